@@ -1,0 +1,45 @@
+/** Reports a diagnostic by its code, with the text from the registry of messages. */
+import { type Code, messages, type Params } from "../messages/index.ts";
+import type { Diagnostics, Fix, Label } from "../source/diagnostic.ts";
+import type { Span } from "../source/span.ts";
+
+export interface Details {
+  /** What is at the primary place. */
+  readonly here?: string;
+  readonly others?: readonly Label[];
+  readonly notes?: readonly string[];
+  readonly fix?: Fix;
+}
+
+export class Reporter {
+  readonly diagnostics: Diagnostics;
+  /** The calls that are being inlined, outermost first. */
+  readonly calls: { name: string; span: Span }[] = [];
+
+  constructor(diagnostics: Diagnostics) {
+    this.diagnostics = diagnostics;
+  }
+
+  error<C extends Code>(code: C, params: Params<C>, span: Span, details: Details = {}): undefined {
+    const text = messages[code].text as (p: Params<C>) => string;
+    const outermost = this.calls[0];
+    // Inside an inlined function the user's place is the call; where it went wrong comes second.
+    const inlined = outermost !== undefined && outermost.span !== span;
+    const labels: [Label, ...Label[]] = inlined
+      ? [
+          { span: outermost.span, text: `in this use of \`${outermost.name}\`` },
+          { span, text: details.here ?? "" },
+          ...(details.others ?? []),
+        ]
+      : [{ span, text: details.here ?? "" }, ...(details.others ?? [])];
+    this.diagnostics.report({
+      severity: "error",
+      code,
+      message: text(params),
+      labels,
+      notes: details.notes ?? [],
+      ...(details.fix ? { fix: details.fix } : {}),
+    });
+    return undefined;
+  }
+}

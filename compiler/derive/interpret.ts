@@ -1,0 +1,96 @@
+/**
+ * The f64 interpreter of a rule: batch by batch, head by head, token by token. The reference for
+ * everything numeric: it shares nothing with the kernels but the rule.
+ */
+import type { Dim, Sizes } from "../math/axis.ts";
+import { axesFor, extentOf } from "../math/axis.ts";
+import { evaluator } from "../math/evaluate.ts";
+import type { Tensor } from "../math/expr.ts";
+import type { Rule } from "./rule.ts";
+
+/** How many sequences, tokens and heads, and the named sizes of the model (`dk`, `dv`). */
+export interface Extents {
+  readonly B: number;
+  readonly T: number;
+  readonly H: number;
+  readonly sizes: Sizes;
+}
+
+/** Dense row-major data by name. */
+export type Data = ReadonlyMap<string, Float64Array>;
+
+export interface Run {
+  /** Inputs and gates, `[B, T, H, …shape]`. */
+  readonly tokens: Data;
+  /** Params, `[H, …shape]`. */
+  readonly parameters: Data;
+  /** Accumulators and the algorithm's states before the first token, `[B, H, …shape]`. */
+  readonly states: Data;
+  /** Which layer of how many this is. */
+  readonly layer?: { readonly index: number; readonly count: number };
+}
+
+export interface Result {
+  /** `[B, T, H, …output shape]` */
+  readonly y: Float64Array;
+  /** After the last token, `[B, H, …shape]`. */
+  readonly states: Map<string, Float64Array>;
+}
+
+export const elements = (shape: readonly Dim[], sizes: Sizes): number =>
+  shape.reduce((n, d) => n * extentOf(d, sizes), 1);
+
+export function interpret(rule: Rule, { B, T, H, sizes }: Extents, run: Run): Result {
+  const { spec } = rule;
+  const update = evaluator(
+    rule.states.map((s) => ({ expr: s.update, axes: axesFor(s.shape) })),
+    sizes,
+  );
+  const output = evaluator([{ expr: rule.output, axes: axesFor(spec.outputShape) }], sizes);
+  const width = elements(spec.outputShape, sizes);
+  const y = new Float64Array(B * T * H * width);
+  const final = new Map(rule.states.map((s) => [s.name, new Float64Array(B * H * elements(s.shape, sizes))]));
+
+  const layer = run.layer ?? { index: 0, count: 1 };
+  for (let b = 0; b < B; b++) {
+    for (let h = 0; h < H; h++) {
+      const environment = new Map<Tensor, Float64Array>();
+      const numbers: Record<string, number> = { head: h, heads: H, layer: layer.index, layers: layer.count };
+      for (const t of spec.numbers) environment.set(t, Float64Array.of(numbers[t.name] as number));
+      for (const { tensor } of spec.parameters) {
+        const n = elements(tensor.shape, sizes);
+        environment.set(tensor, slice(run.parameters, tensor.name, h, n));
+      }
+      for (const s of rule.states) {
+        const n = elements(s.shape, sizes);
+        environment.set(s.previous, slice(run.states, s.name, b * H + h, n).slice());
+      }
+      for (let t = 0; t < T; t++) {
+        const token = (b * T + t) * H + h;
+        for (const { tensor } of spec.inputs) {
+          environment.set(tensor, slice(run.tokens, tensor.name, token, elements(tensor.shape, sizes)));
+        }
+        if (t % (spec.chunk ?? 1) === 0) {
+          for (const s of rule.states) if (s.start) environment.set(s.start, environment.get(s.previous) as Float64Array);
+        }
+        const next = update(environment);
+        for (const [i, s] of rule.states.entries()) environment.set(s.next, next[i] as Float64Array);
+        const [out] = output(environment) as [Float64Array];
+        y.set(out, token * width);
+        for (const s of rule.states) environment.set(s.previous, environment.get(s.next) as Float64Array);
+      }
+      for (const s of rule.states) {
+        const data = environment.get(s.previous) as Float64Array;
+        final.get(s.name)?.set(data, (b * H + h) * data.length);
+      }
+    }
+  }
+  return { y, states: final };
+}
+
+function slice(data: Data, name: string, index: number, n: number): Float64Array {
+  const found = data.get(name);
+  if (!found) throw new RangeError(`no data for ${name}`);
+  if (found.length < (index + 1) * n) throw new RangeError(`${name} has ${found.length} numbers: too few`);
+  return found.subarray(index * n, (index + 1) * n);
+}

@@ -1,0 +1,85 @@
+/**
+ * Proves what a model expects of its rule. Symbolically, where both sides have one normal form;
+ * otherwise numerically, in f64 at random points; and it says which.
+ */
+import type { Expectation } from "../check/spec.ts";
+import { at, sub, substitute } from "../math/algebra.ts";
+import { axesFor, type Sizes } from "../math/axis.ts";
+import { evaluator } from "../math/evaluate.ts";
+import { type Expr, type Tensor, tensorsOf } from "../math/expr.ts";
+import { elements } from "./interpret.ts";
+import { normalForm } from "./normal-form.ts";
+import type { Rule } from "./rule.ts";
+import { sample, uniform } from "./sample.ts";
+
+export type Proof =
+  | { readonly verdict: "symbolic" }
+  | { readonly verdict: "numeric"; readonly points: number; readonly largest: number }
+  | {
+      readonly verdict: "refuted";
+      /** derived − expected, in normal form. */
+      readonly difference: Expr;
+      /** An element where they differ. */
+      readonly witness: { readonly index: readonly number[]; readonly derived: number; readonly expected: number };
+    };
+
+const POINTS = 24;
+const TOLERANCE = 1e-9;
+/** Small and unequal, so that a swapped dimension shows. */
+const DK = 3;
+const DV = 4;
+
+export function prove(rule: Rule, expectation: Expectation): Proof {
+  const { spec } = rule;
+  // First with the gradients, and the algorithm's states after the token, as names on both sides.
+  const opaque = rule.definitions.get(expectation.target) as Expr;
+  if (normalForm(sub(opaque, expectation.value)) === normalForm(sub(opaque, opaque))) return { verdict: "symbolic" };
+  const derived = expand(rule, opaque);
+  const expected = expand(rule, expectation.value);
+  const difference = normalForm(sub(derived, expected));
+  if (difference.kind === "constant" && difference.value === 0) return { verdict: "symbolic" };
+
+  const square = spec.equalities.pairs.length > 0;
+  const sizes: Sizes = { dk: DK, dv: square ? DK : DV };
+  const shape = expectation.target.shape;
+  const axes = axesFor(shape);
+  const both = evaluator([{ expr: derived, axes }, { expr: expected, axes }], sizes);
+  const tensors = [...tensorsOf(derived, expected)];
+  const random = uniform(1);
+  let largest = 0;
+  for (let n = 0; n < POINTS; n++) {
+    const environment = new Map<Tensor, Float64Array>();
+    for (const t of tensors) {
+      environment.set(t, Float64Array.from({ length: elements(t.shape, sizes) }, () => sample(t.domain, random)));
+    }
+    const [a, b] = both(environment) as [Float64Array, Float64Array];
+    const scale = Math.max(1, ...a.map(Math.abs), ...b.map(Math.abs));
+    for (const [i, x] of a.entries()) {
+      const error = Math.abs(x - (b[i] as number)) / scale;
+      if (!(error <= TOLERANCE)) {
+        const index = unflatten(i, shape.map((d) => elements([d], sizes)));
+        return { verdict: "refuted", difference, witness: { index, derived: x, expected: b[i] as number } };
+      }
+      largest = Math.max(largest, error);
+    }
+  }
+  return { verdict: "numeric", points: POINTS, largest };
+}
+
+/** Replaces gradients and the algorithm's next states by what they are made of. */
+function expand(rule: Rule, e: Expr): Expr {
+  return substitute(e, (t, index) => {
+    const definition = rule.definitions.get(t);
+    return definition && at(expand(rule, definition), axesFor(t.shape), index);
+  });
+}
+
+function unflatten(position: number, extents: readonly number[]): number[] {
+  const index: number[] = [];
+  let rest = position;
+  for (const n of [...extents].reverse()) {
+    index.unshift(rest % n);
+    rest = Math.floor(rest / n);
+  }
+  return index;
+}

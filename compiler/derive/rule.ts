@@ -1,0 +1,146 @@
+/**
+ * Level 4: the rule of one token. In this order, with A the accumulator and W what is read of it:
+ *
+ *     kept = keep ⊙ A
+ *     G    = ∂ℓ(read(W*, k), v) / ∂W at W*       W* = link(A), link(kept), or link(A at the chunk's start)
+ *     A'   = prox(kept − step(G))
+ *     y    = output over A'
+ */
+import { linked } from "../check/model.ts";
+import type { AlgorithmState, Initial, MemoryState, Spec } from "../check/spec.ts";
+import { at, mul, sub, substitute } from "../math/algebra.ts";
+import { axesFor, type Dim } from "../math/axis.ts";
+import { type Expr, leaf, postorder, type Tensor } from "../math/expr.ts";
+import { gradient, pullBack } from "./gradient.ts";
+import { simplify } from "./simplify.ts";
+
+/** One tensor that is carried from token to token. */
+export interface RuleState {
+  readonly name: string;
+  readonly role: "memory" | "algorithm";
+  readonly shape: readonly Dim[];
+  readonly initial: Initial;
+  /** Before the token. */
+  readonly previous: Tensor;
+  /** After the token. */
+  readonly next: Tensor;
+  /** The value at the start of the chunk that the token lies in; only where the rule reads it. */
+  readonly start: Tensor | undefined;
+  /** The value after the token, over `previous` and `start` tensors and the token's inputs alone. */
+  readonly update: Expr;
+}
+
+export interface Rule {
+  readonly spec: Spec;
+  /** dℓ/dy over the bias's y and v: as the differentiator gives it, and simplified. */
+  readonly error: { readonly raw: Expr; readonly simple: Expr };
+  /** ∂ℓ/∂W of each state, over y where the error is read: for people. */
+  readonly gradients: readonly { readonly state: MemoryState; readonly shown: Expr }[];
+  /** A' of each state over `gradient`, and the algorithm's states over theirs: for people. */
+  readonly shownUpdates: readonly { readonly name: string; readonly expr: Expr }[];
+  /**
+   * What each gradient and each next state is made of, over gradients, the algorithm's next states and the
+   * token's inputs: substituting until nothing is left gives `states`.
+   */
+  readonly definitions: ReadonlyMap<Tensor, Expr>;
+  /** The algorithm's states first, since steps are made of them. */
+  readonly states: readonly RuleState[];
+  /** y over the `next` and `previous` tensors. */
+  readonly output: Expr;
+  /** Where the rule is not smooth, and what is used there. */
+  readonly kinks: readonly string[];
+}
+
+const all = (t: Tensor): Expr => leaf(t, axesFor(t.shape));
+
+export function deriveRule(spec: Spec): Rule {
+  const { bias, read, states } = spec;
+  const raw = bias.gradient ?? (gradient(bias.loss as Expr, [bias.y]).get(bias.y) as Expr);
+  const simple = simplify(raw);
+
+  // G through `read`, at the stand-in tensors: y is a name here, so that the error reads as an error.
+  const keys = spec.inputs.find((i) => i.tensor.name === "k")?.tensor as Tensor;
+  const values = spec.inputs.find((i) => i.tensor.name === "v")?.tensor as Tensor;
+  const prediction = substitute(read.body, (t, index) => (t === read.x ? leaf(keys, index) : undefined));
+  const error = substitute(simple, (t, index) => (t === bias.v ? leaf(values, index) : undefined));
+  const adjoint = at(error, axesFor(bias.y.shape), axesFor(read.shape));
+  const pulled = pullBack([[prediction, adjoint]], states.map((s) => s.read));
+  const gradients = states.map((state) => ({ state, shown: simplify(pulled.get(state.read) as Expr) }));
+
+  // The same at W*.
+  const starts = new Map(
+    states.map((s) => [s, { name: `${s.name}@chunk`, shape: s.shape, domain: s.previous.domain } satisfies Tensor]),
+  );
+  const point = new Map(states.map((s) => [s.read, evaluationPoint(s, spec, starts.get(s) as Tensor)]));
+  const atPoint = (e: Expr): Expr =>
+    substitute(e, (t, index) => {
+      const value = point.get(t);
+      return value && at(value, axesFor(t.shape), index);
+    });
+  const predicted = atPoint(prediction);
+  const located = new Map<Tensor, Expr>();
+  for (const { state, shown } of gradients) {
+    const open = substitute(shown, (t, index) =>
+      t === bias.y ? at(predicted, axesFor(read.shape), index) : undefined,
+    );
+    located.set(state.gradient, atPoint(open));
+  }
+
+  const definitions = new Map(located);
+  for (const s of spec.algorithmStates) definitions.set(s.next, s.update);
+  for (const s of states) definitions.set(s.next, accumulate(s));
+  const resolve = (e: Expr): Expr =>
+    substitute(e, (t, index) => {
+      const definition = definitions.get(t);
+      return definition && at(resolve(definition), axesFor(t.shape), index);
+    });
+  const carry = (s: MemoryState | AlgorithmState, role: RuleState["role"], start: Tensor | undefined): RuleState => ({
+    name: s.name,
+    role,
+    shape: s.shape,
+    initial: s.initial,
+    previous: s.previous,
+    next: s.next,
+    start,
+    update: simplify(resolve(definitions.get(s.next) as Expr)),
+  });
+  const carried = [
+    ...spec.algorithmStates.map((s) => carry(s, "algorithm", undefined)),
+    ...states.map((s) => carry(s, "memory", spec.chunk === undefined ? undefined : starts.get(s))),
+  ];
+  const shownUpdates = [...spec.algorithmStates, ...states].map((s) => ({
+    name: s.name,
+    expr: simplify(definitions.get(s.next) as Expr),
+  }));
+  const output = simplify(spec.output);
+  const kinks = kinksOf([simple, ...gradients.map((g) => g.shown), ...carried.map((s) => s.update)]);
+  return { spec, error: { raw, simple }, gradients, shownUpdates, definitions, states: carried, output, kinks };
+}
+
+/** W*, where the gradient is taken. */
+function evaluationPoint(s: MemoryState, spec: Spec, start: Tensor): Expr {
+  if (spec.chunk !== undefined) return linked(s, start);
+  if (spec.point === "prev") return linked(s, s.previous);
+  const kept = mul(s.keep, all(s.previous));
+  if (!s.link) return kept;
+  return substitute(s.link, (t, index) =>
+    t === s.linkArgument ? at(kept, axesFor(s.shape), index) : undefined,
+  );
+}
+
+/** A' = prox(keep ⊙ A − step). */
+function accumulate(s: MemoryState): Expr {
+  const moved = sub(mul(s.keep, all(s.previous)), s.step);
+  if (!s.prox) return moved;
+  return substitute(s.prox, (t, index) =>
+    t === s.linkArgument ? at(moved, axesFor(s.shape), index) : undefined,
+  );
+}
+
+function kinksOf(roots: readonly Expr[]): string[] {
+  const found = new Set<string>();
+  for (const e of postorder(roots)) {
+    if ((e.kind === "apply" || e.kind === "reduce") && e.op.kink) found.add(e.op.kink);
+  }
+  return [...found];
+}

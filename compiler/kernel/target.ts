@@ -1,0 +1,43 @@
+/** What a kernel is made for: the facts of an adapter that lowering chooses by. */
+
+export interface Target {
+  /** Invocations of a workgroup. With subgroups a workgroup is exactly one subgroup. */
+  readonly lanes: number;
+  /** Whether lanes exchange values by subgroup operations; otherwise through workgroup memory. */
+  readonly subgroups: boolean;
+  /** Rows of a tiled dimension that a lane holds, at most. */
+  readonly rows: number;
+  /** Numbers of state that a lane may keep in registers; larger states stay in storage memory. */
+  readonly registers: number;
+  /** Storage buffers that one kernel may bind. */
+  readonly storageBuffers: number;
+  /** Bytes of workgroup memory. */
+  readonly workgroupBytes: number;
+}
+
+/** Facts of an adapter; the WebGPU defaults hold where nothing else is known. */
+export interface AdapterFacts {
+  /** Lanes of a subgroup, if all subgroups have the same number. */
+  readonly subgroupSize: number | undefined;
+  readonly storageBuffers: number;
+  readonly workgroupBytes: number;
+}
+
+export const DEFAULT_FACTS: AdapterFacts = { subgroupSize: undefined, storageBuffers: 8, workgroupBytes: 16384 };
+
+/**
+ * Narrow subgroups belong to processors that run them one after the other: there a second row a lane
+ * halves the exchanges for each product. Wide ones belong to GPUs, which want more workgroups instead.
+ */
+export function targetFor(facts: AdapterFacts): Target {
+  const { subgroupSize, storageBuffers, workgroupBytes } = facts;
+  const subgroups = subgroupSize !== undefined && subgroupSize >= 4;
+  return {
+    lanes: subgroups ? subgroupSize : 32,
+    subgroups,
+    rows: subgroups && subgroupSize <= 8 ? 2 : 1,
+    registers: 512,
+    storageBuffers,
+    workgroupBytes,
+  };
+}

@@ -1,0 +1,272 @@
+/**
+ * The constructors that everything above them uses. They canonicalise locally (constants, zero and
+ * one, like terms, powers of one base, the order of commutative operands) and nothing more: what
+ * needs a choice is a named rule of `rules.ts`.
+ */
+import { InternalError } from "../source/diagnostic.ts";
+import type { Axis } from "./axis.ts";
+import { domainOf } from "./domain.ts";
+import {
+  type Apply, compare, constant, delta, type Expr, extent, isConstant, leaf, open, openFresh, postorder, rawApply,
+  rawReduce, type Reduce, type Tensor,
+} from "./expr.ts"; // biome-ignore format: a list
+import { isNonNegative } from "./interval.ts";
+import type { Algebra, Elementwise, OpName, Reduction } from "./op.ts";
+import { add as addOp, elementwise, mul as mulOp, pow as powOp, reductions, sum as sumOp } from "./ops/index.ts";
+
+const ZERO = constant(0);
+const ONE = constant(1);
+const MINUS_ONE = constant(-1);
+
+const byName = new Map<string, Elementwise>(elementwise.map((op) => [op.name, op]));
+const reductionByName = new Map<string, Reduction>(reductions.map((op) => [op.name, op]));
+
+export const elementwiseNamed = (name: string): Elementwise | undefined => byName.get(name);
+export const reductionNamed = (name: string): Reduction | undefined => reductionByName.get(name);
+
+// ---------------------------------------------------------------- sums
+
+/** A term as a number times the rest. */
+export function splitCoefficient(e: Expr): [coefficient: number, rest: Expr] {
+  if (e.kind === "constant") return [e.value, ONE];
+  if (e.kind === "apply" && e.op === mulOp) {
+    const first = e.args[0];
+    if (first?.kind === "constant") {
+      const others = e.args.slice(1);
+      return [first.value, others.length === 1 ? (others[0] as Expr) : rawApply(mulOp, others)];
+    }
+  }
+  return [1, e];
+}
+
+export function add(...terms: readonly Expr[]): Expr {
+  const coefficients = new Map<Expr, number>();
+  const collect = (e: Expr, times: number): void => {
+    const [c, rest] = splitCoefficient(e);
+    if (rest.kind === "apply" && rest.op === addOp) {
+      for (const t of rest.args) collect(t, times * c);
+    } else {
+      coefficients.set(rest, (coefficients.get(rest) ?? 0) + times * c);
+    }
+  };
+  for (const t of terms) collect(t, 1);
+  const kept: Expr[] = [];
+  for (const [rest, c] of coefficients) {
+    if (c === 0) continue;
+    if (!Number.isFinite(c)) return rawApply(addOp, [...terms].sort(compare));
+    kept.push(scale(c, rest));
+  }
+  if (kept.length === 0) return ZERO;
+  if (kept.length === 1) return kept[0] as Expr;
+  return rawApply(addOp, kept.sort(compare));
+}
+
+/** c · rest, where rest has no coefficient and is not a sum. */
+function scale(c: number, rest: Expr): Expr {
+  if (rest === ONE) return constant(c);
+  if (c === 1) return rest;
+  const factors = rest.kind === "apply" && rest.op === mulOp ? rest.args : [rest];
+  return rawApply(mulOp, [constant(c), ...factors]);
+}
+
+export const sub = (a: Expr, b: Expr): Expr => add(a, neg(b));
+export const neg = (a: Expr): Expr => mul(MINUS_ONE, a);
+
+// ---------------------------------------------------------------- products
+
+/** A factor as a power. */
+export function splitPower(e: Expr): [base: Expr, exponent: Expr] {
+  if (e.kind === "apply" && e.op === powOp) return [e.args[0] as Expr, e.args[1] as Expr];
+  return [e, ONE];
+}
+
+export function mul(...factors: readonly Expr[]): Expr {
+  let c = 1;
+  let exponents = new Map<Expr, Expr>();
+  let exponential: Expr = ZERO;
+  const collect = (e: Expr): void => {
+    if (e.kind === "constant") {
+      c *= e.value;
+    } else if (e.kind === "apply" && e.op === mulOp) {
+      for (const f of e.args) collect(f);
+    } else if (e.kind === "apply" && e.op.name === "exp") {
+      exponential = add(exponential, e.args[0] as Expr);
+    } else {
+      const [base, exponent] = splitPower(e);
+      const before = exponents.get(base);
+      exponents.set(base, before ? add(before, exponent) : exponent);
+    }
+  };
+  for (const f of factors) collect(f);
+  if (!Number.isFinite(c)) return rawApply(mulOp, [...factors].sort(compare));
+  if (c === 0) return ZERO;
+  const merged = [...exponents].map(([base, exponent]) => pow(base, exponent));
+  if (exponential !== ZERO) merged.push(call("exp", exponential));
+  // A merged power may itself be a product or a number: collect once more.
+  if (merged.some((f) => f.kind === "constant" || (f.kind === "apply" && f.op === mulOp))) {
+    exponents = new Map();
+    exponential = ZERO;
+    for (const f of merged) collect(f);
+    return mul(constant(c), ...[...exponents].map(([b, e]) => pow(b, e)), call("exp", exponential));
+  }
+  if (merged.length === 0) return constant(c);
+  if (merged.length === 1) {
+    const only = merged[0] as Expr;
+    if (c === 1) return only;
+    if (c === -1 && only.kind === "apply" && only.op === addOp) return add(...only.args.map(neg));
+    return rawApply(mulOp, [constant(c), only]);
+  }
+  merged.sort(compare);
+  return rawApply(mulOp, c === 1 ? merged : [constant(c), ...merged]);
+}
+
+export const div = (a: Expr, b: Expr): Expr => mul(a, pow(b, MINUS_ONE));
+
+export function pow(base: Expr, exponent: Expr): Expr {
+  if (exponent.kind === "constant") {
+    const p = exponent.value;
+    if (p === 0) return ONE;
+    if (p === 1) return base;
+    if (base.kind === "constant") {
+      const folded = base.value ** p;
+      if (Number.isFinite(folded)) return constant(folded);
+    }
+    if (base.kind === "apply" && base.op === powOp && base.args[1]?.kind === "constant") {
+      const inner = base.args[0] as Expr;
+      const q = base.args[1].value;
+      if (Number.isInteger(p) || isNonNegative(domainOf(inner))) return pow(inner, constant(p * q));
+      if (p * q === 1 && q % 2 === 0) return call("abs", inner);
+    }
+    if (base.kind === "apply" && base.op === mulOp) {
+      const outside = Number.isInteger(p) ? base.args : base.args.filter((f) => isNonNegative(domainOf(f)));
+      if (outside.length > 0) {
+        const inside = base.args.filter((f) => !outside.includes(f));
+        const rest = inside.length === 0 ? ONE : rawApply(powOp, [mul(...inside), exponent]);
+        return mul(rest, ...outside.map((f) => pow(f, exponent)));
+      }
+    }
+  }
+  if (isConstant(base, 1)) return ONE;
+  return powOp.simplify?.(algebra, [base, exponent]) ?? rawApply(powOp, [base, exponent]);
+}
+
+export const sqrt = (e: Expr): Expr => pow(e, constant(0.5));
+export const square = (e: Expr): Expr => pow(e, constant(2));
+
+// ---------------------------------------------------------------- every other operation
+
+export function apply(op: Elementwise, args: readonly Expr[]): Expr {
+  if (op === addOp) return add(...args);
+  if (op === mulOp) return mul(...args);
+  if (op === powOp) return pow(args[0] as Expr, args[1] as Expr);
+  if (args.every((a) => a.kind === "constant")) {
+    const [a = 0, b = 0, c = 0] = args.map((x) => (x as { value: number }).value);
+    const folded = op.value(a, b, c);
+    if (Number.isFinite(folded)) return constant(folded);
+  }
+  return op.simplify?.(algebra, args) ?? rawApply(op, args);
+}
+
+export function call(name: OpName, ...args: readonly Expr[]): Expr {
+  const op = byName.get(name);
+  if (!op) throw new InternalError(`no operation ${name}`);
+  return apply(op, args);
+}
+
+// ---------------------------------------------------------------- reductions
+
+const factorsOf = (e: Expr): readonly Expr[] => (e.kind === "apply" && e.op === mulOp ? e.args : [e]);
+
+export function reduce(op: Reduction, axis: Axis, body: Expr): Expr {
+  if (!body.axes.includes(axis)) return op.overConstant(algebra, body, extent(axis.dim));
+  if (op === sumOp) {
+    const factors = factorsOf(body);
+    const match = factors.find((f) => f.kind === "delta" && f.axes.includes(axis));
+    if (match?.kind === "delta") {
+      const other = match.left === axis ? match.right : match.left;
+      const rest = mul(...factors.filter((f) => f !== match));
+      if (!readsDiagonal(rest, axis, other)) return renameAxes(rest, new Map([[axis, other]]));
+    }
+    const outside = factors.filter((f) => !f.axes.includes(axis));
+    if (outside.length > 0) {
+      return mul(...outside, reduce(op, axis, mul(...factors.filter((f) => !outside.includes(f)))));
+    }
+  }
+  return rawReduce(op, axis, body);
+}
+
+/** Whether making two axes one would index a tensor on its diagonal, which has no notation here. */
+const readsDiagonal = (e: Expr, a: Axis, b: Axis): boolean =>
+  postorder([e]).some((x) => x.kind === "leaf" && x.index.includes(a) && x.index.includes(b));
+
+export const sumOver = (body: Expr, axes: readonly Axis[]): Expr =>
+  axes.reduce((e, axis) => reduce(sumOp, axis, e), body);
+
+export const algebra: Algebra = { constant, add, sub, mul, div, neg, pow, call, domainOf };
+
+// ---------------------------------------------------------------- rebuilding
+
+/** The same node over other children, canonicalised. A reduction's child is its opened body. */
+export function rebuild(e: Expr, next: (child: Expr) => Expr): Expr {
+  if (e.kind === "apply") {
+    const args = e.args.map(next);
+    return args.every((a, i) => a === e.args[i]) ? e : apply(e.op, args);
+  }
+  if (e.kind === "reduce") {
+    const { axis, body } = open(e);
+    const made = next(body);
+    return made === body ? e : reduce(e.op, axis, made);
+  }
+  return e;
+}
+
+/** Renames free axes: the substitution of one index for another. Never captures. */
+export function renameAxes(e: Expr, map: ReadonlyMap<Axis, Axis>): Expr {
+  // The axis that `open` gives must be neither renamed nor run into.
+  const taken = new Set([...map.keys(), ...map.values()]);
+  const of = (a: Axis): Axis => map.get(a) ?? a;
+  const memo = new Map<Expr, Expr>();
+  const go = (x: Expr): Expr => {
+    if (!x.axes.some((a) => map.has(a))) return x;
+    let made = memo.get(x);
+    if (!made) {
+      made = renamed(x);
+      memo.set(x, made);
+    }
+    return made;
+  };
+  const renamed = (x: Expr): Expr => {
+    if (x.kind === "leaf") return leaf(x.tensor, x.index.map(of));
+    if (x.kind === "delta") return delta(of(x.left), of(x.right));
+    if (x.kind === "reduce" && taken.has(open(x).axis)) {
+      const { axis, body } = openFresh(x);
+      return reduce(x.op, axis, go(body));
+    }
+    return rebuild(x, go);
+  };
+  return go(e);
+}
+
+/** Replaces tensors by expressions: `replace(tensor, index)` gives the value at that index, if it has one. */
+export function substitute(
+  e: Expr,
+  replace: (tensor: Tensor, index: readonly Axis[]) => Expr | undefined,
+): Expr {
+  const memo = new Map<Expr, Expr>();
+  const go = (x: Expr): Expr => {
+    let made = memo.get(x);
+    if (!made) {
+      made = x.kind === "leaf" ? (replace(x.tensor, x.index) ?? x) : rebuild(x, go);
+      memo.set(x, made);
+    }
+    return made;
+  };
+  return go(e);
+}
+
+/** An expression as a function of its index: `template` over the axes `from`, at the axes `to`. */
+export const at = (template: Expr, from: readonly Axis[], to: readonly Axis[]): Expr =>
+  renameAxes(template, new Map(from.map((a, i) => [a, to[i] as Axis])));
+
+export const isApply = (e: Expr, name: string): e is Apply => e.kind === "apply" && e.op.name === name;
+export const isReduce = (e: Expr, name: string): e is Reduce => e.kind === "reduce" && e.op.name === name;

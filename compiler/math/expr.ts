@@ -1,0 +1,316 @@
+/**
+ * The expression: pure, immutable, hash-consed, in index notation. A value has a set of named free
+ * axes; elementwise operations broadcast over the union; reductions bind an axis. So `W @ k` is
+ * `sum[j](W[i,j] · k[j])`, and equal expressions, up to the names of bound axes, are one object.
+ *
+ * Bound axes are named by nesting level, which makes α-equivalent reductions identical. To look
+ * inside a reduction, `open` it: the bound axis becomes an ordinary one.
+ */
+import { InternalError } from "../source/diagnostic.ts";
+import { type Axis, boundAxis, type Dim, freshAxis } from "./axis.ts";
+import type { Interval } from "./interval.ts";
+import type { Elementwise, Reduction } from "./op.ts";
+
+/** A named tensor that an expression reads: an input, a gate, a state. Compared by identity. */
+export interface Tensor {
+  readonly name: string;
+  readonly shape: readonly Dim[];
+  readonly domain: Interval;
+}
+
+interface Common {
+  /** Free axes, in order of their ids, each once. */
+  readonly axes: readonly Axis[];
+  /** How deep reductions nest in it. */
+  readonly depth: number;
+  /** Order of creation. */
+  readonly serial: number;
+}
+
+export interface Constant extends Common {
+  readonly kind: "constant";
+  readonly value: number;
+}
+
+/** `tensor[index…]` */
+export interface Leaf extends Common {
+  readonly kind: "leaf";
+  readonly tensor: Tensor;
+  readonly index: readonly Axis[];
+}
+
+/** The extent of a dimension as a number. */
+export interface Extent extends Common {
+  readonly kind: "extent";
+  readonly dim: Dim;
+}
+
+/** The identity matrix: 1 where two axes agree, else 0. */
+export interface Delta extends Common {
+  readonly kind: "delta";
+  readonly left: Axis;
+  readonly right: Axis;
+}
+
+export interface Apply extends Common {
+  readonly kind: "apply";
+  readonly op: Elementwise;
+  readonly args: readonly Expr[];
+}
+
+export interface Reduce extends Common {
+  readonly kind: "reduce";
+  readonly op: Reduction;
+  /** The canonical bound axis; use `open` to get at the body. */
+  readonly axis: Axis;
+  readonly body: Expr;
+}
+
+export type Expr = Constant | Leaf | Extent | Delta | Apply | Reduce;
+
+// ---------------------------------------------------------------- hash-consing
+
+/** Weak, so that a long session (a fuzzing run) does not keep every expression it ever built. */
+const interned = new Map<string, WeakRef<Expr>>();
+const collected = new FinalizationRegistry<string>((key) => {
+  if (!interned.get(key)?.deref()) interned.delete(key);
+});
+let serial = 0;
+
+const tensorSerials = new WeakMap<Tensor, number>();
+let tensorSerial = 0;
+function tensorKey(tensor: Tensor): number {
+  let found = tensorSerials.get(tensor);
+  if (found === undefined) {
+    found = tensorSerial++;
+    tensorSerials.set(tensor, found);
+  }
+  return found;
+}
+
+type Fresh<E> = E extends Expr ? Omit<E, "serial"> : never;
+
+function intern<E extends Expr>(key: string, make: () => Fresh<E>): E {
+  const found = interned.get(key)?.deref();
+  if (found) return found as E;
+  const made = { ...make(), serial: serial++ } as unknown as E;
+  interned.set(key, new WeakRef(made));
+  collected.register(made, key);
+  return made;
+}
+
+const NO_AXES: readonly Axis[] = [];
+
+export function unionAxes(sets: readonly (readonly Axis[])[]): readonly Axis[] {
+  const all = new Set(sets.flat());
+  return [...all].sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+}
+
+// ---------------------------------------------------------------- raw constructors (no algebra)
+
+export const constant = (value: number): Constant =>
+  intern<Constant>(`c${Object.is(value, -0) ? 0 : value}`, () => ({
+    kind: "constant",
+    value: value === 0 ? 0 : value,
+    axes: NO_AXES,
+    depth: 0,
+  }));
+
+/** `tensor[index…]`; throws InternalError unless the axes are distinct and fit the tensor's shape. */
+export function leaf(tensor: Tensor, index: readonly Axis[]): Leaf {
+  const fits = index.length === tensor.shape.length && new Set(index).size === index.length;
+  if (!fits) throw new InternalError(`bad index [${index.map((a) => a.id)}] of ${tensor.name}`);
+  return intern<Leaf>(`l${tensorKey(tensor)}[${index.map((a) => a.id)}]`, () => ({
+    kind: "leaf",
+    tensor,
+    index,
+    axes: unionAxes([index]),
+    depth: 0,
+  }));
+}
+
+export const extent = (d: Dim): Expr =>
+  d.names.length === 0
+    ? constant(d.scale)
+    : intern<Extent>(`e${d.key}`, () => ({ kind: "extent", dim: d, axes: NO_AXES, depth: 0 }));
+
+export function delta(left: Axis, right: Axis): Expr {
+  if (left === right) return constant(1);
+  const [a, b] = left.id < right.id ? [left, right] : [right, left];
+  return intern<Delta>(`d${a.id}=${b.id}`, () => ({
+    kind: "delta",
+    left: a,
+    right: b,
+    axes: unionAxes([[a, b]]),
+    depth: 0,
+  }));
+}
+
+export function rawApply(op: Elementwise, args: readonly Expr[]): Apply {
+  return intern<Apply>(`${op.name}(${args.map((a) => a.serial)})`, () => ({
+    kind: "apply",
+    op,
+    args,
+    axes: unionAxes(args.map((a) => a.axes)),
+    depth: Math.max(0, ...args.map((a) => a.depth)),
+  }));
+}
+
+/** Binds the free axis `axis` of `body`. The caller has checked that the body has it. */
+export function rawReduce(op: Reduction, axis: Axis, body: Expr): Reduce {
+  const bound = boundAxis(axis.dim, body.depth + 1);
+  const closed = replaceAxes(body, new Map([[axis, bound]]));
+  return intern<Reduce>(`${op.name}#${bound.id}(${closed.serial})`, () => ({
+    kind: "reduce",
+    op,
+    axis: bound,
+    body: closed,
+    axes: closed.axes.filter((a) => a !== bound),
+    depth: body.depth + 1,
+  }));
+}
+
+/**
+ * Renames axes without any algebra and without regard to capture: for binding and opening only,
+ * where the new axis is known not to occur.
+ */
+function replaceAxes(e: Expr, map: ReadonlyMap<Axis, Axis>): Expr {
+  const memo = new Map<Expr, Expr>();
+  const of = (a: Axis): Axis => map.get(a) ?? a;
+  const go = (x: Expr): Expr => {
+    if (!x.axes.some((a) => map.has(a))) return x;
+    const seen = memo.get(x);
+    if (seen) return seen;
+    const made = rebuild(x);
+    memo.set(x, made);
+    return made;
+  };
+  const rebuild = (x: Expr): Expr => {
+    switch (x.kind) {
+      case "leaf":
+        return leaf(x.tensor, x.index.map(of));
+      case "delta":
+        return delta(of(x.left), of(x.right));
+      case "apply":
+        return rawApply(x.op, x.args.map(go));
+      case "reduce": {
+        const body = go(x.body);
+        return intern<Reduce>(`${x.op.name}#${x.axis.id}(${body.serial})`, () => ({
+          kind: "reduce",
+          op: x.op,
+          axis: x.axis,
+          body,
+          axes: body.axes.filter((a) => a !== x.axis),
+          depth: x.depth,
+        }));
+      }
+      default:
+        return x;
+    }
+  };
+  return go(e);
+}
+
+const opened = new WeakMap<Reduce, { axis: Axis; body: Expr }>();
+
+/** The body of a reduction with its bound axis made free: always the same axis for one reduction. */
+export function open(e: Reduce): { axis: Axis; body: Expr } {
+  let found = opened.get(e);
+  if (!found) {
+    found = openFresh(e);
+    opened.set(e, found);
+  }
+  return found;
+}
+
+/** As `open`, with an axis that occurs nowhere else: for products of reductions. */
+export function openFresh(e: Reduce): { axis: Axis; body: Expr } {
+  const axis = freshAxis(e.axis.dim);
+  return { axis, body: replaceAxes(e.body, new Map([[e.axis, axis]])) };
+}
+
+// ---------------------------------------------------------------- structural order
+
+const KIND_RANK = { constant: 0, extent: 1, leaf: 2, delta: 3, apply: 4, reduce: 5 } as const;
+
+/**
+ * A total order that depends on structure alone, not on history: constants, then scalars, then
+ * vectors, then matrices. Operands of commutative operations stand in it.
+ */
+export function compare(a: Expr, b: Expr): number {
+  if (a === b) return 0;
+  const byAxes = a.axes.length - b.axes.length;
+  if (byAxes !== 0) return byAxes;
+  const byKind = KIND_RANK[a.kind] - KIND_RANK[b.kind];
+  if (byKind !== 0) return byKind;
+  switch (a.kind) {
+    case "constant":
+      return a.value - (b as Constant).value;
+    case "extent":
+      return text(a.dim.key, (b as Extent).dim.key);
+    case "leaf": {
+      const other = b as Leaf;
+      return (
+        text(a.tensor.name, other.tensor.name) ||
+        text(a.index.map((x) => x.id).join(), other.index.map((x) => x.id).join()) ||
+        tensorKey(a.tensor) - tensorKey(other.tensor)
+      );
+    }
+    case "delta": {
+      const other = b as Delta;
+      return text(a.left.id, other.left.id) || text(a.right.id, other.right.id);
+    }
+    case "apply": {
+      const other = b as Apply;
+      return text(a.op.name, other.op.name) || lexical(a.args, other.args);
+    }
+    case "reduce": {
+      const other = b as Reduce;
+      return text(a.op.name, other.op.name) || text(a.axis.id, other.axis.id) || compare(a.body, other.body);
+    }
+  }
+}
+
+const text = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+function lexical(a: readonly Expr[], b: readonly Expr[]): number {
+  if (a.length !== b.length) return a.length - b.length;
+  for (let i = 0; i < a.length; i++) {
+    const order = compare(a[i] as Expr, b[i] as Expr);
+    if (order !== 0) return order;
+  }
+  return 0;
+}
+
+// ---------------------------------------------------------------- looking
+
+export const isConstant = (e: Expr, value?: number): e is Constant =>
+  e.kind === "constant" && (value === undefined || e.value === value);
+
+/** The arguments, with a reduction opened. */
+export function children(e: Expr): readonly Expr[] {
+  if (e.kind === "apply") return e.args;
+  if (e.kind === "reduce") return [open(e).body];
+  return [];
+}
+
+/** Every distinct node reachable from the roots, arguments before users. */
+export function postorder(roots: readonly Expr[]): Expr[] {
+  const seen = new Set<Expr>();
+  const order: Expr[] = [];
+  const visit = (e: Expr): void => {
+    if (seen.has(e)) return;
+    seen.add(e);
+    for (const c of children(e)) visit(c);
+    order.push(e);
+  };
+  for (const r of roots) visit(r);
+  return order;
+}
+
+/** The tensors that an expression reads. */
+export function tensorsOf(...roots: readonly Expr[]): Set<Tensor> {
+  const found = new Set<Tensor>();
+  for (const e of postorder(roots)) if (e.kind === "leaf") found.add(e.tensor);
+  return found;
+}

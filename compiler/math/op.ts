@@ -1,0 +1,87 @@
+/** What an operation is: one value of these types, in one file of `ops/`. */
+import type { Expr } from "./expr.ts";
+import type { Interval } from "./interval.ts";
+
+/** The constructors that derivatives and local simplifications are written with. */
+export interface Algebra {
+  constant(value: number): Expr;
+  add(...terms: readonly Expr[]): Expr;
+  sub(a: Expr, b: Expr): Expr;
+  mul(...factors: readonly Expr[]): Expr;
+  div(a: Expr, b: Expr): Expr;
+  neg(a: Expr): Expr;
+  pow(base: Expr, exponent: Expr): Expr;
+  call(name: OpName, ...args: readonly Expr[]): Expr;
+  domainOf(e: Expr): Interval;
+}
+
+/** The operations that others refer to in their derivatives. */
+export type OpName =
+  | "exp" | "log" | "tanh" | "sinh" | "cosh" | "sigmoid" | "abs" | "sign" | "sin" | "cos" | "where"
+  | "less" | "lessEqual" | "equal" | "max" | "min"; // biome-ignore format: a list
+
+export type ValueType = "real" | "bool";
+
+/** How an operation looks in Unicode and in TeX. */
+export type Notation =
+  /** The printer knows sums, products and powers by heart. */
+  | { readonly style: "sum" | "product" | "power" }
+  | { readonly style: "infix"; readonly unicode: string; readonly tex: string }
+  | { readonly style: "function"; readonly unicode: string; readonly tex: string }
+  | {
+      readonly style: "around";
+      readonly unicode: readonly [string, string];
+      readonly tex: readonly [string, string];
+    }
+  | { readonly style: "cases" };
+
+export interface Elementwise {
+  readonly kind: "elementwise";
+  readonly name: string;
+  readonly takes: readonly ValueType[];
+  /** Whether it takes any number of arguments: `value`, given for two, is folded over them. */
+  readonly variadic?: boolean;
+  readonly gives: ValueType;
+  /** Whether users write it as a function of this name. */
+  readonly callable: boolean;
+  /** The value in f64. Comparisons give 1 and 0. */
+  readonly value: (a: number, b: number, c: number) => number;
+  readonly domain: (...args: Interval[]) => Interval;
+  /** Why arguments of these domains are not allowed, if they are not. */
+  readonly refuses?: (...args: Interval[]) => { arg: number; reason: string; repair: string } | undefined;
+  /** ∂out/∂args[i]. Absent where nothing can be differentiated: comparisons. */
+  readonly derivative?: (m: Algebra, args: readonly Expr[], i: number, out: Expr) => Expr;
+  /** Where it is not smooth, and the value of the derivative used there. */
+  readonly kink?: string;
+  /** Whether it is linear, jointly, in the arguments that are marked; the others are held fixed. */
+  readonly linearIn: (marked: readonly boolean[]) => boolean;
+  /** A simpler equal expression, looking no further than the arguments' tops. */
+  readonly simplify?: (m: Algebra, args: readonly Expr[]) => Expr | undefined;
+  /** WGSL for operands of `type`; conditions are of the matching bool type. */
+  readonly wgsl: (args: readonly string[], type: "f32" | "vec4f") => string;
+  readonly notation: Notation;
+  /** Ranges that the tests draw arguments from, away from poles; kinks are stepped over. */
+  readonly samples: readonly (readonly [number, number])[];
+}
+
+export interface Reduction {
+  readonly kind: "reduction";
+  readonly name: string;
+  readonly callable: boolean;
+  /** The value over no elements. */
+  readonly initial: number;
+  /** The same as WGSL. */
+  readonly wgslInitial: string;
+  readonly merge: (a: number, b: number) => number;
+  readonly domain: (element: Interval) => Interval;
+  /** The adjoint of an element, given the adjoint of the result. */
+  readonly adjoint: (m: Algebra, result: Expr, element: Expr, adjoint: Expr) => Expr;
+  readonly kink?: string;
+  readonly linear: boolean;
+  /** The result where the element does not depend on the axis. */
+  readonly overConstant: (m: Algebra, element: Expr, extent: Expr) => Expr;
+  readonly wgsl: (a: string, b: string) => string;
+  /** The subgroup builtin that merges over lanes. */
+  readonly subgroup: "subgroupAdd" | "subgroupMax";
+  readonly notation: { readonly unicode: string; readonly tex: string };
+}

@@ -1,0 +1,21 @@
+import type { Reduction } from "../op.ts";
+
+/** The largest element along an axis. */
+export const maxOver: Reduction = {
+  kind: "reduction",
+  name: "maxOver",
+  callable: true,
+  initial: -Infinity,
+  // WGSL has no infinity; no finite f32 is smaller.
+  wgslInitial: "-3.4028234e38",
+  merge: Math.max,
+  domain: (a) => a,
+  adjoint: (m, result, element, adjoint) =>
+    m.call("where", m.call("equal", element, result), adjoint, m.constant(0)),
+  kink: "the maximum where several elements attain it: each of them gets the whole derivative",
+  linear: false,
+  overConstant: (_m, element) => element,
+  wgsl: (a, b) => `max(${a}, ${b})`,
+  subgroup: "subgroupMax",
+  notation: { unicode: "max", tex: "\\max" },
+};

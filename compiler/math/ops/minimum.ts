@@ -1,0 +1,28 @@
+import { interval } from "../interval.ts";
+import type { Elementwise } from "../op.ts";
+
+/** The smaller of two numbers. */
+export const minimum: Elementwise = {
+  kind: "elementwise",
+  name: "min",
+  takes: ["real", "real"],
+  gives: "real",
+  callable: true,
+  value: Math.min,
+  domain: (a, b) =>
+    interval(Math.min(a.low, b.low), Math.min(a.high, b.high), false, false),
+  kink: "min(a, b) at a = b: the derivative used there is that of a",
+  derivative: (m, [a, b], i) => {
+    if (!a || !b) throw new TypeError("min takes two arguments");
+    const first = m.call("lessEqual", a, b);
+    return m.call("where", first, m.constant(i === 0 ? 1 : 0), m.constant(i === 0 ? 0 : 1));
+  },
+  linearIn: () => false,
+  simplify: (_m, [a, b]) => (a === b ? a : undefined),
+  wgsl: ([a, b]) => `min(${a}, ${b})`,
+  notation: { style: "function", unicode: "min", tex: "\\min" },
+  samples: [
+    [-3, 3],
+    [-3, 3],
+  ],
+};

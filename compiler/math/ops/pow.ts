@@ -1,0 +1,69 @@
+import { even, type Interval, increasing, interval, isNonNegative, isPositive, NONNEGATIVE, POSITIVE, REAL } from "../interval.ts";
+import type { Elementwise } from "../op.ts";
+
+const exact = (p: Interval): number | undefined => (p.low === p.high ? p.low : undefined);
+
+function domain(x: Interval, p: Interval): Interval {
+  const n = exact(p);
+  if (n === undefined) return isPositive(x) ? POSITIVE : isNonNegative(x) ? NONNEGATIVE : REAL;
+  const f = (v: number): number => v ** n;
+  if (n > 0) {
+    if (Number.isInteger(n)) return n % 2 === 0 ? even(f, x) : increasing(f, x);
+    return isNonNegative(x) ? increasing(f, x) : NONNEGATIVE;
+  }
+  if (isPositive(x)) {
+    return interval(x.high === Infinity ? 0 : f(x.high), x.low === 0 ? Infinity : f(x.low), x.openHigh, x.openLow);
+  }
+  return isNonNegative(x) || (Number.isInteger(n) && n % 2 === 0) ? POSITIVE : REAL;
+}
+
+/** x ^ p. Whole powers of any x; other powers where x is not negative. */
+export const pow: Elementwise = {
+  kind: "elementwise",
+  name: "pow",
+  takes: ["real", "real"],
+  gives: "real",
+  callable: false,
+  value: (x, p) => x ** p,
+  domain,
+  refuses: (x, p) => {
+    const n = exact(p);
+    if (isNonNegative(x) || (n !== undefined && Number.isInteger(n))) return undefined;
+    return {
+      arg: 0,
+      reason: "a power that is not a whole number is real only where its base is not negative",
+      repair: "take `abs(…)` of the base, or use a whole power",
+    };
+  },
+  derivative: (m, [x, p], i, out) => {
+    if (!x || !p) throw new TypeError("pow takes two arguments");
+    if (i === 0) return m.mul(p, m.pow(x, m.sub(p, m.constant(1))));
+    return m.mul(m.call("log", x), out);
+  },
+  linearIn: () => false,
+  simplify: (m, [x, p]) => {
+    if (p?.kind !== "constant" || x?.kind !== "apply") return undefined;
+    if (x.op.name === "abs" && p.value % 2 === 0) return m.pow(x.args[0] ?? x, p);
+    if (x.op.name === "exp") return m.call("exp", m.mul(p, x.args[0] ?? x));
+    return undefined;
+  },
+  wgsl: ([x = "", p = ""], type) => {
+    // Small whole powers by products: exact to rounding, and right for negative bases.
+    const n = Number(p);
+    if (n === 0.5) return `sqrt(${x})`;
+    if (n === -0.5) return `inverseSqrt(${x})`;
+    if (n === -1) return `(1.0 / ${x})`;
+    if (n === -2) return `(1.0 / (${x} * ${x}))`;
+    if (n === 2 || n === 3 || n === 4) return `(${Array(n).fill(x).join(" * ")})`;
+    if (Number.isInteger(n) && p !== "") {
+      const sign = n % 2 === 0 ? "" : `sign(${x}) * `;
+      return `(${sign}pow(abs(${x}), ${type === "f32" ? p : `vec4f(${p})`}))`;
+    }
+    return `pow(${x}, ${p})`;
+  },
+  notation: { style: "power" },
+  samples: [
+    [0.3, 3],
+    [-2.5, 3],
+  ],
+};

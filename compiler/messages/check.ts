@@ -1,0 +1,193 @@
+/** What the checker says. Codes are stable: users search for them. */
+import { entry } from "./entry.ts";
+
+export const checkMessages = {
+  "unknown-name": entry<{ name: string }>(
+    ({ name }) => `there is no \`${name}\` here`,
+    "A name must be declared before it means anything: as a gate, param, const, let or input of the model, as a parameter of the definition, or as a function. The sizes `dk` and `dv`, and `head`, `heads`, `layer` and `layers`, are always known. A name of an outer block is visible inside, but a definition (memory, bias, …) sees only its own parameters: pass what it needs.",
+  ),
+  "unknown-function": entry<{ name: string }>(
+    ({ name }) => `there is no function \`${name}\``,
+    "Functions are those of the prelude (`specs/prelude/functions.miras`), the operations that are built in (`exp`, `log`, `tanh`, `sum`, `outer`, …), and those that the file defines with `fn name(x) = …`.",
+  ),
+  "unknown-choice": entry<{ kind: string; name: string }>(
+    ({ kind, name }) => `there is no ${kind} called \`${name}\``,
+    "The four choices name definitions: `memory`, `bias`, `retention` and `algorithm`. The built-in ones are in `specs/prelude/`; a file may define its own beside the model, in the same language.",
+  ),
+  "wrong-kind": entry<{ kind: string; name: string; is: string }>(
+    ({ kind, name, is }) => `\`${name}\` is a ${is}, not a ${kind}`,
+    "Each of the four choices takes a definition of its own kind: `memory` a memory, `bias` an attentional bias (the objective), `retention` what is kept of the old state, `algorithm` how the gradient becomes a step.",
+  ),
+  "missing-choice": entry<{ model: string; missing: string }>(
+    ({ model, missing }) => `model \`${model}\` does not choose its ${missing}`,
+    "A model is four choices, and each is required: memory, bias, retention, algorithm. `retention none` and `bias dot` are choices too.",
+  ),
+  "duplicate-choice": entry<{ kind: string }>(
+    ({ kind }) => `the ${kind} is chosen twice`,
+    "A model makes each of the four choices once. To compare two of them, write two models.",
+  ),
+  "duplicate-name": entry<{ name: string }>(
+    ({ name }) => `\`${name}\` is declared twice`,
+    "Within one block a name stands for one thing. Primes are not part of a name: `S'` is `S` after the token.",
+  ),
+  "reserved-name": entry<{ name: string }>(
+    ({ name }) => `\`${name}\` already has a meaning here`,
+    "The sizes `dk` and `dv`, the numbers `head`, `heads`, `layer` and `layers`, `I`, `grad`, `prev`, and the built-in operations cannot be declared again.",
+  ),
+  "duplicate-item": entry<{ item: string }>(
+    ({ item }) => `\`${item}\` is given twice`,
+    "This item may stand once in its block.",
+  ),
+  "missing-item": entry<{ what: string; item: string }>(
+    ({ what, item }) => `${what} has no \`${item}\``,
+    "A memory needs at least one `state` and a `read(x [dk]) = …`; a bias needs a `loss` or a `grad`; an algorithm needs a `step`.",
+  ),
+  "missing-argument": entry<{ what: string; name: string }>(
+    ({ what, name }) => `${what} needs \`${name}\``,
+    "A parameter without a default must be given, by position or as `name: value`. A choice's parameter may also be left out where the model declares a gate, param, const or let of the same name.",
+  ),
+  "unknown-argument": entry<{ what: string; name: string }>(
+    ({ what, name }) => `${what} has no parameter \`${name}\``,
+    "Arguments are given by position or by the parameter's name. Every algorithm also takes `at: prev` or `at: kept`: where the gradient is taken.",
+  ),
+  "too-many-arguments": entry<{ what: string; takes: number; given: number }>(
+    ({ what, takes, given }) => `${what} takes ${takes === 1 ? "one argument" : `${takes} arguments`}, not ${given}`,
+    "The definition says how many parameters there are.",
+  ),
+  "argument-kind": entry<{ what: string; wants: string; is: string }>(
+    ({ what, wants, is }) => `${what} should be ${wants}, but this is ${is}`,
+    "Parameters are numbers or tensors (`real`), sizes (`size`: `dk`, `4`, `2 * dk`) or functions given by name (`function`).",
+  ),
+  "argument-range": entry<{ what: string; wants: string; is: string }>(
+    ({ what, wants, is }) => `${what} must be ${wants}, but this can be ${is}`,
+    "A definition says which values its parameters may take, such as `alpha: real in [0, 1]`, and the checker follows the ranges of gates and params through expressions. Give the gate a range that fits (`gate alpha in (0, 1)` is squashed by a sigmoid, `> 0` by a softplus), or map the quantity into the range.",
+  ),
+  "shape-mismatch": entry<{ what: string }>(
+    ({ what }) => what,
+    "Shapes are lists of named dimensions. `dk`, the length of keys, and `dv`, the length of values, are different even where the numbers happen to be equal, unless the model says `require dv = dk`.",
+  ),
+  "broadcast-union": entry<{ left: string; right: string; op: string }>(
+    ({ left, right, op }) => `${left} ${op} ${right}: neither side has all the dimensions`,
+    "Elementwise operations need equal shapes, a scalar, or one side whose dimensions are among the other's: `[dk]` with `[dv, dk]` scales columns. A vector of keys with a vector of values has no such reading; the matrix of all products is `outer(a, b)`.",
+  ),
+  "broadcast-ambiguous": entry<{ shape: string; other: string }>(
+    ({ shape, other }) => `${shape} could lie along more than one dimension of ${other}`,
+    "Where a matrix has one dimension twice, say which is meant: `outer(x, y)`, `M @ x`, or a diagonal by `x * I`.",
+  ),
+  "contraction-mismatch": entry<{ left: string; right: string }>(
+    ({ left, right }) => `\`@\` contracts the last dimension of ${left} with the first of ${right}, and they differ`,
+    "`W @ k` sums over the dimension in between: the last of the left side and the first of the right side. `transpose(W)` turns a matrix around.",
+  ),
+  "not-a-dimension": entry<{ shape: string; dim: string }>(
+    ({ shape, dim }) => `${shape} has no single dimension ${dim}`,
+    "`sum(x, dk)` and `maxOver(x, dk)` run over one named dimension, which the argument must have exactly once.",
+  ),
+  "bad-size": entry<{ why: string }>(
+    ({ why }) => `this is not a size: ${why}`,
+    "A size is a whole number from 1 on, a name such as `dk` or a size parameter, or a product of these.",
+  ),
+  "domain": entry<{ op: string; is: string; reason: string }>(
+    ({ op, is, reason }) => `${op} of what can be ${is}: ${reason}`,
+    "Ranges are carried through expressions by interval analysis, from the ranges of gates, params and constants. It is careful: what might be outside the domain is refused. Rewrite the expression so that its range shows.",
+  ),
+  "expected-condition": entry<{ is: string }>(
+    ({ is }) => `expected a condition, but this is ${is}`,
+    "`where(condition, a, b)` takes a comparison first: `abs(e) <= delta`.",
+  ),
+  "unexpected-condition": entry(
+    () => "a condition cannot be used as a number",
+    "Comparisons give conditions, and conditions are for `where(condition, a, b)`: `where(x > 0, 1, 0)` makes a number of one.",
+  ),
+  "not-a-scalar": entry<{ what: string; shape: string }>(
+    ({ what, shape }) => `${what} must be a scalar, but this is ${shape}`,
+    "The attentional bias is one number for each token: sum over what is left, as in `sum((y - v)^2) / 2`.",
+  ),
+  "not-a-value": entry<{ is: string }>(
+    ({ is }) => `expected a number or a tensor, but this is ${is}`,
+    "Functions are passed by name to parameters of type `function`; elsewhere they must be called.",
+  ),
+  "identity-shape": entry(
+    () => "`I` takes its shape from its neighbour, and there is none",
+    "`I` is the identity matrix of whatever square matrix it is added to or compared with: `I - beta * outer(k, k)`.",
+  ),
+  "recursive-function": entry<{ name: string }>(
+    ({ name }) => `\`${name}\` calls itself`,
+    "Functions are inlined, so that a call must come to an end without running: recursion has no meaning here.",
+  ),
+  "definition-cycle": entry<{ names: string }>(
+    ({ names }) => `these are defined by each other: ${names}`,
+    "`let` and `const` name quantities; none may depend on itself, directly or through others.",
+  ),
+  "unused-gate": entry<{ name: string }>(
+    ({ name }) => `gate \`${name}\` is not used`,
+    "A gate that nothing reads would be predicted for every token and thrown away. Pass it to a choice, or remove it.",
+  ),
+  "bad-range": entry<{ why: string }>(
+    ({ why }) => `this range is empty or not of numbers: ${why}`,
+    "A range is `in (a, b)`, `in [a, b]`, `> a`, `>= a`, `< b` or `<= b`, with constant numbers and a < b.",
+  ),
+  "gate-range": entry<{ range: string }>(
+    ({ range }) => `a gate cannot be squashed into ${range}`,
+    "A gate's range picks its squashing: (0, 1) and other bounded ranges a sigmoid, `> 0` a softplus, none the identity. Any other range needs a definition: `gate g … = expression`.",
+  ),
+  "bad-chunk": entry(
+    () => "the chunk must be a whole number of tokens, at least 1",
+    "`chunk 16` takes gradients at the state at the start of each chunk of 16 tokens. It is part of the model's meaning.",
+  ),
+  "bad-point": entry(
+    () => "`at` is `prev` or `kept`",
+    "`at: prev` takes the gradient at the memory before the token, `at: kept` at what retention kept of it. With the delta rule the first gives W(αI − βkkᵀ), the second αW(I − βkkᵀ).",
+  ),
+  "input-shape": entry<{ name: string }>(
+    ({ name }) => `input \`${name}\` needs a shape`,
+    "`q` and `k` are [dk] and `v` is [dv] unless they say otherwise; any other input says its shape: `input p [dk] = …`. `[]` would be a number a head.",
+  ),
+  "read-outside": entry(
+    () => "`read` can be used only in `output` and `expect`",
+    "`read(q)` reads the memory after the token, `read(prev, q)` before it.",
+  ),
+  "layer-outside": entry<{ name: string }>(
+    ({ name }) => `\`${name}\` belongs to the layer, not to the memory`,
+    "`project`, `conv` and `norm` have learned weights of their own and work on the layer's input: they may stand in `input`, `gate … =` and around the reads in `output`.",
+  ),
+  "layer-output": entry(
+    () => "the reads of this output cannot be separated from the layer around them",
+    "The memory's own output y is the part of `output` that holds every `read` and no `project`, `conv` or `norm`: in `norm(read(q)) * silu(project)` it is `read(q)`. Write the layer's operations around one such part.",
+  ),
+  "pipeline": entry<{ why: string }>(
+    ({ why }) => why,
+    "A pipeline starts from the layer's input: `project |> conv(4) |> silu |> unit`. Each stage is `project`, `conv(width)`, or a function of one argument.",
+  ),
+  "keep-shape": entry<{ keep: string; state: string; name: string }>(
+    ({ keep, state, name }) => `what is kept has shape ${keep}, which does not scale ${name} ${state}`,
+    "`keep` is a scalar, a vector along one of the state's dimensions, or of the state's own shape.",
+  ),
+  "state-shape": entry<{ what: string; is: string; state: string; name: string }>(
+    ({ what, is, state, name }) => `${what} has shape ${is}, but ${name} is ${state}`,
+    "What becomes of a state must have the state's shape.",
+  ),
+  "gradient-mismatch": entry<{ at: string }>(
+    ({ at }) => `\`grad\` is not the derivative of \`loss\`: they differ at ${at}`,
+    "Where a bias gives both, its `grad` is checked against the derivative of its `loss` with respect to y, at random points in f64.",
+  ),
+  "expect-target": entry(
+    () => "`expect` states a rule for a state after the token",
+    "Write the state with a prime on the left: `expect W' = …`, or `expect S.W1' = …` for a state of the algorithm.",
+  ),
+  "expect-fails": entry<{ target: string }>(
+    ({ target }) => `the derived rule for \`${target}'\` is not this one`,
+    "`expect` is a claim, and `check` proves it: symbolically by bringing both sides to one normal form, otherwise numerically in f64 at random points. Here the two sides differ. The note shows the terms in which they differ and a point where they do.",
+  ),
+  "not-solved": entry<{ term: string }>(
+    ({ term }) => `no closed form was found for this penalty: ${term}`,
+    "Give the retention in closed form instead: `keep`, `link(A) = …` or `prox(A) = …`.",
+  ),
+  "unsquare": entry<{ left: string; right: string }>(
+    ({ left, right }) => `\`require\` sets sizes equal, but this compares ${left} with ${right}`,
+    "`require dv = dk` takes a size name on each side.",
+  ),
+  "no-model": entry<{ path: string }>(
+    ({ path }) => `${path} defines no model`,
+    "A file needs a `model Name { … }` to be compiled. A file of definitions alone can be checked, but not explained or run.",
+  ),
+};

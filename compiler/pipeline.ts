@@ -1,0 +1,46 @@
+/** The whole compiler, read top to bottom. */
+import type * as ast from "../grammar/ast.ts";
+import { parse } from "../grammar/parse.ts";
+import { Library } from "./check/library.ts";
+import { checkModel, NO_OVERRIDES, type Overrides } from "./check/model.ts";
+import { Reporter } from "./check/report.ts";
+import type { Expectation, Spec } from "./check/spec.ts";
+import { type Proof, prove } from "./derive/prove.ts";
+import { deriveRule, type Rule } from "./derive/rule.ts";
+import { Diagnostics } from "./source/diagnostic.ts";
+import type { SourceFile } from "./source/span.ts";
+
+export interface Model {
+  readonly spec: Spec;
+  readonly rule: Rule;
+  readonly proofs: readonly { readonly expectation: Expectation; readonly proof: Proof }[];
+}
+
+export interface Compilation {
+  readonly ast: ast.File;
+  /** The models without errors, in the order of the file. */
+  readonly models: readonly Model[];
+  readonly diagnostics: Diagnostics;
+}
+
+/** Compiles a file to rules. Never throws on any text: what is wrong with it is in the diagnostics. */
+export function compile(
+  file: SourceFile,
+  prelude: readonly SourceFile[],
+  overrides: Overrides = NO_OVERRIDES,
+): Compilation {
+  const diagnostics = new Diagnostics();
+  const library = prelude.map((f) => parse(f, diagnostics));
+  const tree = parse(file, diagnostics);
+  const reporter = new Reporter(diagnostics);
+  const definitions = new Library([...library, tree], reporter);
+  const models: Model[] = [];
+  for (const definition of definitions.models) {
+    const spec = checkModel(definition, definitions, reporter, overrides);
+    if (!spec) continue;
+    const rule = deriveRule(spec);
+    const proofs = spec.expectations.map((expectation) => ({ expectation, proof: prove(rule, expectation) }));
+    models.push({ spec, rule, proofs });
+  }
+  return { ast: tree, models, diagnostics };
+}

@@ -1,0 +1,3 @@
+import { slidingWindowAttentionOver } from "./attention.ts";
+
+export const slidingWindowAttention = slidingWindowAttentionOver(64);

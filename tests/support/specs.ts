@@ -1,0 +1,31 @@
+/** Loads and compiles the project's specs for tests. */
+import { readdirSync, readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { type Compilation, compile, type Model } from "../../compiler/pipeline.ts";
+import type { SourceFile } from "../../compiler/source/span.ts";
+
+const specs = fileURLToPath(new URL("../../specs/", import.meta.url));
+
+const load = (path: string): SourceFile => ({ path: `specs/${path}`, text: readFileSync(specs + path, "utf8") });
+const filesIn = (folder: string): string[] => readdirSync(specs + folder).filter((f) => f.endsWith(".miras")).sort();
+
+export const prelude: readonly SourceFile[] = filesIn("prelude").map((f) => load(`prelude/${f}`));
+
+/** The names of all specs, without `.miras`. */
+export const specNames: readonly string[] = filesIn("").map((f) => f.slice(0, -".miras".length));
+
+export const specFile = (name: string): SourceFile => load(`${name}.miras`);
+
+export const compileText = (text: string, path = "test.miras"): Compilation => compile({ path, text }, prelude);
+
+/** The first model of a text; throws with the diagnostics if it has errors. */
+export function modelOf(text: string): Model {
+  const { models, diagnostics } = compileText(text);
+  const [model] = models;
+  if (!model || diagnostics.hasErrors) {
+    throw new Error(diagnostics.all.map((d) => `${d.code}: ${d.message}`).join("\n"));
+  }
+  return model;
+}
+
+export const specModel = (name: string): Model => modelOf(specFile(name).text);
