@@ -1,46 +1,37 @@
 /**
- * Between the lexer and the parser. Decides by position which names are words of the language,
- * and balances the brackets, so that the parser meets a sound structure whatever the text is.
- *
- * No item ends with a sign, but two operands never stand side by side: a name where an operator
- * is due begins the next item, and a word where an operand is due is a name.
+ * Between the lexer and the parser: gives each name the type that its place asks for, balances the
+ * brackets, and finds where each item begins. The parser then meets a sound structure whatever the
+ * text is, so a mistake in one item stays in that item.
  */
 import { type IToken, type TokenType, tokenMatcher } from "chevrotain";
-import type { Label } from "../compiler/source/diagnostic.ts";
-import type { Span } from "../compiler/source/span.ts";
 import { closest } from "../compiler/source/suggest.ts";
-import {
-  aDefinition,
-  adviceOn,
-  bodyOf,
-  found,
-  holdersOf,
-  isDefinitionWord,
-  itemsOf,
-  list,
-  nearestItem,
-  quote,
-  spell,
-} from "./messages.ts";
+import { partners } from "./brackets.ts";
+import { Messages } from "./messages.ts";
 import type { Problems } from "./problems.ts";
 import * as T from "./tokens.ts";
+import { DEFINITIONS, ITEMS, isDefinitionWord, WORDS } from "./vocabulary.ts";
+import { endOf, operatorIsDue, Words } from "./words.ts";
 
 /** Brackets within brackets; the parser recurses once for each. */
 const DEEPEST = 200;
 /** Operators in one item: a bound on the depth of its tree. */
 const LONGEST = 500;
 
+/** An open `(` or `[`. */
 interface Round {
   readonly kind: "round";
   readonly opener: IToken;
   readonly closer: TokenType;
   /** `(0, 1]`: the brackets of a range need not agree. */
-  readonly range: boolean;
-  readonly params: boolean;
-  readonly emitted: boolean;
+  readonly isRange: boolean;
+  /** Whether it holds parameters, which have defaults. */
+  readonly isParams: boolean;
+  readonly isEmitted: boolean;
+  /** Whether the text closes it at all. */
   readonly isClosed: boolean;
 }
 
+/** The open block of a definition. */
 interface Curly {
   readonly kind: "curly";
   readonly opener: IToken;
@@ -53,19 +44,6 @@ interface Item {
   operators: number;
 }
 
-const OPERAND_ENDS: ReadonlySet<TokenType> = new Set([
-  T.Identifier,
-  T.NumberLiteral,
-  T.BadNumber,
-  T.RParen,
-  T.RSquare,
-  T.Prime,
-  T.LCurly,
-  T.RCurly,
-]);
-
-const endOf = (token: IToken): number => (token.endOffset ?? token.startOffset) + 1;
-
 function retype(token: IToken, type: TokenType): void {
   token.tokenType = type;
   token.tokenTypeIdx = type.tokenTypeIdx ?? token.tokenTypeIdx;
@@ -74,33 +52,23 @@ function retype(token: IToken, type: TokenType): void {
 const takesNoEquals = ({ tokenType }: IToken): boolean =>
   tokenType === T.ValueWord || tokenType === T.MinimizeWord;
 
-const mayHaveEquals = (token: IToken): boolean => !takesNoEquals(token) && token.tokenType !== T.ChoiceWord;
-
-/** For each bracket the index of its partner, if it has one. */
-function partners(tokens: readonly IToken[]): ReadonlyMap<number, number> {
-  const found = new Map<number, number>();
-  const open: number[] = [];
-  const isCurly = (i: number | undefined) => i !== undefined && tokens[i]?.tokenType === T.LCurly;
-  tokens.forEach(({ tokenType }, i) => {
-    if (tokenType === T.LParen || tokenType === T.LSquare || tokenType === T.LCurly) open.push(i);
-    else if (tokenType === T.RCurly) {
-      while (open.length > 0 && !isCurly(open.at(-1))) open.pop();
-    } else if (tokenType !== T.RParen && tokenType !== T.RSquare) return;
-    else if (isCurly(open.at(-1))) return;
-    if (tokenType === T.RParen || tokenType === T.RSquare || tokenType === T.RCurly) {
-      const opener = open.pop();
-      if (opener !== undefined) found.set(opener, i);
-    }
-  });
-  return found;
+function mayHaveEquals(word: IToken): boolean {
+  if (word.tokenType === T.DefineWord) return word.image === "fn" || word.image === "bias";
+  return !takesNoEquals(word) && word.tokenType !== T.ChoiceWord;
 }
+
+const signOf = (closer: TokenType): string => (closer === T.RParen ? ")" : "]");
 
 class Arranger {
   readonly #tokens: readonly IToken[];
+  readonly #text: string;
   readonly #problems: Problems;
+  readonly #messages: Messages;
   readonly #partner: ReadonlyMap<number, number>;
+  readonly #words: Words;
   readonly #out: IToken[] = [];
   readonly #open: (Round | Curly)[] = [];
+  /** How many of the open brackets are round. */
   #rounds = 0;
   /** The braces that the text opens, less those that it closes. */
   #surplus = 0;
@@ -115,8 +83,11 @@ class Arranger {
 
   constructor(tokens: readonly IToken[], problems: Problems) {
     this.#tokens = tokens;
+    this.#text = problems.file.text;
     this.#problems = problems;
+    this.#messages = new Messages(problems.file);
     this.#partner = partners(tokens);
+    this.#words = new Words(this.#text, tokens, this.#partner);
     for (const { tokenType } of tokens) {
       if (tokenType === T.LCurly) this.#surplus++;
       else if (tokenType === T.RCurly) this.#surplus--;
@@ -126,7 +97,9 @@ class Arranger {
   run(): IToken[] {
     let i = 0;
     for (let token = this.#tokens[i]; token; token = this.#tokens[i]) i = this.#take(i, token);
-    this.#finish();
+    this.#endRounds(undefined);
+    this.#endHeader(undefined);
+    while (this.#open.length > 0) this.#endCurly(undefined);
     return this.#out;
   }
 
@@ -135,53 +108,67 @@ class Arranger {
   /** Deals with the token at `i` and returns the index of the next one. */
   #take(i: number, token: IToken): number {
     if (token.tokenType === T.Stray) {
-      this.#stray(token);
+      this.#problems.report(token.startOffset, this.#messages.stray(token));
       return i + 1;
     }
-    const next = this.#takeKnown(i, token);
+    const next = token.tokenType === T.Identifier ? this.#takeName(i, token) : this.#takeSign(i, token);
     this.#previous = this.#tokens[next - 1] ?? token;
     return next;
   }
 
-  #takeKnown(i: number, token: IToken): number {
-    const type = token.tokenType;
-    if (type === T.Identifier) {
-      const item = this.#classify(i, token);
-      if (item) return this.#begin(i, token);
-      if (token.tokenType === T.Identifier) this.#name(i, token);
-      else this.#emit(token);
+  #takeName(i: number, token: IToken): number {
+    const type = this.#words.typeAt(i, token, {
+      previous: this.#previous,
+      inBrackets: this.#rounds > 0,
+      mayChoose: this.#depth > 0 || (this.#header?.image === "model" && this.#surplus < 0),
+      awaitsEquals: this.#awaitsEquals,
+    });
+    if (type === "reserved") {
+      this.#problems.report(token.startOffset, this.#messages.reserved(token));
+      this.#emit(token);
       return i + 1;
     }
+    retype(token, type);
+    if (tokenMatcher(token, T.ItemStart)) return this.#begin(i, token);
+    if (type === T.Identifier) this.#name(i, token);
+    else this.#emit(token);
+    return i + 1;
+  }
+
+  #takeSign(i: number, token: IToken): number {
+    const type = token.tokenType;
     if (!this.#item && this.#depth === 0 && !this.#outside && type !== T.RCurly) this.#junk(token);
     switch (type) {
       case T.LCurly:
         return this.#openCurly(i, token);
       case T.RCurly:
-        return this.#closeCurly(i, token);
+        this.#closeCurly(token);
+        break;
       case T.LParen:
       case T.LSquare:
         return this.#openRound(i, token);
       case T.RParen:
       case T.RSquare:
-        return this.#closeRound(i, token);
+        this.#closeRound(token);
+        break;
       case T.Equals:
         this.#equals(token);
-        return i + 1;
+        break;
       case T.Same:
         this.#same(token);
-        return i + 1;
+        break;
       case T.Prime:
         this.#prime(token);
-        return i + 1;
+        break;
       case T.NumberLiteral:
       case T.BadNumber:
         this.#number(token);
-        return i + 1;
+        break;
       default:
         if (tokenMatcher(token, T.Operator)) this.#countOperator(token);
         this.#emit(token);
-        return i + 1;
     }
+    return i + 1;
   }
 
   #emit(token: IToken): void {
@@ -191,34 +178,8 @@ class Arranger {
   /** A token that the text lacks. */
   #insert(type: TokenType, image: string, after = this.#previous): void {
     const at = after ? endOf(after) : 0;
-    const token: IToken = {
-      image,
-      startOffset: at,
-      endOffset: at - 1,
-      tokenType: type,
-      tokenTypeIdx: type.tokenTypeIdx ?? 0,
-    };
-    this.#out.push(token);
-  }
-
-  #span(token: IToken): Span {
-    return this.#problems.span(token.startOffset, endOf(token));
-  }
-
-  #label(token: IToken, text: string): Label {
-    return { span: this.#span(token), text };
-  }
-
-  /** The place just after the last token. */
-  #here(): Span {
-    const at = this.#previous ? endOf(this.#previous) : 0;
-    return this.#problems.span(at, at);
-  }
-
-  /** Whether the item's own `=` is still to come. */
-  get #awaitsEquals(): boolean {
-    const item = this.#item;
-    return item !== undefined && !item.hasEquals && mayHaveEquals(item.token);
+    const tokenTypeIdx = type.tokenTypeIdx ?? 0;
+    this.#out.push({ image, startOffset: at, endOffset: at - 1, tokenType: type, tokenTypeIdx });
   }
 
   get #depth(): number {
@@ -230,209 +191,95 @@ class Arranger {
     return this.#open.findLast((open) => open.kind === "curly")?.definition;
   }
 
-  #textBefore(token: IToken): string {
-    return this.#problems.file.text.slice(this.#previous ? endOf(this.#previous) : 0, token.startOffset);
+  /** Whether the item's own `=` is still to come. */
+  get #awaitsEquals(): boolean {
+    return this.#item !== undefined && !this.#item.hasEquals && mayHaveEquals(this.#item.token);
   }
 
-  #isFirstOnLine(token: IToken): boolean {
-    return this.#previous === undefined || /[\r\n]/.test(this.#textBefore(token));
-  }
-
-  #column(token: IToken): number {
-    return token.startOffset - this.#problems.file.text.lastIndexOf("\n", token.startOffset - 1);
-  }
-
-  // ------------------------------------------------------------------ names and words
-
-  /** Gives a name the type that its position asks for. True if an item begins with it. */
-  #classify(i: number, token: IToken): boolean {
-    const word = T.WORDS.get(token.image);
-    const operatorIsDue = this.#previous === undefined || OPERAND_ENDS.has(this.#previous.tokenType);
-    if (!word) {
-      if (!operatorIsDue || this.#rounds > 0 || !this.#isTarget(i)) return false;
-      retype(token, T.TargetName);
-      return true;
-    }
-    if (operatorIsDue && this.#rounds === 0 && word.role !== "reserved" && this.#isTarget(i)) {
-      retype(token, T.TargetName);
-      return true;
-    }
-    if (word.role === "link") {
-      if (operatorIsDue) retype(token, word.type);
-      return false;
-    }
-    if (operatorIsDue) {
-      if (word.role === "item" && this.#rounds > 0 && !this.#isFirstOnLine(token)) return false;
-    } else if (word.role === "reserved") {
-      if (!this.#isFirstOnLine(token) && !this.#nameFollows(i)) {
-        this.#reserved(token);
-        return false;
-      }
-    } else if (!this.#beginsItemAnyway(i, token)) return false;
-    const isDefinition = word.type === T.ChoiceWord && (this.#defines(i) || !this.#mayChoose());
-    retype(token, isDefinition ? T.DefineWord : word.type);
-    return true;
-  }
-
-  /** Choices stand in a block, or where the `{` of a model was forgotten. */
-  #mayChoose(): boolean {
-    return this.#depth > 0 || (this.#header?.image === "model" && this.#surplus < 0);
-  }
-
-  /** `S' =` or `S.W1' =`. */
-  #isTarget(i: number): boolean {
-    let at = this.#tokens[i + 1]?.tokenType === T.Dot ? i + 3 : i + 1;
-    if (this.#tokens[at]?.tokenType !== T.Prime) return false;
-    while (this.#tokens[at]?.tokenType === T.Prime) at++;
-    const sign = this.#tokens[at]?.tokenType;
-    return sign === T.Equals || sign === T.Same;
-  }
-
-  #nameFollows(i: number): boolean {
-    const next = this.#tokens[i + 1];
-    return next?.tokenType === T.Identifier && T.WORDS.get(next.image)?.role !== "link";
-  }
-
-  /** Whether `memory` and the like, within a block, head a definition: `memory name(…) {`, `bias name(…) =`. */
-  #defines(i: number): boolean {
-    const name = this.#tokens[i + 1];
-    if (name?.tokenType !== T.Identifier || T.WORDS.get(name.image)?.role === "reserved") return false;
-    let at = i + 2;
-    if (this.#tokens[at]?.tokenType === T.LParen) at = (this.#partner.get(at) ?? this.#tokens.length) + 1;
-    const body = this.#tokens[at]?.tokenType;
-    return body === T.LCurly || body === T.Equals;
-  }
-
-  /**
-   * A word where an operand is due is a name, unless that cannot be: then the operand was forgotten,
-   * and the word begins an item as its author meant it to.
-   */
-  #beginsItemAnyway(i: number, token: IToken): boolean {
-    const next = this.#tokens[i + 1];
-    const isFirst = this.#isFirstOnLine(token);
-    if (next?.tokenType === T.LParen) {
-      const after = this.#tokens[(this.#partner.get(i + 1) ?? this.#tokens.length) + 1];
-      const isHead = after?.tokenType === T.Equals && ["read", "link", "prox"].includes(token.image);
-      return isHead && (this.#rounds === 0 ? !this.#awaitsEquals : isFirst);
-    }
-    if (!isFirst || !next || /[\r\n]/.test(this.#between(token, next))) return false;
-    if (next.tokenType === T.Identifier) return !T.WORDS.has(next.image) && !this.#isTarget(i + 1);
-    return next.tokenType === T.NumberLiteral;
-  }
-
-  #between(a: IToken, b: IToken): string {
-    return this.#problems.file.text.slice(endOf(a), b.startOffset);
-  }
-
-  #reserved(token: IToken): void {
-    this.#problems.report(token.startOffset, {
-      code: "syntax-name",
-      message: `${quote(token.image)} is a word of the language and cannot be a name`,
-      labels: [this.#label(token, "choose another name")],
-    });
-  }
+  // ------------------------------------------------------------------ names
 
   /** A plain name: an operand, or something that does not belong after the operand before it. */
   #name(i: number, token: IToken): void {
     const previous = this.#previous;
-    const operatorIsDue = previous === undefined || OPERAND_ENDS.has(previous.tokenType);
-    const mayBegin = this.#isFirstOnLine(token) || previous?.tokenType === T.LCurly;
-    if (!operatorIsDue || this.#rounds > 0 || (this.#skipping && !(mayBegin && this.#depth > 0))) {
-      this.#emit(token);
-      return;
-    }
-    if (this.#depth === 0 && !this.#item) {
-      this.#unknownDefinition(i, token);
-      return;
-    }
-    if (mayBegin) this.#unknownItem(i, token);
-    else if (this.#header && this.#header.image !== "fn" && this.#header.image !== "bias") this.#emit(token);
+    const mayBegin = !this.#words.sharesLine(previous, token) || previous?.tokenType === T.LCurly;
+    const isOperand = !operatorIsDue(previous) || this.#rounds > 0;
+    if (isOperand || (this.#skipping && !(mayBegin && this.#depth > 0))) this.#emit(token);
+    else if (this.#depth === 0 && !this.#item) this.#unknownDefinition(i, token);
+    else if (mayBegin) this.#unknownItem(i, token);
+    else if (this.#header && !mayHaveEquals(this.#header)) this.#emit(token);
     else this.#sideBySide(token, previous);
   }
 
+  /** Takes a misspelt word for the right one, so that what it begins is read all the same. */
   #unknownDefinition(i: number, token: IToken): void {
-    const meant = closest(token.image, T.DEFINITIONS);
-    if (meant && this.#nameFollows(i)) {
-      const label = this.#label(token, `did you mean \`${meant}\`?`);
-      retype(token, T.DefineWord);
-      this.#begin(i, token);
-      this.#problems.report(token.startOffset, {
-        code: "syntax-item",
-        message: `${quote(token.image)} is not a kind of definition`,
-        labels: [label],
-        notes: [`a file holds ${list(T.DEFINITIONS, "and")} definitions`],
-        fix: { text: `write \`${meant}\``, edits: [{ span: label.span, insert: meant }] },
-      });
-      token.image = meant;
+    const meant = closest(token.image, DEFINITIONS);
+    if (!meant || !this.#words.nameFollows(i)) {
+      if (!this.#outside) this.#junk(token);
       return;
     }
-    if (!this.#outside) this.#junk(token);
+    const problem = this.#messages.unknownDefinition(token, meant);
+    retype(token, T.DefineWord);
+    token.image = meant;
+    this.#begin(i, token);
+    this.#problems.report(token.startOffset, problem);
   }
 
   #unknownItem(i: number, token: IToken): void {
-    const owner = this.#enclosing?.image ?? "";
+    const owner = this.#enclosing?.image;
     if (!isDefinitionWord(owner)) {
       this.#item = undefined;
       this.#unknownDefinition(i, token);
       return;
     }
-    this.#endRounds(token);
     this.#problems.begin(token.startOffset);
-    const meant = nearestItem(token.image, owner);
-    const span = this.#span(token);
-    const assigns = this.#tokens[i + 1]?.tokenType === T.Equals;
-    const advice =
-      owner === "algorithm"
-        ? `the value of a state after the token carries a prime: \`${token.image}' = …\``
-        : `a quantity is named with \`let ${token.image} = …\``;
-    this.#problems.report(token.startOffset, {
-      code: "syntax-item",
-      message: `${quote(token.image)} is not an item of ${aDefinition(owner)}`,
-      labels: [{ span, text: meant ? `did you mean \`${meant}\`?` : "" }],
-      notes: assigns && !meant ? [advice, itemsOf(owner)] : [itemsOf(owner)],
-      ...(meant && { fix: { text: `write \`${meant}\``, edits: [{ span, insert: meant }] } }),
-    });
     this.#item = { token, hasEquals: false, operators: 0 };
     this.#skipping = false;
-    const word = meant && T.WORDS.get(meant);
+    const meant = closest(token.image, ITEMS[owner]);
+    const word = meant && WORDS.get(meant);
     if (word) {
+      this.#problems.report(token.startOffset, this.#messages.unknownItem(token, owner, meant));
       token.image = meant;
       retype(token, word.type);
       this.#emit(token);
-    } else if (assigns && owner === "algorithm") {
+    } else if (this.#tokens[i + 1]?.tokenType === T.Equals) {
+      this.#problems.report(token.startOffset, this.#messages.bareAssignment(token, owner));
+      this.#assumeAssignment(token, owner);
+    } else {
+      this.#problems.report(token.startOffset, this.#messages.unknownItem(token, owner, undefined));
+      this.#skipping = true;
+    }
+  }
+
+  /** Reads `S = …` as `S' = …` in an algorithm, and as `let S = …` elsewhere. */
+  #assumeAssignment(token: IToken, owner: string): void {
+    if (owner === "algorithm") {
       retype(token, T.TargetName);
       this.#emit(token);
       this.#insert(T.Prime, "'", token);
-    } else this.#skipping = true;
+    } else {
+      this.#insert(T.LetWord, "let");
+      this.#emit(token);
+    }
   }
 
+  /** A name or a number directly after an operand. */
   #sideBySide(token: IToken, previous: IToken | undefined): void {
     const item = this.#item;
-    if (item && this.#awaitsEquals) {
-      const isInput = item.token.tokenType === T.InputWord && previous?.tokenType === T.Identifier;
-      const sign = isInput ? "," : "=";
-      this.#problems.reportFirst(token.startOffset, {
-        code: "syntax-unexpected",
-        message: `expected ${isInput ? "`,` or `=`" : "`=`"} before ${quote(token.image)}`,
-        labels: [this.#label(token, "")],
-        fix: {
-          text: `write \`${sign}\` before it`,
-          edits: [{ span: this.#here(), insert: isInput ? "," : " =" }],
-        },
-      });
-      this.#insert(isInput ? T.Comma : T.Equals, sign);
-      item.hasEquals = !isInput;
-      this.#header = undefined;
-      this.#emit(token);
+    if (!item || !this.#awaitsEquals) {
+      this.#problems.reportFirst(token.startOffset, this.#messages.sideBySide(token, previous));
+      this.#skipping = true;
       return;
     }
-    this.#problems.reportFirst(item?.token.startOffset ?? token.startOffset, {
-      code: "syntax-unexpected",
-      message: `${quote(token.image)} follows ${previous ? found(previous) : "nothing"} with no operator between them`,
-      labels: [this.#label(token, "")],
-      notes: ["a product is written `a * b`; an argument stands in parentheses, as in `f(a)`"],
-    });
-    this.#skipping = true;
+    if (item.token.tokenType === T.InputWord && previous?.tokenType === T.Identifier) {
+      this.#problems.reportFirst(token.startOffset, this.#messages.noComma(token, previous));
+      this.#insert(T.Comma, ",");
+    } else {
+      this.#problems.reportFirst(token.startOffset, this.#messages.noEquals(token, previous));
+      this.#insert(T.Equals, "=");
+      item.hasEquals = true;
+      this.#header = undefined;
+    }
+    this.#emit(token);
   }
 
   // ------------------------------------------------------------------ items
@@ -441,107 +288,75 @@ class Arranger {
     this.#endRounds(token);
     this.#endHeader(token);
     const isDefinition = token.tokenType === T.DefineWord;
-    if (isDefinition && this.#depth > 0 && this.#looksUnclosed(token)) this.#endCurly(token);
+    if (isDefinition && this.#looksUnclosed(token)) this.#endCurly(token);
     this.#problems.begin(token.startOffset);
     this.#skipping = false;
     this.#item = { token, hasEquals: false, operators: 0 };
-    if (isDefinition && this.#depth > 0) return this.#nested(i, token);
+    const owner = this.#enclosing;
+    if (isDefinition && owner) return this.#nested(i, token, owner);
     if (isDefinition) {
       this.#outside = false;
       this.#header = token;
-    } else this.#checkPlace(token);
+    } else this.#checkPlace(token, owner?.image);
     this.#emit(token);
     return i + 1;
   }
 
   /** Skips, with a report, an item that stands where it cannot. */
-  #checkPlace(token: IToken): void {
-    const owner = this.#enclosing?.image;
-    const isTarget = token.tokenType === T.TargetName;
-    if (owner === undefined) {
-      if (!this.#outside) {
-        this.#problems.report(token.startOffset, {
-          code: "syntax-item",
-          message: `${isTarget ? "a rule" : quote(token.image)} stands outside of any definition`,
-          labels: [this.#label(token, `belongs in ${isTarget ? "an algorithm" : holdersOf(token.image)}`)],
-        });
-      }
+  #checkPlace(token: IToken, owner: string | undefined): void {
+    if (!isDefinitionWord(owner)) {
+      if (!this.#outside) this.#problems.report(token.startOffset, this.#messages.outside(token));
       this.#outside = true;
       this.#skipping = true;
-    } else if (isDefinitionWord(owner) && !(isTarget ? owner === "algorithm" : T.ITEMS[owner].includes(token.image))) {
-      this.#problems.report(token.startOffset, {
-        code: "syntax-item",
-        message: `${isTarget ? "a rule for a state" : quote(token.image)} does not belong in ${aDefinition(owner)}`,
-        labels: [this.#label(token, `belongs in ${isTarget ? "an algorithm" : holdersOf(token.image)}`)],
-        notes: [itemsOf(owner)],
-      });
-      this.#skipping = true;
+      return;
     }
+    const fits =
+      token.tokenType === T.TargetName ? owner === "algorithm" : ITEMS[owner].includes(token.image);
+    if (fits) return;
+    this.#problems.report(token.startOffset, this.#messages.wrongPlace(token, owner));
+    this.#skipping = true;
   }
 
-  #nested(i: number, token: IToken): number {
-    const owner = this.#enclosing;
-    const [outer, inner] = [owner?.image ?? "", token.image];
-    this.#problems.report(token.startOffset, {
-      code: "syntax-item",
-      message:
-        isDefinitionWord(outer) && isDefinitionWord(inner)
-          ? `${aDefinition(outer)} cannot hold the definition of ${aDefinition(inner)}`
-          : "a definition cannot hold another one",
-      labels: [
-        this.#label(token, "this is a definition of its own"),
-        ...(owner ? [this.#label(owner, "within this one")] : []),
-      ],
-      notes: ["definitions stand side by side in a file; a model refers to the others by name"],
-    });
+  #nested(i: number, token: IToken, owner: IToken): number {
+    this.#problems.report(token.startOffset, this.#messages.nested(token, owner));
     this.#skipping = true;
-    let at = i + 2;
-    if (this.#tokens[at]?.tokenType === T.LParen) at = (this.#partner.get(at) ?? at) + 1;
-    const end = this.#tokens[at]?.tokenType === T.LCurly ? this.#partner.get(at) : undefined;
-    return end === undefined ? i + 1 : end + 1;
+    const body = this.#words.bodyAt(i);
+    const end = this.#tokens[body]?.tokenType === T.LCurly ? this.#partner.get(body) : undefined;
+    return (end ?? i) + 1;
   }
 
   /** A definition that is not indented, in a file with too few `}`, shows where one was forgotten. */
   #looksUnclosed(token: IToken): boolean {
     const owner = this.#enclosing;
-    if (!owner || this.#surplus <= 0) return false;
-    return this.#isFirstOnLine(token) && this.#column(token) <= this.#column(owner);
+    if (!owner || this.#surplus <= 0 || this.#words.sharesLine(this.#previous, token)) return false;
+    return this.#column(token) <= this.#column(owner);
   }
 
+  #column({ startOffset }: IToken): number {
+    return startOffset - this.#text.lastIndexOf("\n", startOffset - 1);
+  }
+
+  /** A definition without a body; if the text has a `}` for it, its `{` was forgotten. */
   #endHeader(at: IToken | undefined): void {
     const header = this.#header;
-    const word = header?.image ?? "";
     this.#header = undefined;
-    if (!header || !isDefinitionWord(word)) return;
-    const body = bodyOf(word);
-    const isItem = at !== undefined && at.tokenType !== T.DefineWord && at.tokenType !== T.RCurly;
-    const inserts = isItem && word !== "fn" && this.#surplus < 0 && this.#previous !== header;
-    this.#problems.reportFirst(header.startOffset, {
-      code: "syntax-unexpected",
-      message: `expected ${body} and the body of this ${word === "fn" ? "function" : word}`,
-      labels: [
-        this.#label(this.#previous ?? header, `expected ${body} after this`),
-        ...(at ? [this.#label(at, "found this instead")] : []),
-      ],
-      ...(inserts && { fix: { text: "write `{` there", edits: [{ span: this.#here(), insert: " {" }] } }),
-    });
-    this.#outside = true;
-    if (!inserts || this.#skipping) return;
+    if (!header || !isDefinitionWord(header.image)) return;
+    const isItem = at !== undefined && tokenMatcher(at, T.ItemStart) && at.tokenType !== T.DefineWord;
+    const repairs = isItem && header.image !== "fn" && this.#surplus < 0 && this.#previous !== header;
+    const previous = this.#previous ?? header;
+    const problem = this.#messages.noBody(header.image, previous, at, repairs);
+    this.#problems.reportFirst(header.startOffset, problem);
+    this.#outside = !repairs;
+    if (!repairs) return;
     this.#insert(T.LCurly, "{");
     this.#open.push({ kind: "curly", opener: header, definition: header });
     this.#surplus++;
-    this.#outside = false;
   }
 
   /** What stands between definitions and is none. */
   #junk(token: IToken): void {
     this.#problems.begin(token.startOffset);
-    this.#problems.report(token.startOffset, {
-      code: "syntax-item",
-      message: `expected a definition, found ${found(token)}`,
-      labels: [this.#label(token, "")],
-      notes: [`a file holds ${list(T.DEFINITIONS, "and")} definitions`],
-    });
+    this.#problems.report(token.startOffset, this.#messages.notADefinition(token));
     this.#outside = true;
     this.#skipping = true;
   }
@@ -549,208 +364,161 @@ class Arranger {
   // ------------------------------------------------------------------ brackets
 
   #openCurly(i: number, token: IToken): number {
-    if (this.#header) {
-      this.#endRounds(token);
-      this.#open.push({ kind: "curly", opener: token, definition: this.#header });
-      this.#header = undefined;
-      this.#item = undefined;
-      this.#skipping = false;
-      this.#emit(token);
-      return i + 1;
+    if (!this.#header) {
+      this.#problems.reportFirst(token.startOffset, this.#messages.noBlock(token));
+      const end = this.#partner.get(i);
+      if (end === undefined) this.#surplus--;
+      return (end ?? i) + 1;
     }
-    this.#problems.reportFirst(token.startOffset, {
-      code: "syntax-unexpected",
-      message: "no block can begin here",
-      labels: [this.#label(token, "")],
-      notes: ["braces hold the items of a definition, after its name"],
-    });
-    const end = this.#partner.get(i);
-    if (end === undefined) this.#surplus--;
-    return (end ?? i) + 1;
+    this.#endRounds(token);
+    this.#open.push({ kind: "curly", opener: token, definition: this.#header });
+    this.#header = undefined;
+    this.#item = undefined;
+    this.#skipping = false;
+    this.#emit(token);
+    return i + 1;
   }
 
-  #closeCurly(i: number, token: IToken): number {
+  #closeCurly(token: IToken): void {
     this.#endRounds(token);
     this.#endHeader(token);
     this.#skipping = false;
     this.#item = undefined;
-    if (this.#open.pop()) this.#emit(token);
-    else {
-      this.#problems.begin(token.startOffset);
-      if (!this.#outside) this.#noOpener(token, "{");
-      this.#surplus++;
+    if (this.#open.pop()) {
+      this.#emit(token);
+      return;
     }
-    return i + 1;
-  }
-
-  #noOpener(token: IToken, opener: string): void {
-    this.#problems.reportFirst(token.startOffset, {
-      code: "syntax-unclosed",
-      message: `${quote(token.image)} closes nothing`,
-      labels: [this.#label(token, `no \`${opener}\` is open here`)],
-      fix: { text: "leave it out", edits: [{ span: this.#span(token), insert: "" }] },
-    });
+    this.#problems.begin(token.startOffset);
+    if (!this.#outside) this.#problems.report(token.startOffset, this.#messages.noOpener(token, "{"));
+    this.#surplus++;
   }
 
   #openRound(i: number, token: IToken): number {
     if (this.#rounds >= DEEPEST) {
-      this.#problems.reportFirst(token.startOffset, {
-        code: "too-deep",
-        message: `brackets are nested more than ${DEEPEST} deep`,
-        labels: [this.#label(token, "one level too many")],
-        notes: ["name a part of the expression with `let`"],
-      });
+      this.#problems.reportFirst(token.startOffset, this.#messages.tooDeep(token, DEEPEST));
       return (this.#partner.get(i) ?? i) + 1;
     }
-    const closer = token.tokenType === T.LParen ? T.RParen : T.RSquare;
-    const range = this.#previous?.tokenType === T.InWord;
-    const params = this.#header !== undefined || this.#previous?.tokenType === T.ReadWord;
-    const isClosed = this.#partner.has(i);
-    this.#open.push({ kind: "round", opener: token, closer, range, params, emitted: !this.#skipping, isClosed });
+    const before = this.#previous?.tokenType;
+    this.#open.push({
+      kind: "round",
+      opener: token,
+      closer: token.tokenType === T.LParen ? T.RParen : T.RSquare,
+      isRange: before === T.InWord,
+      isParams: this.#header !== undefined || before === T.ReadWord,
+      isEmitted: !this.#skipping,
+      isClosed: this.#partner.has(i),
+    });
     this.#rounds++;
     this.#emit(token);
     return i + 1;
   }
 
-  #closeRound(i: number, token: IToken): number {
+  #closeRound(token: IToken): void {
     const top = this.#open.at(-1);
     if (top?.kind !== "round") {
-      this.#noOpener(token, token.tokenType === T.RParen ? "(" : "[");
-      return i + 1;
+      const opener = token.tokenType === T.RParen ? "(" : "[";
+      this.#problems.reportFirst(token.startOffset, this.#messages.noOpener(token, opener));
+      return;
     }
     this.#open.pop();
     this.#rounds--;
-    if (!top.range && token.tokenType !== top.closer) {
-      const closer = top.closer === T.RParen ? ")" : "]";
-      this.#problems.reportFirst(token.startOffset, {
-        code: "syntax-unclosed",
-        message: `${quote(top.opener.image)} is closed by ${quote(token.image)}`,
-        labels: [this.#label(token, `expected \`${closer}\``), this.#label(top.opener, "opened here")],
-        fix: { text: `write \`${closer}\``, edits: [{ span: this.#span(token), insert: closer }] },
-      });
+    if (!top.isRange && token.tokenType !== top.closer) {
+      const problem = this.#messages.wrongCloser(token, top.opener, signOf(top.closer));
+      this.#problems.reportFirst(token.startOffset, problem);
       retype(token, top.closer);
     }
-    if (top.emitted) this.#out.push(token);
-    return i + 1;
+    if (top.isEmitted) this.#out.push(token);
   }
 
-  /** Closes the parentheses and square brackets that are open where none can be. */
+  /** Closes the brackets that are open where none can be. */
   #endRounds(at: IToken | undefined, most = this.#rounds): void {
     const unclosed: Round[] = [];
-    for (let top = this.#open.at(-1); top?.kind === "round" && unclosed.length < most; top = this.#open.at(-1)) {
+    for (
+      let top = this.#open.at(-1);
+      top?.kind === "round" && unclosed.length < most;
+      top = this.#open.at(-1)
+    ) {
       unclosed.push(top);
       this.#open.pop();
     }
     this.#rounds -= unclosed.length;
-    const [inner, ...others] = unclosed;
+    const [inner, ...outer] = unclosed.map(({ opener }) => opener);
     if (!inner) return;
-    const closers = unclosed.map((round) => (round.closer === T.RParen ? ")" : "]")).join("");
-    const end: Label = at
-      ? this.#label(at, `expected ${quote(closers)} before this`)
-      : { span: this.#here(), text: `expected ${quote(closers)} before the file ends` };
-    this.#problems.reportFirst(inner.opener.startOffset, {
-      code: "syntax-unclosed",
-      message: `${quote(inner.opener.image)} is not closed`,
-      labels: [
-        this.#label(inner.opener, "opened here"),
-        ...others.slice(0, 2).map((round) => this.#label(round.opener, "this is not closed either")),
-        end,
-      ],
-      fix: { text: `write ${quote(closers)} there`, edits: [{ span: this.#here(), insert: closers }] },
-    });
-    for (const round of unclosed) if (round.emitted) this.#insert(round.closer, round.closer === T.RParen ? ")" : "]");
+    const closers = unclosed.map(({ closer }) => signOf(closer)).join("");
+    const problem = this.#messages.unclosedBrackets([inner, ...outer], closers, at, this.#previous);
+    this.#problems.reportFirst(inner.startOffset, problem);
+    for (const { closer, isEmitted } of unclosed) if (isEmitted) this.#insert(closer, signOf(closer));
   }
 
   #endCurly(at: IToken | undefined): void {
     const top = this.#open.pop();
     if (top?.kind !== "curly") return;
     this.#surplus--;
-    this.#problems.report(top.opener.startOffset, {
-      code: "syntax-unclosed",
-      message: `the block of this ${top.definition.image} is not closed`,
-      labels: [
-        this.#label(top.opener, "opened here"),
-        at
-          ? this.#label(at, "expected `}` before this")
-          : { span: this.#here(), text: "expected `}` before the file ends" },
-      ],
-      fix: { text: "write `}` there", edits: [{ span: this.#here(), insert: "\n}" }] },
-    });
-    this.#skipping = false;
+    const problem = this.#messages.unclosedBlock(top.opener, top.definition, at, this.#previous);
+    this.#problems.report(top.opener.startOffset, problem);
     this.#insert(T.RCurly, "}");
-  }
-
-  #finish(): void {
-    this.#endRounds(undefined);
-    this.#endHeader(undefined);
-    while (this.#open.length > 0) this.#endCurly(undefined);
   }
 
   // ------------------------------------------------------------------ signs and numbers
 
   #equals(token: IToken): void {
     const top = this.#open.at(-1);
-    const item = this.#item;
-    if (top?.kind === "round") {
-      if (top.closer === T.RSquare && !top.range && !top.isClosed) {
-        this.#endRounds(token, 1);
-        this.#equals(token);
-        return;
-      }
-      if (top.params) retype(token, T.DefaultEquals);
-      else this.#comparisonMeant(token, top);
-    } else if (item && takesNoEquals(item.token) && this.#previous === item.token) {
-      this.#problems.reportFirst(token.startOffset, {
-        code: "syntax-unexpected",
-        message: `${quote(item.token.image)} takes its value without \`=\``,
-        labels: [this.#label(token, "")],
-        fix: { text: "leave it out", edits: [{ span: this.#span(token), insert: "" }] },
-      });
-      return;
-    } else if (item && (item.hasEquals || takesNoEquals(item.token))) this.#comparisonMeant(token, undefined);
-    else if (item) {
-      item.hasEquals = true;
-      if (item.token.tokenType === T.ExpectWord && this.#previous?.tokenType === T.Identifier) this.#unprimed(item);
-      this.#headerEquals(token);
+    if (top?.kind === "round") this.#equalsWithin(token, top);
+    else if (!this.#item) this.#emit(token);
+    else if (takesNoEquals(this.#item.token) && this.#previous === this.#item.token) {
+      this.#problems.reportFirst(token.startOffset, this.#messages.needlessEquals(this.#item.token, token));
+    } else if (this.#item.hasEquals || takesNoEquals(this.#item.token)) this.#comparisonMeant(token);
+    else this.#define(token, this.#item);
+  }
+
+  /** The one `=` that an item may have. */
+  #define(token: IToken, item: Item): void {
+    item.hasEquals = true;
+    const previous = this.#previous;
+    if (item.token.tokenType === T.ExpectWord && previous?.tokenType === T.Identifier) {
+      this.#problems.reportFirst(token.startOffset, this.#messages.unprimed(previous));
+      this.#insert(T.Prime, "'");
+    }
+    const header = this.#header;
+    this.#header = undefined;
+    if (header && isDefinitionWord(header.image) && !mayHaveEquals(header)) {
+      this.#problems.reportFirst(token.startOffset, this.#messages.needsBraces(header.image, token));
+      this.#skipping = true;
+      this.#outside = true;
     }
     this.#emit(token);
   }
 
-  /** `expect W = …` */
-  #unprimed({ token }: Item): void {
-    this.#problems.reportFirst(token.startOffset, {
-      code: "syntax-unexpected",
-      message: "`expect` states what a state is after the token, which a prime says",
-      labels: [{ span: this.#here(), text: "expected `'`" }],
-      fix: { text: "write the prime", edits: [{ span: this.#here(), insert: "'" }] },
-    });
-    this.#insert(T.Prime, "'");
+  /** `=` within brackets: a default, a comparison, or in the arguments of a choice the name of one. */
+  #equalsWithin(token: IToken, top: Round): void {
+    if (top.closer === T.RSquare && !top.isRange && !top.isClosed) {
+      this.#endRounds(token, 1);
+      this.#equals(token);
+      return;
+    }
+    const [before, name] = this.#out.slice(-2);
+    const isFirstName =
+      name?.tokenType === T.Identifier && (before?.tokenType === T.Comma || before === top.opener);
+    if (top.isParams) {
+      retype(token, T.DefaultEquals);
+      this.#emit(token);
+    } else if (isFirstName && this.#item?.token.tokenType === T.ChoiceWord) {
+      this.#problems.reportFirst(token.startOffset, this.#messages.equalsNames(token));
+      retype(token, T.Colon);
+      this.#emit(token);
+    } else this.#comparisonMeant(token);
   }
 
-  /** The `=` that begins the body of a definition. */
-  #headerEquals(token: IToken): void {
-    const word = this.#header?.image;
-    this.#header = undefined;
-    if (!word || !isDefinitionWord(word) || word === "fn" || word === "bias") return;
-    this.#problems.reportFirst(token.startOffset, {
-      code: "syntax-unexpected",
-      message: `the body of ${aDefinition(word)} stands in braces`,
-      labels: [this.#label(token, "expected `{`")],
-      notes: [itemsOf(word)],
-    });
-    this.#skipping = true;
-    this.#outside = true;
+  #comparisonMeant(token: IToken): void {
+    this.#problems.reportFirst(token.startOffset, this.#messages.equalsCompares(token));
+    retype(token, T.Same);
+    this.#emit(token);
   }
 
-  /** `==` where an item is given its value. */
+  /** `==` compares, except where an item is given its value. */
   #same(token: IToken): void {
     if (this.#awaitsEquals && this.#rounds === 0) {
-      this.#problems.reportFirst(token.startOffset, {
-        code: "syntax-unexpected",
-        message: "`==` compares; it cannot define",
-        labels: [this.#label(token, "expected `=`")],
-        fix: { text: "write `=`", edits: [{ span: this.#span(token), insert: "=" }] },
-      });
+      this.#problems.reportFirst(token.startOffset, this.#messages.sameDefines(token));
       retype(token, T.Equals);
       this.#equals(token);
       return;
@@ -759,94 +527,39 @@ class Arranger {
     this.#emit(token);
   }
 
-  /** `=` within an expression: a comparison, or in the arguments of a choice the name of one. */
-  #comparisonMeant(token: IToken, within: Round | undefined): void {
-    const [before, name] = this.#out.slice(-2);
-    const isArgument =
-      this.#item?.token.tokenType === T.ChoiceWord &&
-      name?.tokenType === T.Identifier &&
-      (before?.tokenType === T.Comma || before === within?.opener);
-    const sign = isArgument ? ":" : "==";
-    this.#problems.reportFirst(token.startOffset, {
-      code: "syntax-unexpected",
-      message: isArgument ? "an argument is named with `:`" : "`=` defines; it cannot compare",
-      labels: [this.#label(token, `expected \`${sign}\``)],
-      notes: isArgument ? [] : ["two values are compared with `==`"],
-      fix: { text: `write \`${sign}\``, edits: [{ span: this.#span(token), insert: sign }] },
-    });
-    retype(token, isArgument ? T.Colon : T.Same);
-  }
-
   #prime(token: IToken): void {
     const previous = this.#previous;
     if (previous?.tokenType === T.Identifier && endOf(previous) !== token.startOffset) {
-      this.#problems.reportFirst(token.startOffset, {
-        code: "syntax-unexpected",
-        message: "a prime stands directly after the name",
-        labels: [this.#label(token, "there is a gap before it")],
-        fix: {
-          text: "close the gap",
-          edits: [{ span: this.#problems.span(endOf(previous), token.startOffset), insert: "" }],
-        },
-      });
+      this.#problems.reportFirst(token.startOffset, this.#messages.gapBeforePrime(token, previous));
     }
     this.#emit(token);
   }
 
   #number(token: IToken): void {
-    const isBad = token.tokenType === T.BadNumber;
-    if (isBad || !Number.isFinite(Number(token.image))) {
-      this.#problems.report(token.startOffset, {
-        code: "syntax-number",
-        message: isBad ? `${quote(token.image)} is not a number` : `${quote(token.image)} is too large a number`,
-        labels: [this.#label(token, isBad ? "" : "no larger than 1.8e308")],
-        ...(isBad && { notes: [this.#numberAdvice(token.image)] }),
-      });
+    if (token.tokenType === T.BadNumber || !Number.isFinite(Number(token.image))) {
+      this.#problems.report(token.startOffset, this.#messages.badNumber(token));
       retype(token, T.NumberLiteral);
     }
-    this.#emit(token);
-  }
-
-  #numberAdvice(image: string): string {
-    const product = /^(\d+(?:\.\d+)?)(\p{L}[^.]*)$/u.exec(image);
-    if (product && !/^e\d*$/i.test(product[2] ?? "")) return `a product is written \`${product[1]} * ${product[2]}\``;
-    return "numbers are written like `1`, `0.5`, `.5` and `1e-6`";
+    const lacksEquals = operatorIsDue(this.#previous) && this.#rounds === 0 && this.#awaitsEquals;
+    if (lacksEquals) this.#sideBySide(token, this.#previous);
+    else this.#emit(token);
   }
 
   #countOperator(token: IToken): void {
-    const item = this.#item;
-    if (!item || ++item.operators !== LONGEST + 1) return;
-    this.#problems.reportFirst(token.startOffset, {
-      code: "too-deep",
-      message: `an item has more than ${LONGEST} operators`,
-      labels: [this.#label(token, "one too many")],
-      notes: ["name a part of the expression with `let`"],
-    });
+    if (!this.#item || ++this.#item.operators !== LONGEST + 1) return;
+    this.#problems.reportFirst(token.startOffset, this.#messages.tooLong(token, LONGEST));
     this.#skipping = true;
-  }
-
-  #stray(token: IToken): void {
-    const advice = adviceOn(token.image);
-    this.#problems.report(token.startOffset, {
-      code: "syntax-character",
-      message: `${spell(token.image)} has no meaning in this language`,
-      labels: [this.#label(token, "")],
-      ...(advice && { notes: [advice] }),
-    });
   }
 }
 
 /** The tokens for the parser. What had to be dropped, inserted or renamed has been reported. */
 export function arrange(lexed: T.Lexed, problems: Problems): IToken[] {
   const tokens = new Arranger(lexed.tokens, problems).run();
+  const messages = new Messages(problems.file);
   for (const comment of lexed.comments) {
-    if (comment.tokenType !== T.OpenComment) continue;
-    const { startOffset } = comment;
-    problems.report(startOffset, {
-      code: "syntax-unclosed",
-      message: "this comment is not closed",
-      labels: [{ span: problems.span(startOffset, startOffset + 2), text: "expected `*/` before the file ends" }],
-    });
+    if (comment.tokenType === T.OpenComment) {
+      problems.report(comment.startOffset, messages.unclosedComment(comment));
+    }
   }
   return tokens;
 }

@@ -13,13 +13,7 @@ export interface File extends Node {
   readonly definitions: readonly Definition[];
 }
 
-export type Definition =
-  | ModelDef
-  | MemoryDef
-  | BiasDef
-  | RetentionDef
-  | AlgorithmDef
-  | FunctionDef;
+export type Definition = ModelDef | MemoryDef | BiasDef | RetentionDef | AlgorithmDef | FunctionDef;
 
 /** A name where it is written. `text` carries no prime. */
 export interface Name extends Node {
@@ -281,16 +275,7 @@ export interface StepItem extends Node {
 
 // ---------------------------------------------------------------- expressions
 
-export type Expr =
-  | NumberLit
-  | Ident
-  | Primed
-  | Field
-  | Unary
-  | Binary
-  | Call
-  | Pipe
-  | Invalid;
+export type Expr = NumberLit | Ident | Primed | Field | Unary | Binary | Call | Pipe | Invalid;
 
 export interface NumberLit extends Node {
   readonly kind: "number";

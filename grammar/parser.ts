@@ -3,15 +3,15 @@
  * the tree by precedence. All items share one rule: where each may stand, `arrange.ts` has checked.
  */
 import {
+  type CstNode,
   CstParser,
   EOF,
-  type CstNode,
   type IParserErrorMessageProvider,
   type IToken,
   type TokenType,
   tokenMatcher,
 } from "chevrotain";
-import { mismatch, noAlternative } from "./messages.ts";
+import { mismatch, noAlternative } from "./phrases.ts";
 import * as T from "./tokens.ts";
 
 /** Recovery from each error in a row of items costs stack; nobody reads this many messages. */

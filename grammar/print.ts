@@ -140,7 +140,12 @@ function toRow(item: Item): Row {
       return row("choice", item.choice, item.name.text + (item.args.length > 0 ? args(item.args) : ""), "");
     case "gate": {
       const rank = item.rank ? ` rank ${sum(item.rank)}` : "";
-      return row("feed", "gate", item.name.text + shape(item.shape), range(item.range) + rank + value(item.value));
+      return row(
+        "feed",
+        "gate",
+        item.name.text + shape(item.shape),
+        range(item.range) + rank + value(item.value),
+      );
     }
     case "param":
       return row("feed", "param", item.name.text + shape(item.shape), range(item.range) + value(item.value));
@@ -161,7 +166,12 @@ function toRow(item: Item): Row {
     case "step":
       return row("rule", item.kind, printExpr(item.value), "");
     case "minimize":
-      return row("rule", "minimize", printExpr(item.value) + (item.over ? ` over ${printExpr(item.over)}` : ""), "");
+      return row(
+        "rule",
+        "minimize",
+        printExpr(item.value) + (item.over ? ` over ${printExpr(item.over)}` : ""),
+        "",
+      );
     case "require":
       return row("other", "require", `${sum(item.left)} = ${sum(item.right)}`, "");
     case "expect":
@@ -244,7 +254,10 @@ function model(d: ast.ModelDef): string {
   const head = `model ${d.name.text}`;
   if (d.items.length === 0) return `${head} {}`;
   const parts = runs(d.items, (a, b) => toRow(a).group === toRow(b).group).map(lines);
-  return block(head, parts.flatMap((part, i) => (i === 0 ? part : ["", ...part])));
+  return block(
+    head,
+    parts.flatMap((part, i) => (i === 0 ? part : ["", ...part])),
+  );
 }
 
 /** Short definitions of one kind stand together; all others are set apart. */

@@ -2,15 +2,23 @@
  * From the parser's tree to the syntax tree. After recovery any part may be missing: an expression
  * becomes `Invalid`, an item without its name is left out; the parser has reported it.
  */
-import type { CstNode, IToken, TokenType } from "chevrotain";
-import { join, type Span } from "../compiler/source/span.ts";
+import type { CstNode, IToken } from "chevrotain";
+import type { Span } from "../compiler/source/span.ts";
 import { closest } from "../compiler/source/suggest.ts";
 import type * as ast from "./ast.ts";
-import { aDefinition, bodyOf, isDefinitionWord, list, quote } from "./messages.ts";
+import { below, first, nodeSpan, nodes, token, tokenSpan, tokens } from "./cst.ts";
+import { Expressions } from "./expressions.ts";
+import { aDefinition, bodyOf, list, quote } from "./phrases.ts";
 import type { Problems } from "./problems.ts";
 import * as T from "./tokens.ts";
+import { isDefinitionWord } from "./vocabulary.ts";
 
-type Item = ast.ModelItem | ItemOf<ast.MemoryDef> | ItemOf<ast.BiasDef> | ItemOf<ast.RetentionDef> | ItemOf<ast.AlgorithmDef>;
+type Item =
+  | ast.ModelItem
+  | ItemOf<ast.MemoryDef>
+  | ItemOf<ast.BiasDef>
+  | ItemOf<ast.RetentionDef>
+  | ItemOf<ast.AlgorithmDef>;
 type ItemOf<D extends { readonly items: readonly unknown[] }> = D["items"][number];
 
 const KINDS = {
@@ -23,80 +31,26 @@ const KINDS = {
 
 const PARAM_TYPES = ["real", "size", "function"] as const;
 
-/** How tightly an operator binds; `^` and the unary minus are read apart. */
-const STRENGTH: Readonly<Record<string, number>> = {
-  "|>": 0,
-  "<": 1,
-  "<=": 1,
-  ">": 1,
-  ">=": 1,
-  "==": 1,
-  "+": 2,
-  "-": 2,
-  "*": 3,
-  "/": 3,
-  "@": 3,
-};
-
-const OPERATORS: ReadonlyMap<TokenType, ast.BinaryOp | "|>"> = new Map([
-  [T.Pipe, "|>"],
-  [T.Plus, "+"],
-  [T.Minus, "-"],
-  [T.Times, "*"],
-  [T.Slash, "/"],
-  [T.At, "@"],
-  [T.Caret, "^"],
-  [T.Same, "=="],
-  [T.AtMost, "<="],
-  [T.AtLeast, ">="],
-  [T.Below, "<"],
-  [T.Above, ">"],
-]);
-
-const nodes = (node: CstNode, rule: string): CstNode[] =>
-  (node.children[rule] ?? []).filter((child): child is CstNode => "children" in child);
-
-const first = (node: CstNode, rule: string): CstNode | undefined => nodes(node, rule)[0];
-
-/** The tokens of a type that the text really has. */
-const tokens = (node: CstNode, type: TokenType): IToken[] =>
-  (node.children[type.name] ?? []).filter(
-    (child): child is IToken => "image" in child && child.isInsertedInRecovery !== true,
-  );
-
-const token = (node: CstNode, type: TokenType): IToken | undefined => tokens(node, type)[0];
-
 class Builder {
   readonly #problems: Problems;
+  readonly #expressions: Expressions;
 
   constructor(problems: Problems) {
     this.#problems = problems;
+    this.#expressions = new Expressions(problems);
   }
 
   file(tree: CstNode | undefined): ast.File {
-    const definitions = (tree ? nodes(tree, "definition") : []).flatMap((node) => this.#definition(node) ?? []);
+    const definitions = nodes(tree, "definition").flatMap((node) => this.#definition(node) ?? []);
     return { definitions, span: this.#problems.span(0, this.#problems.file.text.length) };
   }
 
-  // ------------------------------------------------------------------ spans and names
+  #span(node: CstNode): Span {
+    return nodeSpan(this.#problems.file, node);
+  }
 
   #tokenSpan(at: IToken): Span {
-    return this.#problems.span(at.startOffset, (at.endOffset ?? at.startOffset) + 1);
-  }
-
-  #span(node: CstNode): Span {
-    const { startOffset = 0, endOffset = startOffset } = node.location ?? {};
-    if (!Number.isFinite(startOffset)) return this.#problems.span(0, 0);
-    return this.#problems.span(startOffset, Number.isFinite(endOffset) ? endOffset + 1 : startOffset);
-  }
-
-  #name(at: IToken): ast.Name {
-    return { text: at.image, span: this.#tokenSpan(at) };
-  }
-
-  #invalidAfter(node: CstNode): ast.Invalid {
-    const { end } = this.#span(node);
-    return { kind: "invalid", span: this.#problems.span(end, end) };
+    return tokenSpan(this.#problems.file, at);
   }
 
   // ------------------------------------------------------------------ definitions
@@ -115,12 +69,12 @@ class Builder {
       });
       return undefined;
     }
-    const name = this.#name(nameToken);
+    const name = this.#expressions.name(nameToken);
     const span = this.#span(node);
     const paramList = first(node, "params");
-    const params = (paramList ? nodes(paramList, "param") : []).flatMap((param) => this.#param(param) ?? []);
+    const params = nodes(paramList, "param").flatMap((param) => this.#param(param) ?? []);
     if (word === "fn") return { kind: word, name, params, body: this.#value(node), span };
-    const items = (block ? nodes(block, "item") : []).flatMap((item) => this.#item(item) ?? []);
+    const items = nodes(block, "item").flatMap((item) => this.#item(item) ?? []);
     switch (word) {
       case "model":
         if (paramList) this.#noParams(paramList);
@@ -188,11 +142,11 @@ class Builder {
     const type = this.#paramType(node);
     const bounds = range && this.#range(range);
     return {
-      name: this.#name(name),
+      name: this.#expressions.name(name),
       ...(shape && { shape: this.#shape(shape) }),
       ...(type && { type }),
       ...(bounds && { range: bounds }),
-      ...(hasDefault && { default: this.#expression(node) }),
+      ...(hasDefault && { default: this.#expressions.in(node) }),
       span: this.#span(node),
     };
   }
@@ -216,12 +170,12 @@ class Builder {
   }
 
   #shape(node: CstNode): ast.Shape {
-    return { dims: nodes(node, "sum").map((sum) => this.#row(sum)), span: this.#span(node) };
+    return { dims: nodes(node, "sum").map((sum) => this.#expressions.row(sum)), span: this.#span(node) };
   }
 
   #range(node: CstNode): ast.Range | undefined {
     const span = this.#span(node);
-    const [low, high] = nodes(node, "sum").map((sum) => this.#row(sum));
+    const [low, high] = nodes(node, "sum").map((sum) => this.#expressions.row(sum));
     if (!low) return undefined;
     const limit = token(node, T.Limit);
     if (limit) {
@@ -240,18 +194,19 @@ class Builder {
   // ------------------------------------------------------------------ items
 
   #item(wrapper: CstNode): Item | undefined {
-    const node = Object.values(wrapper.children)
-      .flat()
-      .find((child): child is CstNode => "children" in child);
+    const node = below(wrapper);
     if (!node) return undefined;
     const span = this.#span(node);
     const [at, second] = tokens(node, T.Identifier);
-    const name = at && this.#name(at);
+    const name = at && this.#expressions.name(at);
     switch (node.name) {
       case "choice": {
         const choice = token(node, T.ChoiceWord)?.image;
-        if (choice !== "memory" && choice !== "bias" && choice !== "retention" && choice !== "algorithm") return;
-        return name && { kind: "choice", choice, name, args: this.#args(first(node, "args")), span };
+        if (choice !== "memory" && choice !== "bias" && choice !== "retention" && choice !== "algorithm")
+          return;
+        return (
+          name && { kind: "choice", choice, name, args: this.#expressions.args(first(node, "args")), span }
+        );
       }
       case "gate":
         return name && this.#gate(node, name, span);
@@ -260,7 +215,7 @@ class Builder {
         return name && { kind, name, value: this.#value(node), span };
       }
       case "inputItem": {
-        const names = tokens(node, T.Identifier).map((each) => this.#name(each));
+        const names = tokens(node, T.Identifier).map((each) => this.#expressions.name(each));
         const shape = first(node, "shape");
         return names.length === 0
           ? undefined
@@ -276,23 +231,29 @@ class Builder {
         return { kind: "output", value: this.#value(node), span };
       case "valued": {
         const kind = token(node, T.ValueWord)?.image;
-        if (kind !== "chunk" && kind !== "loss" && kind !== "grad" && kind !== "keep" && kind !== "step") return;
-        return { kind, value: this.#expression(node), span };
+        if (kind !== "chunk" && kind !== "loss" && kind !== "grad" && kind !== "keep" && kind !== "step")
+          return;
+        return { kind, value: this.#expressions.in(node), span };
       }
       case "minimize": {
         const over = nodes(node, "expression")[1];
-        const value = this.#expression(node);
-        return { kind: "minimize", value, ...(over && { over: this.#row(over) }), span };
+        const value = this.#expressions.in(node);
+        return { kind: "minimize", value, ...(over && { over: this.#expressions.row(over) }), span };
       }
       case "require": {
-        const [left, right] = nodes(node, "sum").map((sum) => this.#row(sum));
-        const missing = this.#invalidAfter(node);
+        const [left, right] = nodes(node, "sum").map((sum) => this.#expressions.row(sum));
+        const missing = this.#expressions.invalidAfter(node);
         return { kind: "require", left: left ?? missing, right: right ?? missing, span };
       }
       case "expect": {
         const prime = token(node, T.Prime);
         if (!at || !prime) return;
-        return { kind: "expect", target: this.#primed(at, second, prime), value: this.#value(node), span };
+        return {
+          kind: "expect",
+          target: this.#expressions.primed(at, second, prime),
+          value: this.#value(node),
+          span,
+        };
       }
       case "state":
         return name && this.#state(node, name, second, span);
@@ -309,7 +270,12 @@ class Builder {
         const target = token(node, T.TargetName);
         const prime = token(node, T.Prime);
         if (!target || !prime) return;
-        return { kind: "assign", target: this.#primed(target, at, prime), value: this.#value(node), span };
+        return {
+          kind: "assign",
+          target: this.#expressions.primed(target, at, prime),
+          value: this.#value(node),
+          span,
+        };
       }
       default:
         return undefined;
@@ -329,23 +295,41 @@ class Builder {
       span,
     };
     if (token(node, T.GateWord)?.image !== "param") {
-      return { kind: "gate", ...common, ...(rank && { rank: this.#row(first(node, "sum") ?? node) }) };
+      return {
+        kind: "gate",
+        ...common,
+        ...(rank && { rank: this.#expressions.row(first(node, "sum") ?? node) }),
+      };
     }
     if (rank) {
       this.#problems.reportFirst(rank.startOffset, {
         code: "syntax-unexpected",
         message: "a `param` has no rank",
         labels: [{ span: this.#tokenSpan(rank), text: "" }],
-        notes: ["`rank` makes the projection of a `gate` a product of two thin ones; a `param` has no projection"],
+        notes: [
+          "`rank` makes the projection of a `gate` a product of two thin ones; a `param` has no projection",
+        ],
       });
     }
     return { kind: "param", ...common };
   }
 
-  #state(node: CstNode, name: ast.Name, like: IToken | undefined, span: Span): ast.StateItem | ast.LikeStateItem | undefined {
+  #state(
+    node: CstNode,
+    name: ast.Name,
+    like: IToken | undefined,
+    span: Span,
+  ): ast.StateItem | ast.LikeStateItem | undefined {
     const shape = first(node, "shape");
     const word = token(node, T.LikeWord);
-    if (!word) return { kind: "state", name, ...(shape && { shape: this.#shape(shape) }), ...this.#optionalValue(node), span };
+    if (!word)
+      return {
+        kind: "state",
+        name,
+        ...(shape && { shape: this.#shape(shape) }),
+        ...this.#optionalValue(node),
+        span,
+      };
     if (shape) {
       this.#problems.reportFirst(word.startOffset, {
         code: "syntax-unexpected",
@@ -356,141 +340,27 @@ class Builder {
         ],
       });
     }
-    return like && { kind: "like-state", name, like: this.#name(like), ...this.#optionalValue(node), span };
+    return (
+      like && {
+        kind: "like-state",
+        name,
+        like: this.#expressions.name(like),
+        ...this.#optionalValue(node),
+        span,
+      }
+    );
   }
-
-  #args(node: CstNode | undefined): ast.Argument[] {
-    if (!node) return [];
-    return nodes(node, "argument").map((argument) => {
-      const name = token(argument, T.Identifier);
-      return {
-        ...(name && { name: this.#name(name) }),
-        value: this.#expression(argument),
-        span: this.#span(argument),
-      };
-    });
-  }
-
-  // ------------------------------------------------------------------ expressions
 
   /** The expression after an item's `=`. */
   #value(node: CstNode): ast.Expr {
     const value = first(node, "value");
-    return value ? this.#expression(value) : this.#invalidAfter(node);
+    return value ? this.#expressions.in(value) : this.#expressions.invalidAfter(node);
   }
 
   #optionalValue(node: CstNode): { readonly value?: ast.Expr } {
     return first(node, "value") ? { value: this.#value(node) } : {};
   }
-
-  #expression(node: CstNode): ast.Expr {
-    const row = first(node, "expression");
-    return row ? this.#row(row) : this.#invalidAfter(node);
-  }
-
-  /** The tree of operands and operators in a row. */
-  #row(node: CstNode): ast.Expr {
-    const terms = nodes(node, "term");
-    if (terms.length === 0) return this.#invalidAfter(node);
-    const operators = [...tokens(node, T.Operator), ...tokens(node, T.Arithmetic)];
-    /** Comparisons written without parentheses. */
-    const compared = new Set<ast.Expr>();
-    let at = 0;
-    const next = () => OPERATORS.get(operators[at]?.tokenType ?? T.Stray);
-
-    const power = (): ast.Expr => {
-      const term = terms[at];
-      const base = term ? this.#operand(term) : this.#invalidAfter(node);
-      const minuses = term ? tokens(term, T.Minus) : [];
-      let value = base;
-      if (next() === "^") {
-        at++;
-        value = binary("^", base, power());
-      }
-      for (const minus of minuses.toReversed()) {
-        value = { kind: "unary", op: "-", arg: value, span: join(this.#tokenSpan(minus), value.span) };
-      }
-      return value;
-    };
-
-    const climb = (least: number): ast.Expr => {
-      let left = power();
-      for (let op = next(); op && op !== "^" && op !== "|>"; op = next()) {
-        const strength = STRENGTH[op] ?? 0;
-        if (strength < least) break;
-        const sign = operators[at];
-        at++;
-        const right = climb(strength + 1);
-        if (strength === 1 && left.kind === "binary" && compared.has(left) && sign) this.#chained(sign);
-        left = binary(op, left, right);
-        if (strength === 1) compared.add(left);
-      }
-      return left;
-    };
-
-    const stages = [climb(1)];
-    while (next() === "|>") {
-      at++;
-      stages.push(climb(1));
-    }
-    const [only, ...others] = stages;
-    if (!only || others.length > 0) return { kind: "pipe", stages, span: this.#span(node) };
-    return only;
-  }
-
-  #chained(sign: IToken): void {
-    this.#problems.reportFirst(sign.startOffset, {
-      code: "syntax-unexpected",
-      message: "comparisons do not chain",
-      labels: [{ span: this.#tokenSpan(sign), text: "a second comparison" }],
-      notes: ["parentheses say which two sides are compared"],
-    });
-  }
-
-  #operand(node: CstNode): ast.Expr {
-    const number = token(node, T.NumberLiteral);
-    if (number) {
-      const value = Number(number.image);
-      const span = this.#tokenSpan(number);
-      return Number.isFinite(value) ? { kind: "number", value, span } : { kind: "invalid", span };
-    }
-    const [open, close] = [token(node, T.LParen), token(node, T.RParen)];
-    if (open) {
-      const inner = this.#expression(node);
-      return { ...inner, span: join(this.#tokenSpan(open), close ? this.#tokenSpan(close) : inner.span) };
-    }
-    const at = token(node, T.Identifier);
-    return at ? this.#named(at, first(node, "suffix")) : this.#invalidAfter(node);
-  }
-
-  #named(at: IToken, suffix: CstNode | undefined): ast.Expr {
-    const name = this.#name(at);
-    if (!suffix) return { kind: "ident", ...name };
-    const args = first(suffix, "args");
-    if (args) return { kind: "call", callee: name, args: this.#args(args), span: join(name.span, this.#span(suffix)) };
-    const field = token(suffix, T.Identifier);
-    const prime = token(suffix, T.Prime);
-    if (prime) return this.#primed(at, field, prime);
-    return field ? this.#field(at, field) : this.#invalidAfter(suffix);
-  }
-
-  #field(object: IToken, name: IToken): ast.Field {
-    const span = join(this.#tokenSpan(object), this.#tokenSpan(name));
-    return { kind: "field", object: this.#name(object), name: this.#name(name), span };
-  }
-
-  #primed(at: IToken, field: IToken | undefined, prime: IToken): ast.Primed {
-    const of: ast.Primed["of"] = field ? this.#field(at, field) : { kind: "ident", ...this.#name(at) };
-    return { kind: "primed", of, span: join(of.span, this.#tokenSpan(prime)) };
-  }
 }
 
-const binary = (op: ast.BinaryOp, left: ast.Expr, right: ast.Expr): ast.Binary => ({
-  kind: "binary",
-  op,
-  left,
-  right,
-  span: join(left.span, right.span),
-});
-
-export const toAst = (tree: CstNode | undefined, problems: Problems): ast.File => new Builder(problems).file(tree);
+export const toAst = (tree: CstNode | undefined, problems: Problems): ast.File =>
+  new Builder(problems).file(tree);

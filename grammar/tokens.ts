@@ -10,7 +10,10 @@ const PART = String.raw`[\p{L}\p{Nd}\p{Nl}_₀-₉]`;
 const SIGNS = String.raw`+\-*/@^<>=|()\[\]{},:.'′’≤≥·∙⋅×−`;
 
 const nameAt = new RegExp(`${START}${PART}*`, "uy");
-const strayAt = new RegExp(String.raw`"[^"\n\r]*"|(?:\|(?!>)|[^\s\p{L}\p{Nd}\p{Nl}_${SIGNS}])+|[\p{Nl}₀-₉]+`, "uy");
+const strayAt = new RegExp(
+  String.raw`"[^"\n\r]*"|(?:\|(?!>)|[^\s\p{L}\p{Nd}\p{Nl}_${SIGNS}])+|[\p{Nl}₀-₉]+`,
+  "uy",
+);
 const badNumberAt = new RegExp(String.raw`\.?\p{Nd}(?:[eE][+-]?\d|${PART}|\.)*`, "uy");
 
 /** Chevrotain cannot analyse a pattern with the `u` flag, so it is given as a function. */
@@ -151,74 +154,6 @@ export const RankWord = assigned("RankWord", "`rank`");
 export const LikeWord = assigned("LikeWord", "`like`");
 export const OverWord = assigned("OverWord", "`over`");
 
-export interface Word {
-  readonly type: TokenType;
-  /** Reserved words cannot be names; `item` words can, and so can those that link the parts of an item. */
-  readonly role: "reserved" | "item" | "link";
-}
-
-const words = (role: Word["role"], types: Record<string, TokenType>): [string, Word][] =>
-  Object.entries(types).map(([text, type]) => [text, { type, role }]);
-
-export const WORDS: ReadonlyMap<string, Word> = new Map([
-  ...words("reserved", {
-    model: DefineWord,
-    fn: DefineWord,
-    memory: ChoiceWord,
-    bias: ChoiceWord,
-    retention: ChoiceWord,
-    algorithm: ChoiceWord,
-    gate: GateWord,
-    param: GateWord,
-    const: LetWord,
-    let: LetWord,
-    input: InputWord,
-    output: OutputWord,
-    chunk: ValueWord,
-    require: RequireWord,
-    expect: ExpectWord,
-  }),
-  ...words("item", {
-    state: StateWord,
-    read: ReadWord,
-    loss: ValueWord,
-    grad: ValueWord,
-    keep: ValueWord,
-    step: ValueWord,
-    link: MapWord,
-    prox: MapWord,
-    minimize: MinimizeWord,
-  }),
-  ...words("link", { in: InWord, rank: RankWord, like: LikeWord, over: OverWord }),
-]);
-
-export const DEFINITIONS = ["model", "memory", "bias", "retention", "algorithm", "fn"] as const;
-export type DefinitionWord = (typeof DEFINITIONS)[number];
-
-/** The items that each definition may hold, in the order in which a reader should learn them. */
-export const ITEMS: Readonly<Record<DefinitionWord, readonly string[]>> = {
-  model: [
-    "memory",
-    "bias",
-    "retention",
-    "algorithm",
-    "gate",
-    "param",
-    "const",
-    "let",
-    "input",
-    "output",
-    "chunk",
-    "require",
-    "expect",
-  ],
-  memory: ["require", "state", "let", "read"],
-  bias: ["let", "loss", "grad"],
-  retention: ["let", "keep", "link", "prox", "minimize"],
-  algorithm: ["state", "let", "step"],
-  fn: [],
-};
-
 const lexed = [
   Space,
   Identifier,
@@ -293,5 +228,5 @@ export interface Lexed {
 export function lex(text: string): Lexed {
   const { tokens, groups } = lexer.tokenize(text);
   for (const each of tokens) each.endOffset = each.startOffset + each.image.length - 1;
-  return { tokens, comments: groups["comments"] ?? [] };
+  return { tokens, comments: groups.comments ?? [] };
 }

@@ -1,6 +1,6 @@
-// One GPU device, given all that its adapter offers and watched for what goes wrong. WebGPU reports an error some
-// time after the call that caused it, and to nobody in particular; here it becomes a DeviceError that says what
-// was running.
+// One GPU device, given all that its adapter offers and watched for what goes wrong. WebGPU reports an error
+// some time after the call that caused it, and to nobody in particular; here it becomes a DeviceError that says
+// what was running.
 
 export interface Device {
   readonly gpu: GPUDevice;
@@ -10,8 +10,8 @@ export interface Device {
   /** The lanes of every subgroup, where all have the same number and a kernel may use subgroups. */
   readonly subgroupSize: number | undefined;
   /**
-   * Runs `work`; what the GPU reports meanwhile is thrown as a DeviceError, and so is an error of an earlier call
-   * that nobody was waiting for. Calls may overlap: an error then goes to each of them.
+   * Runs `work`; what the GPU reports meanwhile is thrown as a DeviceError, and so is an error of an earlier
+   * call that nobody was waiting for. Calls may overlap: an error then goes to each of them.
    */
   during<T>(label: string, work: () => T | Promise<T>): Promise<T>;
   destroy(): void;
@@ -148,7 +148,7 @@ interface Call {
   error?: DeviceError;
 }
 
-/** An empty scope comes back after the errors of all calls before it; a lost device may refuse, and says so itself. */
+/** An empty scope comes back after the errors of all calls before it; a lost device may refuse it. */
 async function errorsUntilNow(gpu: GPUDevice): Promise<void> {
   gpu.pushErrorScope("validation");
   await gpu.popErrorScope().catch(() => null);

@@ -61,7 +61,7 @@ export function writeSafetensors(
   tensors: Iterable<readonly [name: string, tensor: Tensor]>,
   metadata?: ReadonlyMap<string, string>,
 ): Uint8Array<ArrayBuffer> {
-  // The header is put together as text: as keys of an object, `1` would move to the front and `__proto__` vanish.
+  // The header is put together as text: as keys of an object, `1` would go first and `__proto__` vanish.
   const header: string[] = [];
   const parts: Uint8Array[] = [];
   const names = new Set<string>([metadataName]);

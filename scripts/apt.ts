@@ -1,5 +1,5 @@
-// What `npm run setup` does on Debian and Ubuntu, worked out without touching the machine: from its os-release and
-// its apt sources to the commands that install a software Vulkan driver.
+// What `npm run setup` does on Debian and Ubuntu, worked out without touching the machine: from its os-release
+// and its apt sources to the commands that install a software Vulkan driver.
 
 export interface System {
   /** The text of /etc/os-release. */

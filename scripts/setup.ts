@@ -1,5 +1,5 @@
-// `npm run setup`: makes sure that this machine has a GPU adapter, by installing a software Vulkan driver if there is
-// none. With --dry-run it only says what it would do.
+// `npm run setup`: makes sure that this machine has a GPU adapter, by installing a software Vulkan driver if
+// there is none. With --dry-run it only says what it would do.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";

@@ -61,7 +61,10 @@ function toMark({ span, text }: Label, isPrimary: boolean): Mark {
 }
 
 /** The part of a line that is shown, and the column where it begins. */
-function excerpt(cells: readonly Cell[], around: Mark | undefined): { text: string; from: number; to: number } {
+function excerpt(
+  cells: readonly Cell[],
+  around: Mark | undefined,
+): { text: string; from: number; to: number } {
   const last = cells.at(-1);
   const width = last ? last.column + last.width : 0;
   const wanted = around ? Math.max(0, columnOf(cells, around.start) - LEAD) : 0;
@@ -70,7 +73,11 @@ function excerpt(cells: readonly Cell[], around: Mark | undefined): { text: stri
   const shown = cells.filter((cell) => cell.column >= from && cell.column + cell.width <= to);
   const first = shown[0]?.column ?? from;
   const text = shown.map((cell) => cell.text).join("");
-  return { text: (from > 0 ? "…" : "") + text + (to < width ? "…" : ""), from: first - (from > 0 ? 1 : 0), to };
+  return {
+    text: (from > 0 ? "…" : "") + text + (to < width ? "…" : ""),
+    from: first - (from > 0 ? 1 : 0),
+    to,
+  };
 }
 
 /** Where the character at a UTF-16 index is shown; past the end, where the next one would be. */
@@ -108,7 +115,10 @@ class Renderer {
 
   /** Further lines of a text stand under its first one. */
   #text(text: string, indent: number): string {
-    return text.split("\n").map(harmless).join(`\n${" ".repeat(indent)}`);
+    return text
+      .split("\n")
+      .map(harmless)
+      .join(`\n${" ".repeat(indent)}`);
   }
 
   /** The lines of one file, in order. */

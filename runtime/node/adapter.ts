@@ -68,7 +68,7 @@ function hidden(): boolean {
 
 let checker: Promise<GPUDevice> | undefined;
 
-/** A device that checks everything and computes nothing: it is there on any machine, with the default limits. */
+/** A device that checks everything and computes nothing, on any machine, with the default limits. */
 export function nullDevice(): Promise<GPUDevice> {
   checker ??= create(["backend=null"]).then(async (gpu) => {
     const adapter = await gpu.requestAdapter();

@@ -1,5 +1,5 @@
-// Files of tensors on disk, in Node. A file is written whole or not at all: who reads it, or loses power, sees the
-// old one or the new one.
+// Files of tensors on disk, in Node. A file is written whole or not at all: who reads it, or loses power, sees
+// the old one or the new one.
 
 import { randomUUID } from "node:crypto";
 import { open, readFile, realpath, rename, rm, stat } from "node:fs/promises";

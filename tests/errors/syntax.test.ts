@@ -27,7 +27,9 @@ describe.each(programs)("%s", (name) => {
 
   it("is told well", async () => {
     expect(all.length).toBeGreaterThan(0);
-    await expect(`${renderDiagnostics(all, { color: false })}\n`).toMatchFileSnapshot(join(directory, `${name}.txt`));
+    await expect(`${renderDiagnostics(all, { color: false })}\n`).toMatchFileSnapshot(
+      join(directory, `${name}.txt`),
+    );
   });
 
   it("has fixes that fix", () => {

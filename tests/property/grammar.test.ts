@@ -44,9 +44,17 @@ function holdsOf(text: string): void {
 const significant = (text: string): string[] =>
   lex(text)
     .tokens.filter(({ image }) => !/^[(){}]$|^loss$/.test(image))
-    .map(({ image, tokenType }) => (tokenType.name === "NumberLiteral" ? String(Number(image)) : sign(image, tokenType.name)));
+    .map(({ image, tokenType }) =>
+      tokenType.name === "NumberLiteral" ? String(Number(image)) : sign(image, tokenType.name),
+    );
 
-const SIGNS: Readonly<Record<string, string>> = { Minus: "-", Times: "*", AtMost: "<=", AtLeast: ">=", Prime: "'" };
+const SIGNS: Readonly<Record<string, string>> = {
+  Minus: "-",
+  Times: "*",
+  AtMost: "<=",
+  AtLeast: ">=",
+  Prime: "'",
+};
 const sign = (image: string, type: string): string => SIGNS[type] ?? image;
 
 describe("parse", () => {
@@ -55,22 +63,33 @@ describe("parse", () => {
   });
 
   it("reads any string without throwing", () => {
-    fc.assert(
-      fc.property(fc.string({ unit: "binary", maxLength: 200 }), holdsOf),
-      { numRuns: 500 },
-    );
+    fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 200 }), holdsOf), { numRuns: 500 });
   });
 
   it("reads lone surrogates and control characters without throwing", () => {
     const unit = fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code));
-    fc.assert(fc.property(fc.array(unit, { maxLength: 100 }).map((units) => units.join("")), holdsOf), { numRuns: 500 });
+    fc.assert(
+      fc.property(
+        fc.array(unit, { maxLength: 100 }).map((units) => units.join("")),
+        holdsOf,
+      ),
+      { numRuns: 500 },
+    );
   });
 
   it("reads any row of tokens without throwing", () => {
     const images = TEXTS.flatMap((text) => lex(text).tokens.map(({ image }) => image));
-    const token = fc.constantFrom(...new Set([...images, "1e999", "1.2.3", "$", "≤", "/*", "//", "\n", "\n"]));
+    const token = fc.constantFrom(
+      ...new Set([...images, "1e999", "1.2.3", "$", "≤", "/*", "//", "\n", "\n"]),
+    );
     const soup = fc.array(fc.tuple(token, fc.constantFrom(" ", " ", "\n", "")), { maxLength: 60 });
-    fc.assert(fc.property(soup.map((parts) => parts.flat().join("")), holdsOf), { numRuns: 3000 });
+    fc.assert(
+      fc.property(
+        soup.map((parts) => parts.flat().join("")),
+        holdsOf,
+      ),
+      { numRuns: 3000 },
+    );
   });
 
   it("reads mutations of the examples without throwing", () => {
@@ -78,7 +97,25 @@ describe("parse", () => {
     const mutation = fc.record({
       at: fc.nat(),
       remove: fc.nat(3),
-      insert: fc.constantFrom("", "(", ")", "{", "}", "]", "=", "model ", "let ", " x ", "'", "é", "@", "\n", "3", ".", ":"),
+      insert: fc.constantFrom(
+        "",
+        "(",
+        ")",
+        "{",
+        "}",
+        "]",
+        "=",
+        "model ",
+        "let ",
+        " x ",
+        "'",
+        "é",
+        "@",
+        "\n",
+        "3",
+        ".",
+        ":",
+      ),
     });
     const mutated = fc
       .tuple(fc.constantFrom(...pieces), fc.array(mutation, { minLength: 1, maxLength: 4 }))
@@ -90,23 +127,20 @@ describe("parse", () => {
     fc.assert(fc.property(mutated, holdsOf), { numRuns: 2000 });
   });
 
-  it("says so when a single token is missing from an example", () => {
-    const silent: string[] = [];
+  it("says little when a single token is missing from an example", () => {
     for (const text of TEXTS) {
       for (const { startOffset, image } of lex(text).tokens) {
         const less = text.slice(0, startOffset) + text.slice(startOffset + image.length);
         holdsOf(less);
-        const count = read(less).diagnostics.all.length;
-        if (count > 2) silent.push(`${count}: ${less.slice(startOffset - 20, startOffset + 20)}`);
+        expect(read(less).diagnostics.all.length, less).toBeLessThanOrEqual(2);
       }
     }
-    expect(silent).toEqual([]);
   });
 
   it("bounds the depth of a tree", () => {
     const nested: Record<string, (n: number) => string> = {
-      parentheses: (n) => "(".repeat(n) + "x" + ")".repeat(n),
-      calls: (n) => "f(".repeat(n) + "x" + ")".repeat(n),
+      parentheses: (n) => `${"(".repeat(n)}x${")".repeat(n)}`,
+      calls: (n) => `${"f(".repeat(n)}x${")".repeat(n)}`,
       minuses: (n) => `${"-".repeat(n)}x`,
       powers: (n) => `x${" ^ x".repeat(n)}`,
       sums: (n) => `x${" + x".repeat(n)}`,
@@ -116,7 +150,10 @@ describe("parse", () => {
     for (const [name, make] of Object.entries(nested)) {
       for (const n of [600, 100_000]) {
         const { diagnostics } = read(`fn f(x) = ${make(n)}\nfn g(x) = x +`);
-        expect(diagnostics.all.map((d) => d.code), name).toEqual(["too-deep", "syntax-unexpected"]);
+        expect(
+          diagnostics.all.map((d) => d.code),
+          name,
+        ).toEqual(["too-deep", "syntax-unexpected"]);
       }
     }
     readWell(`fn f(x) = ${"-f(".repeat(200)}x${")".repeat(200)}`);
@@ -129,7 +166,18 @@ describe("parse", () => {
   });
 
   it("gives up on a large file of errors in good time", () => {
-    for (const unit of ["fn f(x) = x 3\n", "$ ", "(", "model ", "}", "let x\n", "f(a=b)", "read(", "{", "a "]) {
+    for (const unit of [
+      "fn f(x) = x 3\n",
+      "$ ",
+      "(",
+      "model ",
+      "}",
+      "let x\n",
+      "f(a=b)",
+      "read(",
+      "{",
+      "a ",
+    ]) {
       const { diagnostics } = read(unit.repeat(Math.floor(200_000 / unit.length)));
       expect(diagnostics.hasErrors, unit).toBe(true);
     }

@@ -35,11 +35,28 @@ const node = <R extends object, O extends object>(
   optional: Optional<O>,
 ): fc.Arbitrary<R & Partial<O> & { span: Span }> =>
   fc
-    .tuple(fc.record(required), fc.record(optional as { [K in keyof O]: fc.Arbitrary<O[K]> }, { requiredKeys: [] }))
+    .tuple(
+      fc.record(required),
+      fc.record(optional as { [K in keyof O]: fc.Arbitrary<O[K]> }, { requiredKeys: [] }),
+    )
     .map(([a, b]) => ({ ...(a as R), ...(b as Partial<O>), span }));
 
 const NAMES = ["W", "x", "α", "λ_1", "_", "dk", "W1", "𝛼", "é", "project", "real", "size", "zeros"];
-const WORDS = ["state", "read", "loss", "grad", "keep", "step", "link", "prox", "minimize", "in", "rank", "like", "over"];
+const WORDS = [
+  "state",
+  "read",
+  "loss",
+  "grad",
+  "keep",
+  "step",
+  "link",
+  "prox",
+  "minimize",
+  "in",
+  "rank",
+  "like",
+  "over",
+];
 
 const text = fc.constantFrom(...NAMES, ...WORDS);
 const name: fc.Arbitrary<ast.Name> = text.map((text) => ({ text, span }));
@@ -109,8 +126,14 @@ const choice: fc.Arbitrary<ast.ChoiceItem> = node(
   },
   {},
 );
-const gate: fc.Arbitrary<ast.GateItem> = node({ kind: kind("gate"), name }, { shape, range, rank: expr, value: expr });
-const learned: fc.Arbitrary<ast.ParamItem> = node({ kind: kind("param"), name }, { shape, range, value: expr });
+const gate: fc.Arbitrary<ast.GateItem> = node(
+  { kind: kind("gate"), name },
+  { shape, range, rank: expr, value: expr },
+);
+const learned: fc.Arbitrary<ast.ParamItem> = node(
+  { kind: kind("param"), name },
+  { shape, range, value: expr },
+);
 const constant: fc.Arbitrary<ast.ConstItem> = node({ kind: kind("const"), name, value: expr }, {});
 const letItem: fc.Arbitrary<ast.LetItem> = node({ kind: kind("let"), name, value: expr }, {});
 const input: fc.Arbitrary<ast.InputItem> = node(
@@ -120,20 +143,30 @@ const input: fc.Arbitrary<ast.InputItem> = node(
 const output: fc.Arbitrary<ast.OutputItem> = node({ kind: kind("output"), value: expr }, {});
 const chunk: fc.Arbitrary<ast.ChunkItem> = node({ kind: kind("chunk"), value: expr }, {});
 const require: fc.Arbitrary<ast.RequireItem> = node({ kind: kind("require"), left: expr, right: expr }, {});
-const expectItem: fc.Arbitrary<ast.ExpectItem> = node({ kind: kind("expect"), target: primed, value: expr }, {});
+const expectItem: fc.Arbitrary<ast.ExpectItem> = node(
+  { kind: kind("expect"), target: primed, value: expr },
+  {},
+);
 const state: fc.Arbitrary<ast.StateItem> = node({ kind: kind("state"), name }, { shape, value: expr });
-const likeState: fc.Arbitrary<ast.LikeStateItem> = node({ kind: kind("like-state"), name, like: name }, { value: expr });
+const likeState: fc.Arbitrary<ast.LikeStateItem> = node(
+  { kind: kind("like-state"), name, like: name },
+  { value: expr },
+);
 const read: fc.Arbitrary<ast.ReadItem> = node({ kind: kind("read"), param, body: expr }, {});
 const loss: fc.Arbitrary<ast.LossItem> = node({ kind: kind("loss"), value: expr }, {});
 const grad: fc.Arbitrary<ast.GradItem> = node({ kind: kind("grad"), value: expr }, {});
 const keep: fc.Arbitrary<ast.KeepItem> = node({ kind: kind("keep"), value: expr }, {});
 const link: fc.Arbitrary<ast.LinkItem> = node({ kind: kind("link"), param: name, value: expr }, {});
 const prox: fc.Arbitrary<ast.ProxItem> = node({ kind: kind("prox"), param: name, value: expr }, {});
-const minimize: fc.Arbitrary<ast.MinimizeItem> = node({ kind: kind("minimize"), value: expr }, { over: expr });
+const minimize: fc.Arbitrary<ast.MinimizeItem> = node(
+  { kind: kind("minimize"), value: expr },
+  { over: expr },
+);
 const assign: fc.Arbitrary<ast.AssignItem> = node({ kind: kind("assign"), target: primed, value: expr }, {});
 const step: fc.Arbitrary<ast.StepItem> = node({ kind: kind("step"), value: expr }, {});
 
-const many = <A>(...each: fc.Arbitrary<A>[]): fc.Arbitrary<A[]> => fc.array(fc.oneof(...each), { maxLength: 4 });
+const many = <A>(...each: fc.Arbitrary<A>[]): fc.Arbitrary<A[]> =>
+  fc.array(fc.oneof(...each), { maxLength: 4 });
 
 // ---------------------------------------------------------------- definitions
 
@@ -158,10 +191,18 @@ const definition: fc.Arbitrary<ast.Definition> = fc.oneof<fc.Arbitrary<ast.Defin
     {},
   ),
   node(
-    { kind: kind("memory"), name, params, items: many<ast.MemoryDef["items"][number]>(require, state, letItem, read) },
+    {
+      kind: kind("memory"),
+      name,
+      params,
+      items: many<ast.MemoryDef["items"][number]>(require, state, letItem, read),
+    },
     {},
   ),
-  node({ kind: kind("bias"), name, params, items: many<ast.BiasDef["items"][number]>(letItem, loss, grad) }, {}),
+  node(
+    { kind: kind("bias"), name, params, items: many<ast.BiasDef["items"][number]>(letItem, loss, grad) },
+    {},
+  ),
   node(
     {
       kind: kind("retention"),

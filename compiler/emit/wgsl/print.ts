@@ -1,0 +1,121 @@
+/** Prints a block program as WGSL. It decides nothing. */
+import { type Below, type Block, type Index, type Place, RUN_FIELDS, type Stmt, type Value } from "../../kernel/block.ts";
+
+export function printWgsl(block: Block): string {
+  const lines: string[] = [];
+  if (block.subgroups) lines.push("enable subgroups;", "");
+  lines.push("struct Run {");
+  for (const f of RUN_FIELDS) lines.push(`  ${f}: ${f === "layer" || f === "layers" ? "f32" : "u32"},`);
+  for (const f of block.bases) lines.push(`  ${f}: u32,`);
+  lines.push("}", "");
+  for (const [i, b] of block.bindings.entries()) {
+    lines.push(`@group(0) @binding(${i}) var<storage, ${b.access}> ${b.name}: array<f32>;`);
+  }
+  lines.push(`@group(0) @binding(${block.bindings.length}) var<uniform> run: Run;`);
+  for (const w of block.workgroup) lines.push(`var<workgroup> ${w.name}: array<f32, ${w.length}>;`);
+  lines.push(
+    "",
+    `@compute @workgroup_size(${block.lanes})`,
+    "fn main(",
+    "  @builtin(workgroup_id) workgroup: vec3u,",
+    "  @builtin(num_workgroups) workgroups: vec3u,",
+    block.subgroups
+      ? "  @builtin(subgroup_invocation_id) lane: u32,"
+      : "  @builtin(local_invocation_index) lane: u32,",
+    ") {",
+    "  let tile = workgroup.x;",
+    "  let h = workgroup.y;",
+    "  let b = workgroup.z;",
+    "  let heads = workgroups.y;",
+    ...block.body.flatMap((s) => stmt(s, "  ")),
+    "}",
+    "",
+  );
+  return lines.join("\n");
+}
+
+function stmt(s: Stmt, indent: string): string[] {
+  const inner = (body: readonly Stmt[]): string[] => body.flatMap((x) => stmt(x, `${indent}  `));
+  switch (s.kind) {
+    case "comment":
+      return [`${indent}// ${s.text.replaceAll(/[\r\n\u2028\u2029\u0085\v\f]/g, " ")}`];
+    case "let":
+      return [`${indent}let ${s.name} = ${value(s.value)};`];
+    case "index":
+      return [`${indent}let ${s.name} = ${index(s.value)};`];
+    case "variable": {
+      const type = s.extents.reduceRight<string>((t, n) => `array<${t}, ${n}>`, "f32");
+      const one = s.extents.length === 0;
+      if (s.initial === undefined || s.initial === "0.0") return [`${indent}var ${s.name}: ${type};`];
+      if (one) return [`${indent}var ${s.name}: f32 = ${s.initial};`];
+      const [n = 1] = s.extents;
+      return [`${indent}var ${s.name} = ${type}(${Array<string>(n).fill(s.initial).join(", ")});`];
+    }
+    case "assign":
+      return [`${indent}${place(s.place)} = ${value(s.value)};`];
+    case "merge":
+      return [`${indent}${place(s.place)} = ${s.op.wgsl(place(s.place), value(s.value))};`];
+    case "store":
+      return [`${indent}${s.buffer}[${index(s.index)}] = ${value(s.value)};`];
+    case "loop": {
+      const step = s.step === 1 || s.step === "one" ? `${s.name}++` : `${s.name} += ${s.step === "rolled" ? "run.one" : `${s.step}u`}`;
+      return [
+        `${indent}for (var ${s.name} = ${index(s.from)}; ${s.name} < ${index(s.to)}; ${step}) {`,
+        ...inner(s.body),
+        `${indent}}`,
+      ];
+    }
+    case "when":
+      return [`${indent}if (${s.all.map(below).join(" && ")}) {`, ...inner(s.body), `${indent}}`];
+    case "every":
+      return [`${indent}if (${index(s.index)} % ${s.period}u == 0u) {`, ...inner(s.body), `${indent}}`];
+    case "barrier":
+      return [`${indent}${s.memory}Barrier();`];
+  }
+}
+
+function index(i: Index): string {
+  if (typeof i === "number") return `${i}u`;
+  if (i.kind === "name") return i.name;
+  if (i.kind === "sum") return i.terms.map(index).join(" + ");
+  return i.factors.map((f) => (typeof f === "object" && f.kind === "sum" ? `(${index(f)})` : index(f))).join(" * ");
+}
+
+const below = (b: Below): string => `${index(b.index)} < ${index(b.bound)}`;
+
+const place = (p: Place): string =>
+  p.kind === "local" ? p.name : `${p.array}${p.index.map((i) => `[${index(i)}]`).join("")}`;
+
+function value(v: Value): string {
+  switch (v.kind) {
+    case "constant":
+      return number(v.value);
+    case "local":
+    case "element":
+      return place(v);
+    case "load":
+      return `${v.buffer}[${index(v.index)}]`;
+    case "apply":
+      return v.op.wgsl(v.args.map(value), "f32");
+    case "shuffle":
+      return `subgroupShuffle(${value(v.value)}, ${index(v.lane)})`;
+    case "reduce-lanes":
+      return `${v.op.subgroup}(${value(v.value)})`;
+    case "masked":
+      return `select(${v.otherwise}, ${value(v.value)}, ${v.where.map(below).join(" && ")})`;
+    case "float":
+      return `f32(${index(v.index)})`;
+    case "same":
+      return `select(0.0, 1.0, ${index(v.left)} == ${index(v.right)})`;
+  }
+}
+
+const LARGEST_F32 = 3.4028234663852886e38;
+
+/** A number that is an f32 literal: WGSL refuses constants that overflow. */
+function number(x: number): string {
+  const clamped = Math.max(-LARGEST_F32, Math.min(LARGEST_F32, Number.isNaN(x) ? 0 : x));
+  const text = Math.fround(clamped) === clamped ? String(clamped) : clamped.toPrecision(9);
+  const literal = /[.e]/.test(text) ? text : `${text}.0`;
+  return x < 0 ? `(${literal})` : literal;
+}

@@ -1,0 +1,123 @@
+/**
+ * Level 6: a program for one workgroup. Straight-line code over numbers in registers, workgroup memory
+ * and storage memory, with counted loops. Every decision has been taken; emitting it as WGSL only prints.
+ */
+import type { Tensor } from "../math/expr.ts";
+import type { Elementwise, Reduction } from "../math/op.ts";
+
+/** An unsigned integer expression: positions in arrays and buffers. */
+export type Index =
+  | number
+  | { readonly kind: "name"; readonly name: string }
+  | { readonly kind: "sum"; readonly terms: readonly Index[] }
+  | { readonly kind: "product"; readonly factors: readonly Index[] };
+
+/** `index < bound` */
+export interface Below {
+  readonly index: Index;
+  readonly bound: Index;
+}
+
+export type Value =
+  | { readonly kind: "constant"; readonly value: number }
+  | { readonly kind: "local"; readonly name: string }
+  /** An element of a register or workgroup array. */
+  | { readonly kind: "element"; readonly array: string; readonly index: readonly Index[] }
+  | { readonly kind: "load"; readonly buffer: string; readonly index: Index }
+  | { readonly kind: "apply"; readonly op: Elementwise; readonly args: readonly Value[] }
+  /** What another lane of the subgroup holds. */
+  | { readonly kind: "shuffle"; readonly value: Value; readonly lane: Index }
+  | { readonly kind: "reduce-lanes"; readonly op: Reduction; readonly value: Value }
+  /** `value` where the index is in range, else a number that changes nothing. */
+  | { readonly kind: "masked"; readonly value: Value; readonly where: readonly Below[]; readonly otherwise: string }
+  | { readonly kind: "float"; readonly index: Index }
+  /** 1 where two indices agree, else 0. */
+  | { readonly kind: "same"; readonly left: Index; readonly right: Index };
+
+export type Place =
+  | { readonly kind: "local"; readonly name: string }
+  | { readonly kind: "element"; readonly array: string; readonly index: readonly Index[] };
+
+export type Stmt =
+  | { readonly kind: "comment"; readonly text: string }
+  | { readonly kind: "let"; readonly name: string; readonly value: Value }
+  | { readonly kind: "index"; readonly name: string; readonly value: Index }
+  /** A number (no extents) or an array of numbers in registers. */
+  | { readonly kind: "variable"; readonly name: string; readonly extents: readonly number[]; readonly initial?: string }
+  | { readonly kind: "assign"; readonly place: Place; readonly value: Value }
+  | { readonly kind: "merge"; readonly place: Place; readonly op: Reduction; readonly value: Value }
+  | { readonly kind: "store"; readonly buffer: string; readonly index: Index; readonly value: Value }
+  | {
+      readonly kind: "loop";
+      readonly name: string;
+      readonly from: Index;
+      readonly to: Index;
+      /**
+       * A loop that must stay one steps by a uniform that is always 1, so that no driver can unroll it.
+       * Any other loop has a constant number of turns and may be unrolled.
+       */
+      readonly step: "one" | "rolled" | number;
+      readonly body: readonly Stmt[];
+    }
+  | { readonly kind: "when"; readonly all: readonly Below[]; readonly body: readonly Stmt[] }
+  /** At the first token of each chunk. */
+  | { readonly kind: "every"; readonly index: Index; readonly period: number; readonly body: readonly Stmt[] }
+  | { readonly kind: "barrier"; readonly memory: "workgroup" | "storage" };
+
+/** A storage buffer, and which tensor lies in it from where on. */
+export interface Binding {
+  readonly name: string;
+  readonly access: "read" | "read_write";
+  readonly holds: readonly Tensor[];
+}
+
+/** A tensor in a record of states: one record for each batch and head. */
+export interface Slot {
+  readonly tensor: Tensor;
+  readonly name: string;
+  readonly offset: number;
+  readonly length: number;
+}
+
+export interface Block {
+  readonly name: string;
+  readonly lanes: number;
+  readonly subgroups: boolean;
+  /** Workgroups are (tiles, H, B). */
+  readonly tiles: number;
+  readonly bindings: readonly Binding[];
+  /** Fields of the uniform buffer after the fixed ones: where packed tensors begin. */
+  readonly bases: readonly string[];
+  readonly workgroup: readonly { readonly name: string; readonly length: number }[];
+  /** The record of states of one batch and head, in the `state` buffer. */
+  readonly state: { readonly stride: number; readonly slots: readonly Slot[] };
+  /** Numbers of the `scratch` buffer for one batch and head; 0 where there is none. */
+  readonly scratchStride: number;
+  /** A sequence may be split over dispatches at multiples of this many tokens. */
+  readonly quantum: number;
+  readonly body: readonly Stmt[];
+}
+
+/** The fixed fields of the uniform buffer, in order: all u32 but the last two, which are f32. */
+export const RUN_FIELDS = ["tokens", "first", "end", "one", "layer", "layers"] as const;
+
+// ---------------------------------------------------------------- index arithmetic
+
+export const named = (name: string): Index => ({ kind: "name", name });
+
+export function plus(...terms: readonly Index[]): Index {
+  const flat = terms.flatMap((t) => (typeof t === "object" && t.kind === "sum" ? t.terms : [t]));
+  const constant = flat.reduce<number>((n, t) => (typeof t === "number" ? n + t : n), 0);
+  const others = flat.filter((t) => typeof t !== "number");
+  const all = constant === 0 && others.length > 0 ? others : [...others, constant];
+  return all.length === 1 ? (all[0] as Index) : { kind: "sum", terms: all };
+}
+
+export function times(...factors: readonly Index[]): Index {
+  const flat = factors.flatMap((f) => (typeof f === "object" && f.kind === "product" ? f.factors : [f]));
+  const constant = flat.reduce<number>((n, f) => (typeof f === "number" ? n * f : n), 1);
+  const others = flat.filter((f) => typeof f !== "number");
+  if (constant === 0) return 0;
+  const all = constant === 1 && others.length > 0 ? others : [...others, constant];
+  return all.length === 1 ? (all[0] as Index) : { kind: "product", factors: all };
+}
