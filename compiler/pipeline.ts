@@ -7,6 +7,12 @@ import { Reporter } from "./check/report.ts";
 import type { Expectation, Spec } from "./check/spec.ts";
 import { type Proof, prove } from "./derive/prove.ts";
 import { deriveRule, type Rule } from "./derive/rule.ts";
+import { printWgsl } from "./emit/wgsl/print.ts";
+import { recurrentForm } from "./form/recurrent.ts";
+import type { Block } from "./kernel/block.ts";
+import { lowerRecurrent } from "./kernel/lower.ts";
+import type { Target } from "./kernel/target.ts";
+import type { Sizes } from "./math/axis.ts";
 import { Diagnostics } from "./source/diagnostic.ts";
 import type { SourceFile } from "./source/span.ts";
 
@@ -43,4 +49,15 @@ export function compile(
     models.push({ spec, rule, proofs });
   }
   return { ast: tree, models, diagnostics };
+}
+
+export interface Kernel {
+  readonly wgsl: string;
+  readonly block: Block;
+}
+
+/** The recurrent form of a rule as one kernel, for given sizes and a given adapter. */
+export function compileKernel(rule: Rule, sizes: Sizes, target: Target): Kernel {
+  const block = lowerRecurrent(recurrentForm(rule), sizes, target);
+  return { block, wgsl: printWgsl(block) };
 }

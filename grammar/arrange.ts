@@ -12,8 +12,8 @@ import * as T from "./tokens.ts";
 import { DEFINITIONS, ITEMS, isDefinitionWord, WORDS } from "./vocabulary.ts";
 import { endOf, operatorIsDue, Words } from "./words.ts";
 
-/** Brackets within brackets; the parser recurses once for each. */
-const DEEPEST = 200;
+/** Brackets within brackets. The parser spends some 3 KB of stack on each, and a thread may have little. */
+const DEEPEST = 100;
 /** Operators in one item: a bound on the depth of its tree. */
 const LONGEST = 500;
 

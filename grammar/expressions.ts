@@ -76,13 +76,14 @@ export class Expressions {
   }
 
   args(node: CstNode | undefined): ast.Argument[] {
-    return nodes(node, "argument").map((argument) => {
-      const name = token(argument, T.Identifier);
-      return {
-        ...(name && { name: this.name(name) }),
-        value: this.in(argument),
-        span: this.#span(argument),
-      };
+    const names = node ? tokens(node, T.Identifier) : [];
+    return nodes(node, "expression").map((row) => {
+      const span = this.#span(row);
+      const before = names[0];
+      if (!before || before.startOffset >= span.start) return { value: this.row(row), span };
+      names.shift();
+      const name = this.name(before);
+      return { name, value: this.row(row), span: join(name.span, span) };
     });
   }
 
@@ -156,7 +157,9 @@ export class Expressions {
       return { ...inner, span: join(this.#tokenSpan(open), close ? this.#tokenSpan(close) : inner.span) };
     }
     const at = token(node, T.Identifier);
-    return at ? this.#named(at, first(node, "suffix")) : this.invalidAfter(node);
+    if (!at) return this.invalidAfter(node);
+    const args = first(node, "args");
+    return args ? this.#call(at, args) : this.#named(at, first(node, "suffix"));
   }
 
   #number(at: IToken): ast.NumberLit | ast.Invalid {
@@ -165,13 +168,13 @@ export class Expressions {
     return Number.isFinite(value) ? { kind: "number", value, span } : { kind: "invalid", span };
   }
 
+  #call(at: IToken, args: CstNode): ast.Call {
+    const callee = this.name(at);
+    return { kind: "call", callee, args: this.args(args), span: join(callee.span, this.#span(args)) };
+  }
+
   #named(at: IToken, suffix: CstNode | undefined): ast.Expr {
-    const name = this.name(at);
-    if (!suffix) return { kind: "ident", ...name };
-    const args = first(suffix, "args");
-    if (args) {
-      return { kind: "call", callee: name, args: this.args(args), span: join(name.span, this.#span(suffix)) };
-    }
+    if (!suffix) return { kind: "ident", ...this.name(at) };
     const field = token(suffix, T.Identifier);
     const prime = token(suffix, T.Prime);
     if (prime) return this.primed(at, field, prime);

@@ -303,6 +303,12 @@ class MirasParser extends CstParser {
         {
           ALT: () => {
             this.CONSUME(T.Identifier);
+            this.SUBRULE(this.args);
+          },
+        },
+        {
+          ALT: () => {
+            this.CONSUME1(T.Identifier);
             this.OPTION(() => this.SUBRULE(this.suffix));
           },
         },
@@ -322,7 +328,6 @@ class MirasParser extends CstParser {
     "suffix",
     () => {
       this.OR([
-        { ALT: () => this.SUBRULE(this.args) },
         { ALT: () => this.CONSUME(T.Prime) },
         {
           ALT: () => {
@@ -336,24 +341,22 @@ class MirasParser extends CstParser {
     passOn,
   );
 
+  /** Arguments are no rule of their own, to spare the stack; a name belongs to the value after it. */
   readonly args = this.RULE(
     "args",
     () => {
       this.CONSUME(T.LParen);
-      this.MANY_SEP({ SEP: T.Comma, DEF: () => this.SUBRULE(this.argument) });
-      this.CONSUME(T.RParen);
-    },
-    passOn,
-  );
-
-  readonly argument = this.RULE(
-    "argument",
-    () => {
-      this.OPTION(() => {
-        this.CONSUME(T.Identifier);
-        this.CONSUME(T.Colon);
+      this.MANY_SEP({
+        SEP: T.Comma,
+        DEF: () => {
+          this.OPTION(() => {
+            this.CONSUME(T.Identifier);
+            this.CONSUME(T.Colon);
+          });
+          this.SUBRULE(this.expression);
+        },
       });
-      this.SUBRULE(this.expression);
+      this.CONSUME(T.RParen);
     },
     passOn,
   );

@@ -2,9 +2,10 @@
  * Reverse-mode differentiation. On index notation it is scalar calculus: an adjoint has the axes of
  * its node, and an argument with fewer axes gets its adjoint summed over the others.
  */
-import { add, algebra, mul, renameAxes, sumOver } from "../math/algebra.ts";
+import { add, algebra, mul, reduce, renameAxes, sumOver } from "../math/algebra.ts";
 import { axesFor } from "../math/axis.ts";
 import { constant, type Expr, open, postorder, type Tensor } from "../math/expr.ts";
+import { sum } from "../math/ops/index.ts";
 import { InternalError } from "../source/diagnostic.ts";
 
 /**
@@ -62,8 +63,9 @@ export function pullBack(
         accumulate(arg, missing.length > 0 ? sumOver(local, missing) : local);
       }
     } else if (x.kind === "reduce") {
-      const { body } = open(x);
-      accumulate(body, x.op.adjoint(algebra, x, body, adjoint));
+      const { axis, body } = open(x);
+      const total = (e: Expr): Expr => reduce(sum, axis, e);
+      accumulate(body, x.op.adjoint(algebra, x, body, adjoint, total));
     }
   }
   return found;

@@ -5,7 +5,7 @@
  */
 import { add, apply, mul, pow, reduce, sumOver } from "../math/algebra.ts";
 import type { Axis } from "../math/axis.ts";
-import { compare, type Expr, extent, openFresh } from "../math/expr.ts";
+import { compare, type Expr, extent, open, openFresh } from "../math/expr.ts";
 import { sum } from "../math/ops/index.ts";
 
 /** A product of factors, summed over axes that occur nowhere else. */
@@ -16,41 +16,130 @@ interface Monomial {
 
 /** Powers of sums are multiplied out up to this exponent; beyond it they are atoms. */
 const LARGEST_POWER = 4;
+/** A product of more terms than this, multiplied out, stays as it is: a proof falls back on numbers. */
+const MOST_TERMS = 400;
+/** Up to this many summations over one dimension, every order of them is tried. */
+const MOST_ORDERED = 4;
 
-export const normalForm = (e: Expr): Expr => add(...monomials(e).map(close));
+export const normalForm = (e: Expr): Expr => new Normalizer().normal(e);
 
-function monomials(e: Expr): Monomial[] {
-  if (e.kind === "apply") {
-    if (e.op.name === "add") return e.args.flatMap(monomials);
-    if (e.op.name === "mul") return product(e.args);
-    if (e.op.name === "pow") return power(e.args[0] as Expr, e.args[1] as Expr);
-    return [atom(apply(e.op, e.args.map(normalForm)))];
+class Normalizer {
+  readonly #normal = new Map<Expr, Expr>();
+
+  normal(e: Expr): Expr {
+    let found = this.#normal.get(e);
+    if (!found) {
+      found = add(...this.#monomials(e).map((m) => this.#close(m)));
+      this.#normal.set(e, found);
+      this.#normal.set(found, found);
+    }
+    return found;
   }
-  if (e.kind === "reduce") {
-    const { axis, body } = openFresh(e);
-    if (e.op !== sum) return [atom(reduce(e.op, axis, normalForm(body)))];
-    return monomials(body).map((m) => bind(m, axis));
+
+  #monomials(e: Expr): Monomial[] {
+    if (e.kind === "apply" && e.op.name === "add") return e.args.flatMap((a) => this.#monomials(a));
+    if (e.kind !== "apply" && e.kind !== "reduce") return [atom(e)];
+    if (!isOpen(e)) return this.#atom(e);
+    if (e.kind === "reduce") {
+      const { axis, body } = openFresh(e);
+      return this.#monomials(body).map((m) => bind(m, axis));
+    }
+    if (e.op.name === "mul") return this.#product(e.args);
+    return this.#product(Array<Expr>((e.args[1] as { value: number }).value).fill(e.args[0] as Expr));
   }
-  return [atom(e)];
+
+  /** What is not multiplied out: its parts are normal, and it may have become something else by that. */
+  #atom(e: Expr): Monomial[] {
+    const known = this.#normal.get(e);
+    if (known) return known === e ? [atom(e)] : this.#monomials(known);
+    let made = e;
+    if (e.kind === "apply") {
+      made = apply(
+        e.op,
+        e.args.map((a) => this.normal(a)),
+      );
+    } else if (e.kind === "reduce") {
+      const { axis, body } = open(e);
+      made = reduce(e.op, axis, this.normal(body));
+    }
+    return made === e || !(isOpen(made) || isSum(made)) ? [atom(made)] : this.#monomials(made);
+  }
+
+  #product(args: readonly Expr[]): Monomial[] {
+    let terms: Monomial[] = [{ factors: [], bound: [] }];
+    for (const arg of args) {
+      // Each argument is opened once more, so that no two factors share a bound axis.
+      const own = this.#monomials(arg);
+      terms = terms.flatMap((a) =>
+        own.map((b) => ({ factors: [...a.factors, ...b.factors], bound: [...a.bound, ...b.bound] })),
+      );
+    }
+    return terms;
+  }
+
+  /**
+   * The monomial as one expression. Summations commute, so each order of binding is an equal
+   * expression; the least of them is the normal one.
+   */
+  #close(m: Monomial): Expr {
+    let body = mul(...m.factors);
+    let bound = m.bound;
+    // A summation that goes away (over an identity matrix) is done first: it renames the other axes.
+    for (let gone = contracted(body, bound); gone; gone = contracted(body, bound)) {
+      const { axis, rest } = gone;
+      body = rest;
+      bound = bound.filter((a) => a !== axis);
+    }
+    // Powers of one sum can have come together to a whole one.
+    if (isSum(body) || (isOpen(body) && factorsOf(body).some((f) => isOpen(f) || isSum(f)))) {
+      const again = this.#monomials(body).map((t) => bound.reduce(bind, t));
+      return add(...again.map((t) => this.#close(t)));
+    }
+    let least = sumOver(body, bound);
+    for (const order of orders(bound)) {
+      const closed = sumOver(body, order);
+      if (compare(closed, least) < 0) least = closed;
+    }
+    return least;
+  }
 }
 
 const atom = (e: Expr): Monomial => ({ factors: [e], bound: [] });
+const isSum = (e: Expr): boolean => e.kind === "apply" && e.op.name === "add";
+const factorsOf = (e: Expr): readonly Expr[] => (e.kind === "apply" && e.op.name === "mul" ? e.args : [e]);
 
-function product(args: readonly Expr[]): Monomial[] {
-  let terms: Monomial[] = [{ factors: [], bound: [] }];
-  for (const arg of args) {
-    // Reductions are opened afresh each time, so that no two factors share a bound axis.
-    terms = terms.flatMap((a) =>
-      monomials(arg).map((b) => ({ factors: [...a.factors, ...b.factors], bound: [...a.bound, ...b.bound] })),
-    );
-  }
-  return terms;
+/** Whether it is multiplied out: products, whole powers and summations, unless they have too many terms. */
+function isOpen(e: Expr): boolean {
+  if (e.kind === "reduce") return e.op === sum && terms(e) <= MOST_TERMS;
+  if (e.kind !== "apply") return false;
+  if (e.op.name === "mul") return terms(e) <= MOST_TERMS;
+  return wholePower(e) > 0 && terms(e) <= MOST_TERMS;
 }
 
-function power(base: Expr, exponent: Expr): Monomial[] {
-  const n = exponent.kind === "constant" ? exponent.value : Number.NaN;
-  if (Number.isInteger(n) && n > 0 && n <= LARGEST_POWER) return product(Array<Expr>(n).fill(base));
-  return [atom(pow(normalForm(base), normalForm(exponent)))];
+/** n of xⁿ for small whole n and an x that is a sum; else 0. */
+function wholePower(e: Expr): number {
+  if (e.kind !== "apply" || e.op.name !== "pow") return 0;
+  const [base, exponent] = e.args as [Expr, Expr];
+  const n = exponent.kind === "constant" ? exponent.value : 0;
+  if (!Number.isInteger(n) || n <= 1 || n > LARGEST_POWER) return 0;
+  return isSum(base) || (base.kind === "reduce" && base.op === sum) ? n : 0;
+}
+
+const counts = new WeakMap<Expr, number>();
+
+/** How many monomials it would be, multiplied out. */
+function terms(e: Expr): number {
+  if (e.kind !== "apply" && e.kind !== "reduce") return 1;
+  let found = counts.get(e);
+  if (found === undefined) {
+    found = 1;
+    if (e.kind === "reduce") found = e.op === sum ? terms(e.body) : 1;
+    else if (e.op.name === "add") found = e.args.reduce((n, a) => n + terms(a), 0);
+    else if (e.op.name === "mul") found = e.args.reduce((n, a) => n * terms(a), 1);
+    else if (wholePower(e) > 0) found = terms(e.args[0] as Expr) ** wholePower(e);
+    counts.set(e, found);
+  }
+  return found;
 }
 
 function bind(m: Monomial, axis: Axis): Monomial {
@@ -59,38 +148,35 @@ function bind(m: Monomial, axis: Axis): Monomial {
     : { factors: [...m.factors, extent(axis.dim)], bound: m.bound };
 }
 
-/**
- * The monomial as one expression. Summations commute, so each order of binding is an equal
- * expression; the least of them is the normal one.
- */
-function close(m: Monomial): Expr {
-  let body = mul(...m.factors);
-  let bound = m.bound;
-  // A summation that goes away (over an identity matrix) is done first: it renames the other axes.
-  for (let axis = contractible(body, bound); axis; axis = contractible(body, bound)) {
-    const gone = axis;
-    body = sumOver(body, [gone]);
-    bound = bound.filter((a) => a !== gone);
+/** The body summed over an axis where no summation is left over. */
+function contracted(body: Expr, bound: readonly Axis[]): { axis: Axis; rest: Expr } | undefined {
+  for (const axis of bound) {
+    const meets = factorsOf(body).some((f) => f.kind === "delta" && f.axes.includes(axis));
+    if (!meets && body.axes.includes(axis)) continue;
+    const rest = sumOver(body, [axis]);
+    if (rest.depth <= body.depth) return { axis, rest };
   }
-  let least = body;
-  for (const order of permutations(bound)) {
-    const closed = sumOver(body, order);
-    if (least === body || compare(closed, least) < 0) least = closed;
-  }
-  return least;
+  return undefined;
 }
 
-const contractible = (body: Expr, bound: readonly Axis[]): Axis | undefined =>
-  bound.find((axis) => sumOver(body, [axis]).depth <= body.depth);
+/** Orders of summation: dimension by dimension, and within one in every order. */
+function* orders(axes: readonly Axis[]): Generator<readonly Axis[]> {
+  const [first] = [...axes].sort((a, b) => (a.dim.key < b.dim.key ? -1 : 1));
+  if (!first) {
+    yield [];
+    return;
+  }
+  const group = axes.filter((a) => a.dim === first.dim);
+  const others = axes.filter((a) => a.dim !== first.dim);
+  for (const order of permutations(group)) for (const rest of orders(others)) yield [...order, ...rest];
+}
 
-/** All orders of up to five axes; more are left as they are, where a proof falls back on numbers. */
 function* permutations(axes: readonly Axis[]): Generator<readonly Axis[]> {
-  if (axes.length <= 1 || axes.length > 5) {
+  if (axes.length <= 1 || axes.length > MOST_ORDERED) {
     yield axes;
     return;
   }
   for (const [i, first] of axes.entries()) {
-    const others = axes.filter((_, j) => j !== i);
-    for (const rest of permutations(others)) yield [first, ...rest];
+    for (const rest of permutations(axes.filter((_, j) => j !== i))) yield [first, ...rest];
   }
 }

@@ -10,6 +10,7 @@ import { linked } from "../check/model.ts";
 import type { AlgorithmState, Initial, MemoryState, Spec } from "../check/spec.ts";
 import { at, mul, sub, substitute } from "../math/algebra.ts";
 import { axesFor, type Dim } from "../math/axis.ts";
+import { domainOf } from "../math/domain.ts";
 import { type Expr, leaf, postorder, type Tensor } from "../math/expr.ts";
 import { gradient, pullBack } from "./gradient.ts";
 import { simplify } from "./simplify.ts";
@@ -113,7 +114,9 @@ export function deriveRule(spec: Spec): Rule {
     expr: simplify(definitions.get(s.next) as Expr),
   }));
   const output = simplify(spec.output);
-  const kinks = kinksOf([simple, ...gradients.map((g) => g.shown), ...carried.map((s) => s.update)]);
+  const differentiated = [bias.gradient ?? (bias.loss as Expr), read.body];
+  const mapped = states.flatMap((s) => [s.keep, s.step, s.link, s.prox].filter((e) => e !== undefined));
+  const kinks = kinksOf([...differentiated, ...mapped, ...spec.algorithmStates.map((s) => s.update)]);
   return { spec, error: { raw, simple }, gradients, shownUpdates, definitions, states: carried, output, kinks };
 }
 
@@ -140,7 +143,8 @@ function accumulate(s: MemoryState): Expr {
 function kinksOf(roots: readonly Expr[]): string[] {
   const found = new Set<string>();
   for (const e of postorder(roots)) {
-    if ((e.kind === "apply" || e.kind === "reduce") && e.op.kink) found.add(e.op.kink);
+    const kink = e.kind === "apply" ? e.op.kink?.(...e.args.map(domainOf)) : e.kind === "reduce" ? e.op.kink : undefined;
+    if (kink) found.add(kink);
   }
   return [...found];
 }

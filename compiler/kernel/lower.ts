@@ -7,6 +7,7 @@ import { type Axis, type Dim, extentOf, type Sizes } from "../math/axis.ts";
 import { type Expr, type Leaf, open, type Tensor } from "../math/expr.ts";
 import { printExpr } from "../math/print.ts";
 import { unicode } from "../math/style.ts";
+import type { Elementwise } from "../math/op.ts";
 import { reduce } from "../math/algebra.ts";
 import { InternalError } from "../source/diagnostic.ts";
 import { type Below, type Binding, type Block, type Index, named, type Place, plus, type Slot, type Stmt, times, type Value } from "./block.ts";
@@ -15,8 +16,8 @@ import { leavesOf, type Nest, type Schedule, type Scheduled, schedule } from "./
 import { type Statement, statements } from "./statements.ts";
 import type { Target } from "./target.ts";
 
-/** The longest run of tokens that one dispatch takes at most, for models without chunks. */
-const QUANTUM = 1;
+/** Up to this many rows a lane the code is repeated instead of looped over. */
+const WRITTEN_OUT = 4;
 
 export function lowerRecurrent(form: RecurrentForm, sizes: Sizes, target: Target): Block {
   const { list, output } = statements(form);
@@ -83,7 +84,7 @@ class Lowering {
       workgroup: this.#workgroup,
       state: { stride: this.#stateStride, slots: this.#slots },
       scratchStride: this.#scratchStride,
-      quantum: form.chunk ?? QUANTUM,
+      quantum: form.chunk ?? 1,
       body: [
         ...before,
         { kind: "loop", name: "t", from: named("run.first"), to: named("run.end"), step: "one", body: token },
@@ -248,17 +249,24 @@ class Lowering {
     const blocks = this.#blocks(d, tiled);
     const first: Index = tiled && tile ? times(named("tile"), tile.rows) : 0;
     const exact = tiled && tile ? extent % tile.rows === 0 : extent % lanes === 0;
-    return this.#loop(name, blocks, (block) => {
+    const turn = (block: Index): readonly Stmt[] => {
       const element = plus(first, times(block, lanes), named("lane"));
       return body({ over: "lanes", block, element }, exact ? [] : [{ index: element, bound: extent }]);
-    });
+    };
+    // The few rows of a resident state are written out: an inner loop over two rows costs twice the time.
+    if (this.#schedule.resident && blocks <= WRITTEN_OUT) return Array.from({ length: blocks }, (_, n) => turn(n)).flat();
+    return this.#loop(name, blocks, turn);
   }
 
   /** A counted loop; none for a single turn. */
-  #loop(name: string, turns: number, body: (at: Index) => readonly Stmt[]): Stmt[] {
-    if (turns === 1) return [...body(0)];
-    const step = this.#schedule.resident || this.#form.carry.every((s) => s.shape.length < 2) ? 1 : "rolled";
+  #loop(name: string, turns: number, body: (at: Index) => readonly Stmt[], step: Step = this.#step): Stmt[] {
+    if (turns <= 1) return turns === 1 ? [...body(0)] : [];
     return [{ kind: "loop", name, from: 0, to: turns, step, body: body(named(name)) }];
+  }
+
+  /** Loops over resident states are unrolled by the driver; those over storage memory must not be. */
+  get #step(): Step {
+    return this.#schedule.resident ? 1 : "rolled";
   }
 
   // -------------------------------------------------------------- states
@@ -291,11 +299,10 @@ class Lowering {
     return this.#form.carry.flatMap((s) => {
       const { buffer, base } = this.#buffers.get(s.previous) as { buffer: string; base: Index };
       const each = this.#eachOnChip(s.previous, s.shape);
-      return each
-        ? each((place, position, within) =>
-            when(within, [{ kind: "store", buffer, index: plus(base, position), value: read(place) }]),
-          )
-        : [];
+      if (!each) return [];
+      return each((place, position, within) =>
+        when(within, [{ kind: "store", buffer, index: plus(base, position), value: read(place) }]),
+      );
     });
   }
 
@@ -365,13 +372,19 @@ class Lowering {
     if (array === undefined) return undefined;
     const { across, along, acrossFirst } = this.#split(t, shape);
     const width = extentOf(shape[1] as Dim, this.#sizes);
+    // These loops stay rolled: drivers compile in time quadratic in the memory operations of the text.
     return (body) =>
-      this.#overTurns(along, this.#local("r"), this.#local("c"), (turn, inTurn) =>
-        this.#overLanes(across, this.#schedule.tile?.dim === across, this.#local("n"), (run, inLane) => {
-          const [row, column] = acrossFirst ? [run.element, turn.element] : [turn.element, run.element];
-          const place: Place = { kind: "element", array, index: [turn.block, turn.lane, run.block] };
-          return body(place, plus(times(row, width), column), [...inLane, ...inTurn]);
-        }),
+      this.#overTurns(
+        along,
+        this.#local("r"),
+        this.#local("c"),
+        (turn, inTurn) =>
+          this.#overLanes(across, this.#schedule.tile?.dim === across, this.#local("n"), (run, inLane) => {
+            const [row, column] = acrossFirst ? [run.element, turn.element] : [turn.element, run.element];
+            const place: Place = { kind: "element", array, index: [turn.block, turn.lane, run.block] };
+            return body(place, plus(times(row, width), column), [...inLane, ...inTurn]);
+          }),
+        "rolled",
       );
   }
 
@@ -381,25 +394,26 @@ class Lowering {
     blockName: string,
     laneName: string,
     body: (run: Run & { over: "turns" }, within: readonly Below[]) => readonly Stmt[],
+    step: Step = this.#step,
   ): Stmt[] {
     const { lanes } = this.#target;
     const extent = extentOf(d, this.#sizes);
     const blocks = Math.ceil(extent / lanes);
+    const exact = blocks === 1 || extent % lanes === 0;
+    const turn = (block: Index): readonly Stmt[] => {
+      const element = plus(times(block, lanes), named(laneName));
+      const within = exact ? [] : [{ index: element, bound: extent }];
+      return body({ over: "turns", block, lane: named(laneName), element }, within);
+    };
     const inner = Math.min(lanes, extent);
-    return this.#loop(blockName, blocks, (block) => [
-      {
-        kind: "loop",
-        name: laneName,
-        from: 0,
-        to: inner,
-        step: 1,
-        body: (() => {
-          const element = plus(times(block, lanes), named(laneName));
-          const exact = blocks === 1 || extent % lanes === 0;
-          return body({ over: "turns", block, lane: named(laneName), element }, exact ? [] : [{ index: element, bound: extent }]);
-        })(),
-      },
-    ]);
+    return this.#loop(
+      blockName,
+      blocks,
+      (block) => [
+        { kind: "loop", name: laneName, from: 0, to: inner, step: step === "rolled" && step !== this.#step ? step : 1, body: turn(block) },
+      ],
+      step,
+    );
   }
 
   // -------------------------------------------------------------- nests
@@ -663,7 +677,7 @@ class Lowering {
       case "leaf":
         return this.#read(e, axes, fetched, fresh);
       case "apply":
-        return { kind: "apply", op: e.op, args: e.args.map((a) => this.#value(a, axes, fetched, fresh)) };
+        return folded(e.op, e.args.map((a) => this.#value(a, axes, fetched, fresh)));
       case "reduce":
         throw new InternalError(`a sum over ${open(e).axis.id} was left inside a statement`);
     }
@@ -715,7 +729,21 @@ class Lowering {
   }
 }
 
-type Each = (body: (place: Place, position: Index, within: readonly Below[]) => readonly Stmt[]) => Stmt[];
+type Step = 1 | "rolled";
+
+/** What is done at an element: where it lies, its position in the tensor, and when it exists. */
+type PerElement = (place: Place, position: Index, within: readonly Below[]) => readonly Stmt[];
+type Each = (body: PerElement) => Stmt[];
+
+/** Extents are numbers by now, so that what is made of them alone is a number too. */
+function folded(op: Elementwise, args: readonly Value[]): Value {
+  const numbers = args.map((a) => (a.kind === "constant" ? a.value : Number.NaN));
+  const [a = 0, b = 0, c = 0] = numbers;
+  const result = op.variadic ? numbers.reduce((x, y) => op.value(x, y, 0)) : op.value(a, b, c);
+  return Number.isFinite(result) && op.gives === "real" && !numbers.some(Number.isNaN)
+    ? { kind: "constant", value: result }
+    : { kind: "apply", op, args };
+}
 
 const barrier = (memory: "workgroup" | "storage"): Stmt => ({ kind: "barrier", memory });
 const read = (place: Place): Value => place;

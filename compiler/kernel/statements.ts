@@ -94,7 +94,7 @@ class Builder {
     const go = (x: Expr): Expr => {
       if (x.kind !== "apply") return x;
       if (!full(x)) return x.op.gives === "bool" ? rebuild(x, go) : this.#hold(this.#hoist(x, x.axes));
-      const grouped = x.op.name === "mul" ? group(x.args, mul, full) : x.op.name === "add" ? group(x.args, add, full) : undefined;
+      const grouped = x.op.name === "mul" ? group(x.args, mul, axes) : x.op.name === "add" ? group(x.args, add, axes) : undefined;
       return grouped ? grouped(go) : rebuild(x, go);
     };
     return axes.length === 0 ? e : go(e);
@@ -108,8 +108,9 @@ class Builder {
 function group(
   args: readonly Expr[],
   join: (...xs: readonly Expr[]) => Expr,
-  full: (x: Expr) => boolean,
+  axes: readonly Axis[],
 ): ((go: (x: Expr) => Expr) => Expr) | undefined {
+  const full = (x: Expr): boolean => x.axes.length >= axes.length;
   const partial = args.filter((a) => !full(a));
   if (partial.length < 2) return undefined;
   const keys = new Map<string, Expr[]>();
@@ -117,9 +118,10 @@ function group(
     const key = a.axes.map((x) => x.id).join();
     keys.set(key, [...(keys.get(key) ?? []), a]);
   }
-  // Scalars go with the first vector there is.
+  // Scalars go with a vector: the one along the outermost axis, which no lane has to fetch.
   const scalars = keys.get("") ?? [];
-  const first = [...keys.keys()].find((key) => key !== "");
+  const vectors = [...keys.keys()].filter((key) => key !== "");
+  const first = vectors.find((key) => key === axes[0]?.id) ?? vectors[0];
   if (first !== undefined && scalars.length > 0) {
     keys.delete("");
     keys.set(first, [...scalars, ...(keys.get(first) ?? [])]);

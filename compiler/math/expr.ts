@@ -191,8 +191,11 @@ function replaceAxes(e: Expr, map: ReadonlyMap<Axis, Axis>): Expr {
         return leaf(x.tensor, x.index.map(of));
       case "delta":
         return delta(of(x.left), of(x.right));
-      case "apply":
-        return rawApply(x.op, x.args.map(go));
+      case "apply": {
+        const args = x.args.map(go);
+        // The order of commutative operands depends on the names of their axes.
+        return rawApply(x.op, x.op.variadic ? args.sort(compare) : args);
+      }
       case "reduce": {
         const body = go(x.body);
         return intern<Reduce>(`${x.op.name}#${x.axis.id}(${body.serial})`, () => ({

@@ -8,12 +8,15 @@ export interface Interval {
   readonly openHigh: boolean;
 }
 
-export const interval = (low: number, high: number, openLow = false, openHigh = false): Interval => ({
-  low,
-  high,
-  openLow: openLow || low === -Infinity,
-  openHigh: openHigh || high === Infinity,
-});
+export function interval(low: number, high: number, openLow = false, openHigh = false): Interval {
+  // What overflows on the wrong side is a very large number, not an empty set.
+  return {
+    low: Math.min(low, Number.MAX_VALUE),
+    high: Math.max(high, -Number.MAX_VALUE),
+    openLow: openLow || low === -Infinity,
+    openHigh: openHigh || high === Infinity,
+  };
+}
 
 export const REAL = interval(-Infinity, Infinity);
 export const POSITIVE = interval(0, Infinity, true);
@@ -28,6 +31,10 @@ export const isNonPositive = (a: Interval): boolean => a.high <= 0;
 export function contains(a: Interval, x: number): boolean {
   return (a.openLow ? x > a.low : x >= a.low) && (a.openHigh ? x < a.high : x <= a.high);
 }
+
+/** Whether every point of `a` lies below every point of `b`, or (where not `strictly`) meets it at most. */
+export const isBelow = (a: Interval, b: Interval, strictly: boolean): boolean =>
+  a.high < b.low || (a.high === b.low && (!strictly || a.openHigh || b.openLow));
 
 /** Whether every point of `inner` lies in `outer`. */
 export function includes(outer: Interval, inner: Interval): boolean {

@@ -51,8 +51,8 @@ export interface Elementwise {
   readonly refuses?: (...args: Interval[]) => { arg: number; reason: string; repair: string } | undefined;
   /** ∂out/∂args[i]. Absent where nothing can be differentiated: comparisons. */
   readonly derivative?: (m: Algebra, args: readonly Expr[], i: number, out: Expr) => Expr;
-  /** Where it is not smooth, and the value of the derivative used there. */
-  readonly kink?: string;
+  /** Where it is not smooth over arguments of these domains, and the value of the derivative used there. */
+  readonly kink?: (...args: Interval[]) => string | undefined;
   /** Whether it is linear, jointly, in the arguments that are marked; the others are held fixed. */
   readonly linearIn: (marked: readonly boolean[]) => boolean;
   /** A simpler equal expression, looking no further than the arguments' tops. */
@@ -74,8 +74,14 @@ export interface Reduction {
   readonly wgslInitial: string;
   readonly merge: (a: number, b: number) => number;
   readonly domain: (element: Interval) => Interval;
-  /** The adjoint of an element, given the adjoint of the result. */
-  readonly adjoint: (m: Algebra, result: Expr, element: Expr, adjoint: Expr) => Expr;
+  /** The adjoint of an element, given that of the result; `total` sums over the axis that is reduced. */
+  readonly adjoint: (
+    m: Algebra,
+    result: Expr,
+    element: Expr,
+    adjoint: Expr,
+    total: (e: Expr) => Expr,
+  ) => Expr;
   readonly kink?: string;
   readonly linear: boolean;
   /** The result where the element does not depend on the axis. */

@@ -3,8 +3,8 @@
  * its expression smaller in some order; one that does not is caught by the bound and reported by name.
  */
 import { InternalError } from "../source/diagnostic.ts";
-import { rebuild } from "./algebra.ts";
-import type { Expr } from "./expr.ts";
+import { rebuild, reduce } from "./algebra.ts";
+import { type Expr, open, rawReduce } from "./expr.ts";
 
 export interface Rule {
   readonly name: string;
@@ -20,18 +20,36 @@ export function rewrite(e: Expr, rules: readonly Rule[], log?: (rule: Rule) => v
   const go = (x: Expr): Expr => {
     const seen = done.get(x);
     if (seen) return seen;
-    let now = rebuild(x, go);
+    let now = finishParts(x);
     for (let fired = 0; ; fired++) {
       const next = step(now);
       if (!next) break;
       if (fired >= REWRITES_AT_ONE_NODE) throw new InternalError(`rewrite rule ${next.rule.name} does not end`);
       log?.(next.rule);
       // The new expression may have unfinished parts: finish these before looking at its top again.
-      now = rebuild(next.to, go);
+      now = finishParts(next.to);
     }
     done.set(x, now);
     done.set(now, now);
     return now;
+  };
+  /** Finishes everything below the top. Putting finished parts together can make new unfinished ones. */
+  const finishParts = (x: Expr): Expr => {
+    let now = x;
+    for (;;) {
+      if (now.kind === "reduce") {
+        const { axis, body } = open(now);
+        const finished = go(body);
+        if (finished === body) return now;
+        const made = reduce(now.op, axis, finished);
+        if (made === rawReduce(now.op, axis, finished)) return made;
+        now = made;
+      } else {
+        const made = rebuild(now, go);
+        if (made === now) return now;
+        now = made;
+      }
+    }
   };
   const step = (x: Expr): { rule: Rule; to: Expr } | undefined => {
     for (const rule of rules) {

@@ -26,6 +26,7 @@ interface Cell {
   readonly text: string;
   /** The UTF-16 index at which it begins in its line, and the column at which it is shown. */
   readonly index: number;
+  readonly units: number;
   readonly column: number;
   readonly width: number;
 }
@@ -36,11 +37,13 @@ function layOut(line: string): Cell[] {
   let index = 0;
   let column = 0;
   for (const character of line) {
-    const width = character === "\t" ? TAB - (column % TAB) : WIDE.test(character) ? 2 : 1;
-    const text = character === "\t" ? " ".repeat(width) : UNPRINTABLE.test(character) ? "·" : character;
-    cells.push({ text, index, column, width: text === "·" ? 1 : width });
+    const isTab = character === "\t";
+    const isHidden = !isTab && UNPRINTABLE.test(character);
+    const width = isTab ? TAB - (column % TAB) : !isHidden && WIDE.test(character) ? 2 : 1;
+    const text = isTab ? " ".repeat(width) : isHidden ? "·" : character;
+    cells.push({ text, index, units: character.length, column, width });
     index += character.length;
-    column += text === "·" ? 1 : width;
+    column += width;
   }
   return cells;
 }
@@ -84,8 +87,7 @@ function excerpt(
 function columnOf(cells: readonly Cell[], index: number): number {
   const cell = cells.findLast((each) => each.index <= index);
   if (!cell) return 0;
-  const isPast = cell === cells.at(-1) && index >= cell.index + [...cell.text].length && index > cell.index;
-  return isPast ? cell.column + cell.width : cell.column;
+  return index < cell.index + cell.units ? cell.column : cell.column + cell.width;
 }
 
 type Colors = ReturnType<typeof pc.createColors>;

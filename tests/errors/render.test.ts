@@ -144,10 +144,10 @@ error[shape-mismatch]: the memory's output does not fit
   it("has colour only when asked for", () => {
     const source = file("x");
     const diagnostic = error([at(source, "x", "here")], { notes: ["n"], fix: { text: "f", edits: [] } });
-    const escape = String.fromCharCode(27);
+    const control = String.fromCharCode(27);
     const colored = renderDiagnostic(diagnostic, { color: true });
-    expect(colored).toContain(`${escape}[31m`);
-    const stripped = colored.replaceAll(new RegExp(`${escape}\\[\\d+m`, "g"), "");
+    expect(colored).toContain(`${control}[31m`);
+    const stripped = colored.replaceAll(new RegExp(`${control}\\[\\d+m`, "g"), "");
     expect(stripped).toBe(renderDiagnostic(diagnostic, plain));
   });
 

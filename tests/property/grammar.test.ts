@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Diagnostics } from "../../compiler/source/diagnostic.ts";
@@ -156,8 +157,19 @@ describe("parse", () => {
         ).toEqual(["too-deep", "syntax-unexpected"]);
       }
     }
-    readWell(`fn f(x) = ${"-f(".repeat(200)}x${")".repeat(200)}`);
-    readWell(`fn f(x) = x${" ^ -x".repeat(250)}`);
+  });
+
+  it("reads and prints what is as deep as may be on half of the usual stack", () => {
+    const program = `
+      import { parse } from "./grammar/parse.ts";
+      import { print } from "./grammar/print.ts";
+      const all = [];
+      for (const value of ["-f(2 ^ ".repeat(100) + "x" + ")".repeat(100), "x" + " ^ -x".repeat(250), "x" + " + x".repeat(500)]) {
+        print(parse({ path: "deep.miras", text: "fn f(x) = " + value }, { report: (each) => all.push(each) }));
+      }
+      process.stdout.write(JSON.stringify(all.map((each) => each.code)));`;
+    const flags = ["--stack-size=492", "--import", "tsx", "--input-type=module", "--eval", program];
+    expect(execFileSync(process.execPath, flags, { encoding: "utf8" })).toBe("[]");
   });
 
   it("refuses what is too large to be a spec", () => {

@@ -32,7 +32,6 @@ describe("closest", () => {
         const middle = { insert: `${a}Q${b}`, delete: b, replace: `Q${b}`, swap: b + a }[kind];
         const written = name.slice(0, i) + middle + name.slice(i + 2);
         fc.pre(written !== name);
-        // A name of two letters that is left has room for a slip too.
         expect(closest(written, ["something else", name])).toBe(name);
       }),
     );

@@ -44,12 +44,13 @@ function stmt(s: Stmt, indent: string): string[] {
     case "index":
       return [`${indent}let ${s.name} = ${index(s.value)};`];
     case "variable": {
+      // Always with a value: a variable inside a loop starts anew in every turn.
       const type = s.extents.reduceRight<string>((t, n) => `array<${t}, ${n}>`, "f32");
-      const one = s.extents.length === 0;
-      if (s.initial === undefined || s.initial === "0.0") return [`${indent}var ${s.name}: ${type};`];
-      if (one) return [`${indent}var ${s.name}: f32 = ${s.initial};`];
-      const [n = 1] = s.extents;
-      return [`${indent}var ${s.name} = ${type}(${Array<string>(n).fill(s.initial).join(", ")});`];
+      const [n] = s.extents;
+      const zero = s.initial === undefined || s.initial === "0.0";
+      if (n === undefined) return [`${indent}var ${s.name} = ${s.initial ?? "0.0"};`];
+      const initial = zero ? "" : Array<string>(n).fill(s.initial as string).join(", ");
+      return [`${indent}var ${s.name} = ${type}(${initial});`];
     }
     case "assign":
       return [`${indent}${place(s.place)} = ${value(s.value)};`];

@@ -10,7 +10,7 @@ export const abs: Elementwise = {
   callable: true,
   value: Math.abs,
   domain: (a) => even(Math.abs, a),
-  kink: "|x| at x = 0: the derivative used there is 0",
+  kink: () => "|x| at x = 0: the derivative used there is 0",
   simplify: (m, [x]) => (x && isNonNegative(m.domainOf(x)) ? x : undefined),
   derivative: (m, [x]) => m.call("sign", x ?? m.constant(0)),
   linearIn: () => false,

@@ -10,9 +10,12 @@ export const maxOver: Reduction = {
   wgslInitial: "-3.4028234e38",
   merge: Math.max,
   domain: (a) => a,
-  adjoint: (m, result, element, adjoint) =>
-    m.call("where", m.call("equal", element, result), adjoint, m.constant(0)),
-  kink: "the maximum where several elements attain it: each of them gets the whole derivative",
+  adjoint: (m, result, element, adjoint, total) => {
+    const attains = m.call("equal", element, result);
+    const ties = total(m.call("where", attains, m.constant(1), m.constant(0)));
+    return m.call("where", attains, m.div(adjoint, ties), m.constant(0));
+  },
+  kink: "the maximum where several elements attain it: they share the derivative equally",
   linear: false,
   overConstant: (_m, element) => element,
   wgsl: (a, b) => `max(${a}, ${b})`,

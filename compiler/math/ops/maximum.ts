@@ -8,10 +8,15 @@ export const maximum: Elementwise = {
   takes: ["real", "real"],
   gives: "real",
   callable: true,
-  value: Math.max,
-  domain: (a, b) =>
-    interval(Math.max(a.low, b.low), Math.max(a.high, b.high), false, false),
-  kink: "max(a, b) at a = b: the derivative used there is that of a",
+  value: (a, b) => Math.max(a, b),
+  domain: (a, b) => {
+    const low = Math.max(a.low, b.low);
+    const high = Math.max(a.high, b.high);
+    // Neither can go below the larger of the low bounds, so that one which excludes it decides.
+    const openLow = (a.low === low && a.openLow) || (b.low === low && b.openLow);
+    return interval(low, high, openLow, (a.high < high || a.openHigh) && (b.high < high || b.openHigh));
+  },
+  kink: () => "max(a, b) at a = b: the derivative used there is that of a",
   derivative: (m, [a, b], i) => {
     if (!a || !b) throw new TypeError("max takes two arguments");
     const first = m.call("lessEqual", b, a);

@@ -8,10 +8,15 @@ export const minimum: Elementwise = {
   takes: ["real", "real"],
   gives: "real",
   callable: true,
-  value: Math.min,
-  domain: (a, b) =>
-    interval(Math.min(a.low, b.low), Math.min(a.high, b.high), false, false),
-  kink: "min(a, b) at a = b: the derivative used there is that of a",
+  value: (a, b) => Math.min(a, b),
+  domain: (a, b) => {
+    const low = Math.min(a.low, b.low);
+    const high = Math.min(a.high, b.high);
+    // Neither can go above the smaller of the high bounds, so that one which excludes it decides.
+    const openHigh = (a.high === high && a.openHigh) || (b.high === high && b.openHigh);
+    return interval(low, high, (a.low > low || a.openLow) && (b.low > low || b.openLow), openHigh);
+  },
+  kink: () => "min(a, b) at a = b: the derivative used there is that of a",
   derivative: (m, [a, b], i) => {
     if (!a || !b) throw new TypeError("min takes two arguments");
     const first = m.call("lessEqual", a, b);

@@ -1,4 +1,5 @@
 import { even, type Interval, increasing, interval, isNonNegative, isPositive, NONNEGATIVE, POSITIVE, REAL } from "../interval.ts";
+import type { Expr } from "../expr.ts";
 import type { Elementwise } from "../op.ts";
 
 const exact = (p: Interval): number | undefined => (p.low === p.high ? p.low : undefined);
@@ -12,10 +13,14 @@ function domain(x: Interval, p: Interval): Interval {
     return isNonNegative(x) ? increasing(f, x) : NONNEGATIVE;
   }
   if (isPositive(x)) {
-    return interval(x.high === Infinity ? 0 : f(x.high), x.low === 0 ? Infinity : f(x.low), x.openHigh, x.openLow);
+    return interval(f(x.high), f(x.low), x.openHigh, x.openLow);
   }
   return isNonNegative(x) || (Number.isInteger(n) && n % 2 === 0) ? POSITIVE : REAL;
 }
+
+/** Whether x may be 0 and p between 0 and 1, where the slope of x ^ p has no bound. */
+const isSteepAtZero = (x: Interval, p: Interval): boolean =>
+  isNonNegative(x) && !isPositive(x) && p.low < 1 && p.high > 0;
 
 /** x ^ p. Whole powers of any x; other powers where x is not negative. */
 export const pow: Elementwise = {
@@ -35,10 +40,18 @@ export const pow: Elementwise = {
       repair: "take `abs(…)` of the base, or use a whole power",
     };
   },
+  kink: (x, p) =>
+    isSteepAtZero(x, p) ? "x ^ p, where p < 1, at x = 0: the derivative used there is 0" : undefined,
   derivative: (m, [x, p], i, out) => {
     if (!x || !p) throw new TypeError("pow takes two arguments");
-    if (i === 0) return m.mul(p, m.pow(x, m.sub(p, m.constant(1))));
-    return m.mul(m.call("log", x), out);
+    const zero = m.constant(0);
+    const unlessZero = (e: Expr): Expr => m.call("where", m.call("less", zero, x), e, zero);
+    if (i === 0) {
+      const slope = m.mul(p, m.pow(x, m.sub(p, m.constant(1))));
+      return isSteepAtZero(m.domainOf(x), m.domainOf(p)) ? unlessZero(slope) : slope;
+    }
+    const growth = m.mul(m.call("log", x), out);
+    return isPositive(m.domainOf(x)) ? growth : unlessZero(growth);
   },
   linearIn: () => false,
   simplify: (m, [x, p]) => {

@@ -13,6 +13,6 @@ export const sigmoid: Elementwise = {
   derivative: (m, _args, _i, out) => m.mul(out, m.sub(m.constant(1), out)),
   linearIn: () => false,
   wgsl: ([x], type) => (type === "f32" ? `(1.0 / (1.0 + exp(-${x})))` : `(vec4f(1.0) / (vec4f(1.0) + exp(-${x})))`),
-  notation: { style: "function", unicode: "σ", tex: "\\\\sigma" },
+  notation: { style: "function", unicode: "σ", tex: "\\sigma" },
   samples: [[-3, 3]],
 };

@@ -1,4 +1,4 @@
-import { increasing, interval, isNegative, isPositive } from "../interval.ts";
+import { interval, isNegative, isPositive } from "../interval.ts";
 import type { Elementwise } from "../op.ts";
 
 /** −1, 0 or 1: the sign of x, and sign(0) = 0. */
@@ -9,8 +9,9 @@ export const sign: Elementwise = {
   gives: "real",
   callable: true,
   value: Math.sign,
-  domain: (a) => increasing(Math.sign, interval(a.low, a.high, a.openLow && a.low !== 0, a.openHigh && a.high !== 0)),
-  kink: "sign(x) jumps at x = 0: it is 0 there, and its derivative is taken as 0",
+  // Flat on both sides of the jump: a bound is attained even where that of the argument is not.
+  domain: (a) => interval(isPositive(a) ? 1 : Math.sign(a.low), isNegative(a) ? -1 : Math.sign(a.high)),
+  kink: () => "sign(x) jumps at x = 0: it is 0 there, and its derivative is taken as 0",
   simplify: (m, [x]) => {
     if (!x) return undefined;
     const d = m.domainOf(x);
@@ -19,6 +20,6 @@ export const sign: Elementwise = {
   derivative: (m) => m.constant(0),
   linearIn: () => false,
   wgsl: ([x]) => `sign(${x})`,
-  notation: { style: "function", unicode: "sign", tex: "\\\\operatorname{sign}" },
+  notation: { style: "function", unicode: "sign", tex: "\\operatorname{sign}" },
   samples: [[-3, 3]],
 };

@@ -9,8 +9,8 @@ export const where: Elementwise = {
   gives: "real",
   callable: true,
   value: (c, a, b) => (c !== 0 ? a : b),
-  domain: (_c, a, b) => union(a, b),
-  kink: "where(c, a, b) at the border of c: the branch that c picks there is differentiated",
+  domain: (c, a, b) => (c.low > 0 ? a : c.high < 1 ? b : union(a, b)),
+  kink: () => "where(c, a, b) at the border of c: the branch that c picks there is differentiated",
   derivative: (m, [c], i) => {
     if (!c || i === 0) return m.constant(0);
     return m.call("where", c, m.constant(i === 1 ? 1 : 0), m.constant(i === 1 ? 0 : 1));

@@ -1,0 +1,112 @@
+/** `miras check`: every diagnostic of every file, and what was proved of the clean models. */
+import type { Diagnostic, Label } from "../compiler/source/diagnostic.ts";
+import { positionOf } from "../compiler/source/lines.ts";
+import { renderDiagnostics } from "../compiler/source/render.ts";
+import type { Span } from "../compiler/source/span.ts";
+import type { Model } from "../compiler/pipeline.ts";
+import { type Compiled, compileFile } from "./compile.ts";
+import { EXIT } from "./errors.ts";
+import { readSource } from "./files.ts";
+import type { Io } from "./io.ts";
+import { choiceText, count, proofs } from "./words.ts";
+
+export interface CheckOptions {
+  readonly json?: boolean;
+}
+
+export function check(paths: readonly string[], options: CheckOptions, io: Io): number {
+  // A wrong path is the command's fault, and is told before anything else.
+  const unique = [...new Set(paths)];
+  for (const path of unique) readSource(path);
+  const files = unique.map((path) => compileFile(path));
+  if (options.json) io.out(`${JSON.stringify(asJson(files), undefined, 2)}\n`);
+  else io.out(asText(files, io));
+  return files.some((f) => f.diagnostics.hasErrors) ? EXIT.fails : EXIT.well;
+}
+
+function asText(files: readonly Compiled[], io: Io): string {
+  const c = io.outColors;
+  const clean = files.filter((f) => !f.diagnostics.hasErrors);
+  const rows = clean.flatMap((f) => f.models.map((m) => row(m)));
+  const widths = [0, 1].map((i) => Math.max(0, ...rows.map((r) => (r[i] as string).length)));
+  const lines = files.flatMap((f) => {
+    const found = f.diagnostics.all;
+    const told = found.length > 0 ? [renderDiagnostics(found, { color: c.isColorSupported }), ""] : [];
+    if (f.diagnostics.hasErrors) return told;
+    if (f.models.length === 0) {
+      return [...told, `${f.file.path}: ${count(f.ast.definitions.length, "definition")}, no model`];
+    }
+    return [
+      ...told,
+      ...f.models.map((m) => {
+        const [name, choices, proved] = row(m);
+        return `${c.green("ok")} ${c.bold(name.padEnd(widths[0] as number))}  ${choices.padEnd(widths[1] as number)}  ${c.dim(proved)}`.trimEnd();
+      }),
+    ];
+  });
+  return `${[...lines, summary(files)].join("\n")}\n`;
+}
+
+const row = (m: Model): [name: string, choices: string, proved: string] => [
+  m.spec.name,
+  m.spec.choices.map((choice) => choiceText(choice, m.spec)).join(", "),
+  proofs(m),
+];
+
+function summary(files: readonly Compiled[]): string {
+  const all = files.flatMap((f) => f.diagnostics.all);
+  const errors = all.filter((d) => d.severity === "error").length;
+  const warnings = all.length - errors;
+  const models = files.reduce((n, f) => n + f.models.length, 0);
+  const where = count(files.length, "file");
+  if (errors > 0) return `${[count(errors, "error"), ...(warnings > 0 ? [count(warnings, "warning")] : [])].join(", ")} in ${where}`;
+  return `${count(models, "model")} in ${where}: no errors${warnings > 0 ? `, ${count(warnings, "warning")}` : ""}`;
+}
+
+// ---------------------------------------------------------------- for tools
+
+const place = (span: Span) => {
+  const start = positionOf(span.file, span.start);
+  const end = positionOf(span.file, span.end);
+  return {
+    file: span.file.path,
+    line: start.line,
+    column: start.column,
+    endLine: end.line,
+    endColumn: end.column,
+  };
+};
+
+const labelJson = ({ span, text }: Label) => ({ ...place(span), text });
+
+/** Lines and columns from 1, in UTF-16 units; the end is just past the last character. */
+export const diagnosticJson = (d: Diagnostic) => ({
+  severity: d.severity,
+  code: d.code,
+  message: d.message,
+  ...place(d.labels[0].span),
+  labels: d.labels.map(labelJson),
+  notes: d.notes,
+  fix: d.fix
+    ? { text: d.fix.text, edits: d.fix.edits.map((e) => ({ ...place(e.span), insert: e.insert })) }
+    : null,
+});
+
+export const proofJson = ({ expectation, proof }: Model["proofs"][number]) => ({
+  target: expectation.target.name,
+  verdict: proof.verdict,
+  ...(proof.verdict === "numeric" ? { points: proof.points, largestError: proof.largest } : {}),
+});
+
+const asJson = (files: readonly Compiled[]) => ({
+  ok: files.every((f) => !f.diagnostics.hasErrors),
+  models: files.flatMap((f) =>
+    f.models.map((m) => ({
+      file: f.file.path,
+      name: m.spec.name,
+      choices: Object.fromEntries(m.spec.choices.map((choice) => [choice.kind, choiceText(choice, m.spec)])),
+      expectations: m.proofs.map(proofJson),
+    })),
+  ),
+  diagnostics: files.flatMap((f) => f.diagnostics.all.map(diagnosticJson)),
+});

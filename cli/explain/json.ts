@@ -1,0 +1,59 @@
+/** The page for tools: what the text says, with every formula in Unicode and in TeX. */
+import { proofJson } from "../check.ts";
+import { showInterval } from "../../compiler/math/interval.ts";
+import type { Dim } from "../../compiler/math/axis.ts";
+import type { Tensor } from "../../compiler/math/expr.ts";
+import type { Model } from "../../compiler/pipeline.ts";
+import { textOf } from "../../compiler/source/span.ts";
+import { unicode } from "./notation.ts";
+import { type Equation, type Page, pageOf, rightSide, type Section } from "./page.ts";
+import { leftTex, rightTex } from "./tex.ts";
+
+const shape = (dims: readonly Dim[]): string[] => dims.map((d) => d.key);
+
+const tensor = (t: Tensor) => ({ name: t.name, shape: shape(t.shape), range: showInterval(t.domain) });
+
+export function asJson(model: Model) {
+  const { spec, rule, proofs } = model;
+  const page = pageOf(model);
+  const formulas = (key: string) =>
+    page.sections
+      .filter((s: Section) => s.key === key)
+      .flatMap((s) => s.rows.filter((r) => r.kind === "equation").map((r) => formula(r, page)));
+  const role = (wanted: "input" | "gate") => spec.inputs.filter((i) => i.role === wanted).map((i) => tensor(i.tensor));
+  return {
+    model: spec.name,
+    file: page.path,
+    choices: Object.fromEntries(
+      spec.choices.map((c) => [
+        c.kind,
+        { name: c.name, arguments: c.arguments.map((a) => ({ name: a.name, value: a.shown, origin: a.origin })) },
+      ]),
+    ),
+    gradientAt: spec.point,
+    chunk: spec.chunk ?? null,
+    defaults: spec.defaults,
+    inputs: role("input"),
+    gates: role("gate"),
+    params: spec.parameters.map((p) => tensor(p.tensor)),
+    states: rule.states.map((s) => ({ name: s.name, role: s.role, shape: shape(s.shape), initial: s.initial })),
+    equalSizes: spec.equalities.pairs,
+    objective: formulas("objective"),
+    alreadySimple: rule.error.raw === rule.error.simple,
+    read: formulas("read"),
+    gradient: formulas("gradient"),
+    update: formulas("update"),
+    rule: formulas("rule"),
+    kinks: rule.kinks,
+    expectations: proofs.map((p) => ({ text: textOf(p.expectation.span), ...proofJson(p) })),
+  };
+}
+
+function formula(row: Equation, page: Page) {
+  return {
+    left: typeof row.left === "string" ? unicode.name(row.left).text : row.left.unicode,
+    right: rightSide(row, page.spec, unicode),
+    tex: `${leftTex(row)} = ${rightTex(row, page)}`,
+    ...(row.note === undefined ? {} : { note: row.note }),
+  };
+}

@@ -1,0 +1,429 @@
+/** What the explanation of a model says, before it is laid out as text, TeX or JSON. */
+import type { CallLabel } from "../../compiler/check/labels.ts";
+import type { AlgorithmState, Choice, MemoryState, Spec } from "../../compiler/check/spec.ts";
+import { linked } from "../../compiler/check/model.ts";
+import type { Rule } from "../../compiler/derive/rule.ts";
+import { simplify } from "../../compiler/derive/simplify.ts";
+import { at, mul, sub, substitute } from "../../compiler/math/algebra.ts";
+import { axesFor, type Dim } from "../../compiler/math/axis.ts";
+import { type Expr, leaf, type Tensor } from "../../compiler/math/expr.ts";
+import { REAL, showInterval } from "../../compiler/math/interval.ts";
+import { type Definition, foldAll, type Same, whole } from "../../compiler/math/name.ts";
+import type { Style } from "../../compiler/math/style.ts";
+import type { Model } from "../../compiler/pipeline.ts";
+import { textOf } from "../../compiler/source/span.ts";
+import { count, shapeText } from "../words.ts";
+import { affineMap } from "./affine.ts";
+import { gradientChain, inOnePiece, readChain, shorten, type Step } from "./chain.ts";
+import { Names } from "./names.ts";
+import { type Labels, show, showTerms, unicode } from "./notation.ts";
+
+/** What stands left of `=`: a tensor's name, or a notation of its own. */
+export type Left = string | { readonly unicode: string; readonly tex: string };
+
+export interface Equation {
+  readonly kind: "equation";
+  readonly left: Left;
+  /** One or more equal things, such as a call and what it stands for; each a sum of terms in this order. */
+  readonly right: readonly (readonly Expr[])[];
+  readonly shape: readonly Dim[];
+  readonly labels: Labels;
+  readonly note: string | undefined;
+}
+
+export interface Fact {
+  readonly kind: "fact";
+  readonly label: string;
+  readonly text: string;
+  readonly note: string | undefined;
+}
+
+export type Row = Equation | Fact;
+
+export interface Section {
+  readonly key: string;
+  readonly title: string;
+  readonly rows: readonly Row[];
+}
+
+export interface Page {
+  readonly name: string;
+  readonly path: string;
+  readonly spec: Spec;
+  readonly sections: readonly Section[];
+}
+
+/** An expression up to this length is shown in one piece. */
+const IN_ONE_PIECE = 72;
+/** What is shorter than this is repeated rather than named. */
+const WORTH_A_NAME = 8;
+/** The longest right side that leaves the line at 100 columns. */
+const LINE = 84;
+
+const NO_LABELS: Labels = new Map();
+
+const equation = (
+  left: Left,
+  right: Expr,
+  shape: readonly Dim[],
+  note?: string,
+  labels: Labels = NO_LABELS,
+): Equation => ({
+  kind: "equation",
+  left,
+  right: [[right]],
+  shape,
+  labels,
+  note,
+});
+
+/** What is right of the left side. */
+export const rightSide = ({ right, shape, labels }: Equation, spec: Spec, style: Style): string[] =>
+  right.map((terms) => showTerms(terms, shape, spec, style, labels));
+
+const fact = (label: string, text: string, note?: string): Fact => ({ kind: "fact", label, text, note });
+
+export function pageOf(model: Model): Page {
+  const { spec } = model;
+  const writer = new Writer(model);
+  const sections: Section[] = [
+    { key: "choices", title: "choices", rows: choices(spec) },
+    { key: "tensors", title: "tensors", rows: tensors(spec) },
+    { key: "objective", title: "objective", rows: objective(model.rule) },
+    ...writer.derivation(),
+    { key: "update", title: writer.updateTitle(), rows: writer.update() },
+    { key: "rule", title: "the rule in one piece", rows: writer.inOnePiece() },
+    { key: "kinks", title: "where it is not smooth", rows: model.rule.kinks.map((k) => fact("", k)) },
+    { key: "expected", title: "expected", rows: model.proofs.map(expected) },
+  ];
+  const { path } = spec.definition.span.file;
+  return { name: spec.name, path, spec, sections: sections.filter((s) => s.rows.length > 0) };
+}
+
+// ---------------------------------------------------------------- what the author chose
+
+function choices(spec: Spec): Fact[] {
+  const rows = spec.choices.map((c) => fact(c.kind, choice(c, spec)));
+  if (spec.chunk !== undefined) rows.push(fact("chunk", count(spec.chunk, "token")));
+  const output = spec.defaults.find((d) => d.startsWith("output"));
+  if (output) rows.push(fact("output", `${output.replace(/^output = /, "")} (default)`));
+  return rows;
+}
+
+function choice({ kind, name, arguments: given }: Choice, spec: Spec): string {
+  const args = given.map((a) => {
+    const text = a.shown === a.name ? a.name : `${a.name}: ${a.shown}`;
+    return a.origin === "default" ? `${text} (default)` : text;
+  });
+  if (kind === "algorithm") args.push(`at: ${spec.point}${spec.defaults.includes("at: prev") ? " (default)" : ""}`);
+  return args.length > 0 ? `${name}(${args.join(", ")})` : name;
+}
+
+function tensors(spec: Spec): Fact[] {
+  const named = (t: Tensor): string => {
+    const range = t.domain === REAL ? "" : inRange(showInterval(t.domain));
+    return [t.name, shapeText(t.shape), range].filter((part) => part !== "").join(" ");
+  };
+  const list = (label: string, all: readonly Tensor[]): Fact[] =>
+    all.length > 0 ? [fact(label, all.map(named).join(", "))] : [];
+  const of = (role: "input" | "gate"): Tensor[] => spec.inputs.filter((i) => i.role === role).map((i) => i.tensor);
+  const starting = (states: readonly (MemoryState | AlgorithmState)[]): string =>
+    states.map((s) => `${s.name} ${shapeText(s.shape)} ${STARTS[s.initial]}`).join(", ");
+  const algorithm = spec.choices.find((c) => c.kind === "algorithm")?.name ?? "";
+  return [
+    ...list("inputs", of("input")),
+    ...list("gates", of("gate")),
+    ...list("params", spec.parameters.map((p) => p.tensor)),
+    fact("states", starting(spec.states)),
+    ...(spec.algorithmStates.length > 0 ? [fact("", starting(spec.algorithmStates), `of ${algorithm}`)] : []),
+    ...(spec.equalities.pairs.length > 0
+      ? [fact("sizes", spec.equalities.pairs.map(([a, b]) => `${a} = ${b}`).join(", "))]
+      : []),
+  ];
+}
+
+const STARTS = { zeros: "from zeros", learned: "learned" } as const;
+const inRange = (range: string): string =>
+  range === "any real" ? "" : /^[([]/.test(range) ? `in ${range}` : range;
+
+function objective({ spec, error }: Rule): Row[] {
+  const { bias } = spec;
+  const slope: Left = { unicode: `dℓ/d${bias.y.name}`, tex: `\\frac{d\\ell}{d${bias.y.name}}` };
+  const loss: Left = {
+    unicode: `ℓ(${bias.y.name}, ${bias.v.name})`,
+    tex: `\\ell(${bias.y.name}, ${bias.v.name})`,
+  };
+  const shape = bias.y.shape;
+  const isLong = show(error.simple, shape, spec, unicode).length > IN_ONE_PIECE;
+  const labels = isLong ? spec.labels : NO_LABELS;
+  const given = bias.gradient && !bias.loss ? "given by the spec: the gradient of no single loss" : undefined;
+  return [
+    ...(bias.loss ? [equation(loss, bias.loss, [])] : []),
+    ...(error.raw === error.simple
+      ? [equation(slope, error.simple, shape, given ?? "already simple", labels)]
+      : [
+          equation(slope, error.raw, shape, given ?? "as differentiated", labels),
+          equation("", error.simple, shape, "simplified", labels),
+        ]),
+  ];
+}
+
+function expected({ expectation, proof }: Model["proofs"][number]): Fact {
+  const text = textOf(expectation.span).replace(/^expect\s+/, "").replace(/\s+/g, " ");
+  if (proof.verdict === "symbolic") return fact("", text, "proved symbolically");
+  if (proof.verdict === "numeric") {
+    const error = proof.largest.toExponential(1);
+    return fact("", text, `proved numerically: ${proof.points} random points in f64, largest error ${error}`);
+  }
+  return fact("", text, "refuted");
+}
+
+// ---------------------------------------------------------------- what the compiler derived
+
+class Writer {
+  readonly #rule: Rule;
+  readonly #spec: Spec;
+  readonly #names: Names;
+  readonly #one: boolean;
+  /** The gradients, where they are short enough to be written in one piece. */
+  readonly #short: boolean;
+  /** A where it differs from W: the accumulators under their own name. */
+  readonly #accumulators: ReadonlyMap<Tensor, Tensor>;
+  /** W of each accumulator, where it is not the accumulator itself. */
+  readonly #links: readonly Definition[];
+
+  constructor({ rule }: Model) {
+    this.#rule = rule;
+    this.#spec = rule.spec;
+    this.#names = new Names(rule.spec);
+    this.#one = rule.spec.states.length === 1;
+    this.#short = rule.gradients.every((g) => this.#length(g.shown, g.state.shape) <= IN_ONE_PIECE);
+    const linkedStates = rule.spec.states.filter((s) => s.link);
+    this.#accumulators = new Map(
+      linkedStates.flatMap((s) => [
+        [s.previous, this.#tensor("A", s)],
+        [s.next, this.#tensor("A", s, "'")],
+      ]),
+    );
+    this.#links = linkedStates.flatMap((s) => {
+      const start = rule.states.find((r) => r.previous === s.previous)?.start;
+      const of = (accumulator: Tensor, suffix: string): Definition => ({
+        tensor: { name: `${s.name}${suffix}`, shape: s.shape, domain: REAL },
+        expr: linked(s, accumulator),
+      });
+      return [of(s.previous, ""), of(s.next, "'"), ...(start ? [of(start, "@chunk")] : [])];
+    });
+  }
+
+  /** With W in place of what it is made of. */
+  #linked(e: Expr): Expr {
+    const { equalities } = this.#spec;
+    const same: Same = (a, b) => equalities.same(a, b);
+    const simple = this.#links.map((d) => ({ ...d, expr: simplify(d.expr) }));
+    return foldAll(foldAll(e, this.#links, same), simple, same);
+  }
+
+  #link(s: MemoryState, accumulator: Tensor, left: string): Equation {
+    const shown = this.#accumulators.get(accumulator) ?? accumulator;
+    const labels = new Map<Expr, CallLabel>();
+    const put = (e: Expr): Expr =>
+      substitute(e, (t, index) => (t === s.linkArgument ? leaf(shown, index) : undefined));
+    for (const [e, { name, args }] of this.#spec.labels) labels.set(put(e), { name, args: args.map(put) });
+    return equation(left, put(s.link as Expr), s.shape, undefined, labels);
+  }
+
+  #length(e: Expr, shape: readonly Dim[]): number {
+    return show(e, shape, this.#spec, unicode).length;
+  }
+
+  /** `kept`, or `kept.W1` where there are several states. */
+  #own(name: string, state: MemoryState): string {
+    return this.#one ? name : `${name}.${state.name}`;
+  }
+
+  #tensor(name: string, state: MemoryState, suffix = ""): Tensor {
+    return { name: `${this.#own(name, state)}${suffix}`, shape: state.shape, domain: REAL };
+  }
+
+  #accumulated(e: Expr): Expr {
+    return rename(e, this.#accumulators);
+  }
+
+  #key(name: "q" | "k"): Tensor {
+    return this.#spec.inputs.find((i) => i.tensor.name === name)?.tensor as Tensor;
+  }
+
+  // -------------------------------------------------------------- read and gradient
+
+  derivation(): Section[] {
+    const { gradients } = this.#rule;
+    const spec = this.#spec;
+    if (this.#short) {
+      const read = substitute(spec.read.body, (t, index) =>
+        t === spec.read.x ? leaf(this.#key("k"), index) : undefined,
+      );
+      return [
+        {
+          key: "gradient",
+          title: "gradient",
+          rows: [
+            equation("y", read, spec.read.shape, "read(k)"),
+            ...gradients.map(({ state, shown }) => equation(`grad.${state.name}`, shown, state.shape)),
+          ],
+        },
+      ];
+    }
+    const chain = readChain(spec, { x: this.#key("k"), state: (read) => read }, this.#names);
+    const back = gradientChain(this.#rule, chain);
+    const y: Step = { tensor: { ...spec.bias.y, shape: spec.read.shape }, expr: chain.y, call: undefined };
+    const steps = shorten([...chain.steps, y, ...back], spec, {
+      length: (e) => show(e, e.axes.map((a) => a.dim), spec, unicode).length,
+      short: WORTH_A_NAME,
+      long: LINE,
+      name: (value, shape) => this.#names.part(value, shape),
+    });
+    const end = steps.findIndex((s) => s.tensor === y.tensor) + 1;
+    const rows = (some: readonly Step[]): Equation[] => some.map((s) => this.#step(s));
+    return [
+      { key: "read", title: "read(k), step by step", rows: rows(steps.slice(0, end)) },
+      { key: "gradient", title: "gradient, back through the steps: ∇x is ∂ℓ/∂x", rows: rows(steps.slice(end)) },
+    ];
+  }
+
+  #step({ tensor, expr, call }: Step): Equation {
+    const row = equation(tensor.name, expr, tensor.shape);
+    if (!call) return row;
+    const called = whole({ name: "", shape: tensor.shape, domain: REAL });
+    return { ...row, right: [[called], [expr]], labels: new Map([[called, call]]) };
+  }
+
+  // -------------------------------------------------------------- one token
+
+  updateTitle(): string {
+    const { chunk, point } = this.#spec;
+    if (chunk !== undefined) return `update of one token; gradients are taken where its chunk of ${chunk} starts`;
+    return `update of one token; the gradient is taken at ${point === "kept" ? "what is kept" : "the memory before it"}`;
+  }
+
+  update(): Equation[] {
+    const spec = this.#spec;
+    const byState = (row: (s: MemoryState) => Equation | undefined): Equation[] =>
+      spec.states.map(row).filter((r) => r !== undefined);
+    const gradients = new Map(spec.states.map((s) => [s.gradient, this.#tensor("G", s)]));
+    return [
+      ...byState((s) => (s.link ? this.#link(s, s.previous, s.name) : undefined)),
+      ...byState((s) => equation(this.#own("kept", s), this.#accumulated(mul(s.keep, whole(s.previous))), s.shape)),
+      ...byState((s) =>
+        s.link && spec.chunk === undefined && spec.point === "kept"
+          ? this.#link(s, this.#tensor("kept", s), `${s.name}.kept`)
+          : undefined,
+      ),
+      ...byState((s) => this.#gradient(s)),
+      ...spec.algorithmStates.map((s) => equation(s.next.name, rename(s.update, gradients), s.shape)),
+      ...byState((s) => equation(this.#own("step", s), rename(s.step, gradients), s.shape)),
+      ...byState((s) => this.#next(s)),
+      ...byState((s) => (s.link ? this.#link(s, s.next, `${s.name}'`) : undefined)),
+      this.#output(),
+    ];
+  }
+
+  /** G, in full where it is short; else as the gradient at its place. */
+  #gradient(state: MemoryState): Equation {
+    const spec = this.#spec;
+    const name = this.#own("G", state);
+    const points = spec.states.map((s) => this.#point(s));
+    if (!this.#short) {
+      const left = whole({ name: `grad.${state.name}`, shape: state.shape, domain: REAL });
+      const places = spec.states.flatMap((s, i) => {
+        const place = unicode.name(points[i]?.name ?? "").text;
+        return place === s.name ? [] : [`${s.name} = ${place}`];
+      });
+      return equation(name, left, state.shape, places.length > 0 ? `at ${places.join(", ")}` : undefined);
+    }
+    const there = (e: Expr): Expr =>
+      substitute(e, (t, index) => {
+        const i = spec.states.findIndex((s) => s.read === t);
+        return i < 0 ? undefined : leaf(points[i] as Tensor, index);
+      });
+    const read = there(
+      substitute(spec.read.body, (t, index) => (t === spec.read.x ? leaf(this.#key("k"), index) : undefined)),
+    );
+    const shown = this.#rule.gradients.find((g) => g.state === state)?.shown as Expr;
+    const open = substitute(shown, (t, index) =>
+      t === spec.bias.y ? at(read, axesFor(spec.read.shape), index) : undefined,
+    );
+    return equation(name, simplify(there(open)), state.shape);
+  }
+
+  /** W*, where the gradient is taken. */
+  #point(s: MemoryState): Tensor {
+    const { chunk, point } = this.#spec;
+    const named = (suffix: string): Tensor => ({ name: `${s.name}${suffix}`, shape: s.shape, domain: REAL });
+    if (chunk !== undefined) return named("@chunk");
+    if (point === "prev") return named("");
+    return s.link ? named(".kept") : this.#tensor("kept", s);
+  }
+
+  #next(s: MemoryState): Equation {
+    const moved = sub(whole(this.#tensor("kept", s)), whole(this.#tensor("step", s)));
+    const value = s.prox
+      ? substitute(s.prox, (t, index) => (t === s.linkArgument ? at(moved, axesFor(s.shape), index) : undefined))
+      : moved;
+    return equation(s.link ? `${this.#own("A", s)}'` : s.next.name, value, s.shape);
+  }
+
+  #output(): Equation {
+    const spec = this.#spec;
+    const { output } = this.#rule;
+    const plain = this.#accumulated(this.#linked(output));
+    if (this.#length(plain, spec.outputShape) <= IN_ONE_PIECE) return equation("y", plain, spec.outputShape);
+    // A deep memory reads as its calls.
+    const after = (read: Tensor): Tensor => {
+      const state = spec.states.find((s) => s.read === read) as MemoryState;
+      return this.#links.find((l) => l.tensor.name === state.next.name)?.tensor ?? state.next;
+    };
+    const chain = readChain(spec, { x: this.#key("q"), state: after }, new Names(spec));
+    const folded = foldAll(this.#linked(spec.output), chain.steps, (a, b) => spec.equalities.same(a, b));
+    const { expr, labels } = inOnePiece(folded, chain);
+    return equation("y", expr, spec.outputShape, undefined, labels);
+  }
+
+  // -------------------------------------------------------------- in one piece
+
+  /** Each state after the token over what is there before it, and as a map of the state. */
+  inOnePiece(): Equation[] {
+    const { states, definitions } = this.#rule;
+    const gradients = new Map(this.#spec.states.map((s) => [s.gradient, this.#tensor("G", s)]));
+    return states.flatMap((s) => {
+      const left = this.#accumulators.get(s.next)?.name ?? s.next.name;
+      const whole = this.#accumulated(this.#linked(s.update));
+      const isShort = this.#short && this.#length(whole, s.shape) <= LINE;
+      const update = isShort ? whole : simplify(rename(resolve(s.next, definitions, gradients), gradients));
+      const row = equation(left, this.#accumulated(update), s.shape);
+      const map = isShort && !this.#accumulators.has(s.next) ? affineMap(s.update, s.previous) : undefined;
+      if (!map) return [row];
+      const mapped = { ...row, right: [map], note: "as a map of the state" };
+      const text = (e: Equation): string => rightSide(e, this.#spec, unicode).join();
+      return text(row) === text(mapped) ? [row] : [row, mapped];
+    });
+  }
+}
+
+/** A state after the token, with everything but the gradients put in. */
+function resolve(next: Tensor, definitions: ReadonlyMap<Tensor, Expr>, keep: ReadonlyMap<Tensor, Tensor>): Expr {
+  const go = (e: Expr): Expr =>
+    substitute(e, (t, index) => {
+      const value = keep.has(t) ? undefined : definitions.get(t);
+      return value && at(go(value), axesFor(t.shape), index);
+    });
+  return go(definitions.get(next) as Expr);
+}
+
+const rename = (e: Expr, names: ReadonlyMap<Tensor, Tensor>): Expr =>
+  names.size === 0
+    ? e
+    : substitute(e, (t, index) => {
+        const other = names.get(t);
+        return other && leaf(other, index);
+      });
+

@@ -1,0 +1,200 @@
+/** The command line: what there is, and what each way of ending means. */
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { FileError } from "../runtime/node/files.ts";
+import { DeviceError } from "../runtime/device.ts";
+import { SafetensorsError } from "../runtime/safetensors.ts";
+import { apply } from "./apply.ts";
+import { reportBug } from "./bug.ts";
+import { check } from "./check.ts";
+import { EXIT, SpecError, UsageError } from "./errors.ts";
+import { explain } from "./explain.ts";
+import { STAGES } from "./explain/stages.ts";
+import type { Io } from "./io.ts";
+import { version } from "./package.ts";
+import { recall } from "./recall.ts";
+
+/** Runs one command, and gives the exit code. Never throws. */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  let code: number = EXIT.well;
+  const program = commands(io, (result) => {
+    code = result;
+  });
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+    return code;
+  } catch (error) {
+    return ending(error, argv, io);
+  }
+}
+
+function ending(error: unknown, argv: readonly string[], io: Io): number {
+  const c = io.errColors;
+  const tell = (message: string, notes: readonly string[] = []): void =>
+    io.err(`${c.red(c.bold("error:"))} ${[message, ...notes].join("\n  ")}\n`);
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.well : EXIT.usage;
+  if (error instanceof SpecError) return EXIT.fails;
+  if (error instanceof UsageError) {
+    tell(error.message, error.notes);
+    return EXIT.usage;
+  }
+  if (error instanceof FileError || error instanceof SafetensorsError) {
+    tell(error.message);
+    return EXIT.usage;
+  }
+  if (error instanceof DeviceError && error.kind !== "validation") {
+    tell(error.message);
+    return EXIT.machine;
+  }
+  reportBug(error, argv, io);
+  return EXIT.bug;
+}
+
+const FILE = "a .miras file";
+
+function commands(io: Io, done: (code: number) => void): Command {
+  const program = new Command("miras")
+    .description("Sequence models that are associative memories: four choices in, proved rules and kernels out.")
+    .version(version, "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.out(text),
+      writeErr: (text) => io.err(text),
+      getOutHelpWidth: () => io.columns ?? 100,
+      getErrHelpWidth: () => io.columns ?? 100,
+      getOutHasColors: () => io.outColors.isColorSupported,
+      getErrHasColors: () => io.errColors.isColorSupported,
+    })
+    .addHelpText(
+      "after",
+      `
+Exit codes: 0 well; 1 the spec or a property of it fails; 2 wrong usage;
+69 the machine failed (a lost device, no memory); 70 a bug of miras.
+
+Start with: miras explain specs/gated_deltanet.miras`,
+    );
+  // Without a command there is nothing to do but say what there is.
+  program.action(() => {
+    io.out(program.helpInformation());
+  });
+
+  program
+    .command("check")
+    .summary("check specs and prove what they expect")
+    .description("Reports every error of every file. For a clean model: its choices, and how each `expect` was proved.")
+    .argument("<file...>", FILE)
+    .option("--json", "print diagnostics and models as JSON")
+    .addHelpText("after", examples("miras check specs/*.miras", "miras check my.miras --json"))
+    .action((files: string[], options) => done(check(files, options, io)));
+
+  program
+    .command("explain")
+    .summary("explain a spec, or the code of a diagnostic")
+    .description(
+      "Derives what a spec means: objective, gradient, update rule, and what was proved. With the code of a diagnostic, explains that.",
+    )
+    .argument("<file-or-code>", `${FILE}, or a code such as shape-mismatch`)
+    .option("--model <name>", "which model of the file")
+    .addOption(new Option("--stage <stage>", "print one stage of the compiler instead").choices(STAGES))
+    .addOption(new Option("--tex", "print the mathematics as TeX").conflicts(["stage", "json"]))
+    .addOption(new Option("--json", "print the page as JSON").conflicts("stage"))
+    .addHelpText(
+      "after",
+      examples(
+        "miras explain specs/gated_deltanet.miras",
+        "miras explain specs/titans.miras --tex",
+        "miras explain specs/deltanet.miras --stage spec",
+        "miras explain shape-mismatch",
+      ),
+    )
+    .action((what: string, options) => done(explain(what, options, io)));
+
+  program
+    .command("apply")
+    .summary("run a memory on given tensors")
+    .description(
+      `Runs the memory of a model alone, from tensors to tensors (safetensors).
+
+Reads  q, k [B, T, H, dk], v [B, T, H, dv], each gate and other input [B, T, H, …shape],
+       params [H, …shape], and initial states by name [H, …shape] or [B, H, …shape].
+Writes y [B, T, H, dv] and the final states by name [B, H, …shape], in f32.`,
+    )
+    .argument("<file>", FILE)
+    .requiredOption("--input <file>", "the tensors to read")
+    .requiredOption("--output <file>", "where to write; written whole or not at all")
+    .option("--model <name>", "which model of the file")
+    .addOption(new Option("--form <form>", "how to compute it").choices(["recurrent"]).default("recurrent"))
+    .addOption(deviceOption())
+    .option("--set <name=value>", "override a const, or the chunk; may be repeated", collect, [])
+    .option("--layer <i>", "which layer this is, from 0", wholeFrom(0))
+    .option("--layers <n>", "of how many", wholeFrom(1))
+    .option("--json", "print what was written as JSON")
+    .addHelpText(
+      "after",
+      examples(
+        "miras apply specs/gated_deltanet.miras --input in.safetensors --output out.safetensors",
+        "miras apply specs/titans.miras --input in.safetensors --output out.safetensors --set chunk=64",
+      ),
+    )
+    .action(async (file: string, options) => done(await apply(file, options, io)));
+
+  program
+    .command("recall")
+    .summary("what a memory is for: write pairs, read them back")
+    .description(
+      `Writes N random pairs into each memory, with no training, reads each back by its key, and
+compares the error RMS(read − value) / RMS(value) as N grows.`,
+    )
+    .argument("<file...>", FILE)
+    .option("--pairs <list>", "the numbers of pairs to try", listOfWhole, [1, 2, 4, 8, 16, 32, 64, 128])
+    .option("--dk <n>", "length of keys", wholeFrom(1), 32)
+    .option("--dv <n>", "length of values (default: that of keys)", wholeFrom(1))
+    .option("--seed <n>", "seed of the random pairs", wholeFrom(0), 1)
+    .option("--draws <n>", "how many random draws to average", wholeFrom(1), 4)
+    .option("--noise <x>", "standard deviation of noise on the values written", numberFrom(0), 0)
+    .option("--outliers <p>", "fraction of values that are ten times too large", fraction, 0)
+    .addOption(deviceOption())
+    .option("--svg <file>", "also write the plot as SVG")
+    .option("--json", "print the measurements as JSON")
+    .addHelpText(
+      "after",
+      examples(
+        "miras recall specs/deltanet.miras specs/linear_attention.miras specs/yaad.miras",
+        "miras recall specs/*.miras --outliers 0.1 --svg recall.svg",
+      ),
+    )
+    .action(async (files: string[], options) => done(await recall(files, options, io)));
+
+  return program;
+}
+
+const deviceOption = (): Option =>
+  new Option("--device <device>", "where to run (default: an adapter if there is one)").choices([
+    "webgpu",
+    "interpreter",
+  ]);
+
+const examples = (...lines: readonly string[]): string =>
+  `\n${lines.length > 1 ? "Examples" : "Example"}:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+
+// ---------------------------------------------------------------- values of options
+
+const collect = (value: string, before: readonly string[]): string[] => [...before, value];
+
+function numberIn(text: string, test: (x: number) => boolean, wants: string): number {
+  const x = text.trim() === "" ? Number.NaN : Number(text);
+  if (!test(x)) throw new InvalidArgumentError(`It should be ${wants}.`);
+  return x;
+}
+
+const wholeFrom = (least: number) => (text: string) =>
+  numberIn(text, (x) => Number.isSafeInteger(x) && x >= least, `a whole number from ${least} on`);
+
+const numberFrom = (least: number) => (text: string) =>
+  numberIn(text, (x) => Number.isFinite(x) && x >= least, `a number from ${least} on`);
+
+const fraction = (text: string): number => numberIn(text, (x) => x >= 0 && x < 1, "a number in [0, 1)");
+
+const listOfWhole = (text: string): number[] =>
+  [...new Set(text.split(",").map(wholeFrom(1)))].sort((a, b) => a - b);

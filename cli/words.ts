@@ -1,0 +1,32 @@
+/** Small pieces of English and of shapes, as all commands write them. */
+import { showDim } from "../compiler/check/dimensions.ts";
+import type { Choice, Spec } from "../compiler/check/spec.ts";
+import type { Dim } from "../compiler/math/axis.ts";
+import type { Model } from "../compiler/pipeline.ts";
+
+export const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
+
+/** `W1', W2' proved symbolically` */
+export function proofs({ proofs: all }: Model): string {
+  const by = (verdict: string): string[] =>
+    all.filter((p) => p.proof.verdict === verdict).map((p) => p.expectation.target.name);
+  const symbolic = by("symbolic");
+  const numeric = by("numeric");
+  const refuted = by("refuted");
+  return [
+    ...(symbolic.length > 0 ? [`${symbolic.join(", ")} proved symbolically`] : []),
+    ...(numeric.length > 0 ? [`${numeric.join(", ")} proved numerically`] : []),
+    ...(refuted.length > 0 ? [`${refuted.join(", ")} refuted`] : []),
+  ].join("; ");
+}
+
+/** `gd(beta, at: kept)`: what the author wrote, without what is a default. */
+export function choiceText(choice: Choice, spec: Spec): string {
+  const given = choice.arguments.filter((a) => a.origin !== "default").map((a) => a.shown);
+  if (choice.kind === "algorithm" && spec.point !== "prev") given.push(`at: ${spec.point}`);
+  return given.length > 0 ? `${choice.name}(${given.join(", ")})` : choice.name;
+}
+
+/** `[dv, 4 dk]`; nothing for a scalar. */
+export const shapeText = (shape: readonly Dim[]): string =>
+  shape.length === 0 ? "" : `[${shape.map((d) => showDim(d).replaceAll(" * ", " ")).join(", ")}]`;
