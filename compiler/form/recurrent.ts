@@ -20,6 +20,8 @@ export interface RecurrentForm {
   readonly output: Expr;
   readonly outputShape: readonly Dim[];
   readonly chunk: number | undefined;
+  /** The one dimension that stands for all those that the model requires to be equal. */
+  readonly canonical: (d: Dim) => Dim;
 }
 
 export function recurrentForm(rule: Rule): RecurrentForm {
@@ -35,5 +37,6 @@ export function recurrentForm(rule: Rule): RecurrentForm {
     output: rule.output,
     outputShape: spec.outputShape,
     chunk: spec.chunk,
+    canonical: (d) => spec.equalities.canonical(d),
   };
 }

@@ -361,7 +361,7 @@ class Lowering {
   /** The dimension of a matrix that is spread over the lanes, and the one that each lane holds whole. */
   #split(t: Tensor, shape: readonly Dim[]): { across: Dim; along: Dim; acrossFirst: boolean } {
     const acrossFirst = this.#schedule.laneAxis.get(t) === 0;
-    const [a, b] = shape as [Dim, Dim];
+    const [a, b] = shape.map(this.#form.canonical) as [Dim, Dim];
     return acrossFirst ? { across: a, along: b, acrossFirst } : { across: b, along: a, acrossFirst };
   }
 
@@ -410,7 +410,7 @@ class Lowering {
       blockName,
       blocks,
       (block) => [
-        { kind: "loop", name: laneName, from: 0, to: inner, step: step === "rolled" && step !== this.#step ? step : 1, body: turn(block) },
+        { kind: "loop", name: laneName, from: 0, to: inner, step, body: turn(block) },
       ],
       step,
     );
@@ -651,7 +651,7 @@ class Lowering {
           name: i,
           from: 0,
           to: this.#target.lanes,
-          step: 1,
+          step: "rolled",
           body: [{ kind: "merge", place: { kind: "local", name: total }, op, value: { kind: "element", array: parts, index: [named(i)] } }],
         },
         ...this.#assignScalar(statement, { kind: "local", name: total }),

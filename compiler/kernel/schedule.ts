@@ -133,9 +133,9 @@ function chooseLane(s: Statement, tiled: Dim | undefined, lanes: Map<Statement, 
  * workgroups.
  */
 function tileDimension(form: RecurrentForm, list: readonly Statement[], lanes: ReadonlyMap<Statement, Axis>): Dim | undefined {
-  const candidates = new Set(form.carry.flatMap((s) => s.shape));
+  const candidates = new Set(form.carry.flatMap((s) => s.shape.map(form.canonical)));
   return [...candidates].find((d) => {
-    const once = (shape: readonly Dim[]): boolean => shape.filter((x) => x === d).length === 1;
+    const once = (shape: readonly Dim[]): boolean => shape.filter((x) => form.canonical(x) === d).length === 1;
     if (!form.carry.every((s) => once(s.shape)) || !once(form.outputShape)) return false;
     const along = new Set<Tensor>();
     const elsewhere = new Set<Tensor>();
@@ -158,7 +158,7 @@ function tileOf(form: RecurrentForm, d: Dim, placed: boolean, sizes: Sizes, targ
   const extent = extentOf(d, sizes);
   const blocks = Math.ceil(extent / target.lanes);
   const held = form.carry.reduce((n, s) => {
-    const others = s.shape.filter((x) => x !== d).reduce((m, x) => m * extentOf(x, sizes), 1);
+    const others = s.shape.filter((x) => form.canonical(x) !== d).reduce((m, x) => m * extentOf(x, sizes), 1);
     return n + others * (s.start ? 2 : 1);
   }, 0);
   // A second row only where both fit well: code is unrolled over them.
@@ -220,6 +220,18 @@ function order(form: RecurrentForm, list: readonly Scheduled[]): Nest[] {
     return group;
   };
 
+  /** With these, every other update of the same loops that nothing outside still waits to read before. */
+  const withoutReaders = (group: readonly Scheduled[], anchor: Scheduled): Scheduled[] => {
+    const all = [...group];
+    for (const u of updates.values()) {
+      if (!waiting.has(u) || all.includes(u) || !alike(u, anchor) || !valuesReady(u)) continue;
+      const old = previousOf.get(u.statement.target);
+      const readers = [...waiting].filter((s) => s !== u && old && reads.get(s)?.has(old));
+      if (readers.every((s) => all.includes(s))) all.push(u);
+    }
+    return all;
+  };
+
   while (waiting.size > 0) {
     const open = [...waiting].filter((s) => s.statement.kind !== "update" && valuesReady(s));
     const ready = open.filter((s) => pending(s).length === 0);
@@ -232,7 +244,7 @@ function order(form: RecurrentForm, list: readonly Scheduled[]): Nest[] {
     const wanted = blocked ? pending(blocked) : [...waiting].filter((s) => s.statement.kind === "update").slice(0, 1);
     const [anchor] = wanted;
     if (!anchor) throw new InternalError("statements wait for each other");
-    const group = closure([anchor]);
+    const group = withoutReaders(closure([anchor]), anchor);
     const inTurn = open.filter(
       (s) => alike(s, anchor) && pending(s).every((u) => group.includes(u)) && readsInTurn(s, group),
     );

@@ -4,8 +4,8 @@
  * larger nest.
  */
 import type { RecurrentForm } from "../form/recurrent.ts";
-import { add, mul, rebuild, reduce, renameAxes } from "../math/algebra.ts";
-import { axesFor, type Axis } from "../math/axis.ts";
+import { add, at, mul, rebuild, reduce, renameAxes } from "../math/algebra.ts";
+import { axesFor, type Axis, type Dim, freshAxis } from "../math/axis.ts";
 import { domainOf } from "../math/domain.ts";
 import { type Expr, leaf, open, type Tensor } from "../math/expr.ts";
 import type { Reduction } from "../math/op.ts";
@@ -31,7 +31,7 @@ export interface Statements {
 }
 
 export function statements(form: RecurrentForm): Statements {
-  const builder = new Builder();
+  const builder = new Builder(form.canonical);
   for (const s of form.carry) builder.assign("update", s.next, s.update);
   const output: Tensor = { name: "y", shape: form.outputShape, domain: domainOf(form.output) };
   builder.assign("output", output, form.output);
@@ -43,10 +43,16 @@ class Builder {
   /** The tensor that holds an expression over canonical axes. */
   readonly #held = new Map<Expr, Tensor>();
   readonly #withoutReductions = new Map<Expr, Expr>();
+  readonly #canonical: (d: Dim) => Dim;
+
+  constructor(canonical: (d: Dim) => Dim) {
+    this.#canonical = canonical;
+  }
 
   assign(kind: "update" | "output", target: Tensor, e: Expr): void {
-    const result = axesFor(target.shape);
-    const body = this.#hoist(this.#flatten(e), result);
+    // One dimension for those that are equal: values along them are then seen to be the same.
+    const result = axesFor(target.shape.map(this.#canonical));
+    const body = this.#hoist(this.#flatten(at(e, axesFor(target.shape), result)), result);
     this.list.push({ kind, target, result, reduction: undefined, body });
   }
 
@@ -57,7 +63,8 @@ class Builder {
     let made: Expr;
     if (e.kind === "reduce") {
       const { axis, body } = open(e);
-      made = this.#holdReductions(reduce(e.op, axis, this.#flatten(body)));
+      const along = freshAxis(this.#canonical(axis.dim));
+      made = this.#holdReductions(reduce(e.op, along, this.#flatten(at(body, [axis], [along]))));
     } else {
       made = rebuild(e, (x) => this.#flatten(x));
     }
