@@ -82,7 +82,7 @@ export function splitPower(e: Expr): [base: Expr, exponent: Expr] {
 
 export function mul(...factors: readonly Expr[]): Expr {
   let c = 1;
-  let exponents = new Map<Expr, Expr>();
+  const exponents = new Map<Expr, Expr>();
   let exponential: Expr = ZERO;
   const collect = (e: Expr): void => {
     if (e.kind === "constant") {
@@ -92,7 +92,9 @@ export function mul(...factors: readonly Expr[]): Expr {
     } else if (e.kind === "apply" && e.op.name === "exp") {
       exponential = add(exponential, e.args[0] as Expr);
     } else {
-      const [base, exponent] = splitPower(e);
+      const [power, sign] = positive(e);
+      c *= sign;
+      const [base, exponent] = splitPower(power);
       const before = exponents.get(base);
       exponents.set(base, before ? add(before, exponent) : exponent);
     }
@@ -100,15 +102,12 @@ export function mul(...factors: readonly Expr[]): Expr {
   for (const f of factors) collect(f);
   if (!Number.isFinite(c)) return rawApply(mulOp, [...factors].sort(compare));
   if (c === 0) return ZERO;
-  const merged = [...exponents].map(([base, exponent]) => pow(base, exponent));
+  const bases = [...exponents.keys()];
+  const merged = bases.map((base) => pow(base, exponents.get(base) as Expr));
+  // A merged power may be a product, a number or a power of something else: collect once more.
+  const isMixed = merged.some((f, i) => splitPower(f)[0] !== bases[i]);
   if (exponential !== ZERO) merged.push(call("exp", exponential));
-  // A merged power may itself be a product or a number: collect once more.
-  if (merged.some((f) => f.kind === "constant" || (f.kind === "apply" && f.op === mulOp))) {
-    exponents = new Map();
-    exponential = ZERO;
-    for (const f of merged) collect(f);
-    return mul(constant(c), ...[...exponents].map(([b, e]) => pow(b, e)), call("exp", exponential));
-  }
+  if (isMixed) return mul(constant(c), ...merged);
   if (merged.length === 0) return constant(c);
   if (merged.length === 1) {
     const only = merged[0] as Expr;
@@ -118,6 +117,27 @@ export function mul(...factors: readonly Expr[]): Expr {
   }
   merged.sort(compare);
   return rawApply(mulOp, c === 1 ? merged : [constant(c), ...merged]);
+}
+
+/** e = sign · (a power of) a sum in which the positive terms prevail, so that x − y and y − x are one factor. */
+function positive(e: Expr): [power: Expr, sign: number] {
+  const [base, exponent] = splitPower(e);
+  if (base.kind !== "apply" || base.op !== addOp || !isNegativeSum(base.args)) return [e, 1];
+  const n = exponent.kind === "constant" ? exponent.value : Number.NaN;
+  if (!Number.isInteger(n)) return [e, 1];
+  return [pow(add(...base.args.map(neg)), exponent), n % 2 === 0 ? 1 : -1];
+}
+
+/** Most terms carry a minus, or half of them and the first that stands alone in its place. */
+function isNegativeSum(terms: readonly Expr[]): boolean {
+  const isNegative = (t: Expr): boolean => splitCoefficient(t)[0] < 0;
+  const negative = terms.filter(isNegative).length;
+  if (2 * negative !== terms.length) return 2 * negative > terms.length;
+  // The order of terms that differ in the names of axes alone must not decide.
+  const shapes = terms.map((t) => ({ t, shape: splitCoefficient(t)[1] }));
+  const alone = shapes.filter((a) => shapes.every((b) => a === b || compareShapes(a.shape, b.shape) !== 0));
+  const first = alone.sort((a, b) => compareShapes(a.shape, b.shape))[0];
+  return first !== undefined && isNegative(first.t);
 }
 
 export const div = (a: Expr, b: Expr): Expr => mul(a, pow(b, MINUS_ONE));
@@ -141,12 +161,14 @@ export function pow(base: Expr, exponent: Expr): Expr {
       const outside = Number.isInteger(p) ? base.args : base.args.filter((f) => isNonNegative(domainOf(f)));
       if (outside.length > 0) {
         const inside = base.args.filter((f) => !outside.includes(f));
-        const rest = inside.length === 0 ? ONE : rawApply(powOp, [mul(...inside), exponent]);
+        const rest = inside.length === 0 ? ONE : pow(mul(...inside), exponent);
         return mul(rest, ...outside.map((f) => pow(f, exponent)));
       }
     }
   }
   if (isConstant(base, 1)) return ONE;
+  const [power, sign] = base.kind === "apply" && base.op === addOp ? flipped(base, exponent) : [undefined, 1];
+  if (power) return sign === 1 ? power : rawApply(mulOp, [MINUS_ONE, power]);
   return powOp.simplify?.(algebra, [base, exponent]) ?? rawApply(powOp, [base, exponent]);
 }
 
