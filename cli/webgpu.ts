@@ -39,10 +39,16 @@ export async function webgpuBackend(): Promise<Backend | undefined> {
     async run({ rule, spec }, { B, T, H, sizes }, run, progress) {
       const kernel = await kernelFor(rule, sizes);
       const data = new Map([...run.tokens, ...run.parameters]);
-      const { y, states } = await kernel.run({ B, T, H }, data, run.states, elements(spec.outputShape, sizes), {
-        ...(run.layer ? { layer: run.layer } : {}),
-        ...(progress ? { progress } : {}),
-      });
+      const { y, states } = await kernel.run(
+        { B, T, H },
+        data,
+        run.states,
+        elements(spec.outputShape, sizes),
+        {
+          ...(run.layer ? { layer: run.layer } : {}),
+          ...(progress ? { progress } : {}),
+        },
+      );
       return {
         y: Float64Array.from(y),
         states: new Map([...states].map(([name, s]) => [name, Float64Array.from(s)])),

@@ -88,7 +88,8 @@ export class RecurrentKernel {
     const { gpu } = this.#device;
     const taken: GPUBuffer[] = [];
     const take = (bytes: number, usage: GPUBufferUsageFlags): GPUBuffer => {
-      const limit = usage & GPUBufferUsage.STORAGE ? this.#device.limits.maxStorageBufferBindingSize : Infinity;
+      const limit =
+        usage & GPUBufferUsage.STORAGE ? this.#device.limits.maxStorageBufferBindingSize : Infinity;
       if (bytes > limit) {
         throw new RangeError(
           `${block.name} needs a buffer of ${bytes} bytes, and the device allows ${limit}: use a smaller batch or a shorter sequence`,
@@ -121,7 +122,8 @@ export class RecurrentKernel {
         if (binding.name === "scratch") return filled(B * H * block.scratchStride);
         if (binding.access === "read_write") return y;
         const parts = binding.holds.map((t) => numbersOf(data, t.name));
-        if (parts.length > 1) for (const [i] of parts.entries()) bases.push(sum(parts.slice(0, i).map((p) => p.length)));
+        if (parts.length > 1)
+          for (const [i] of parts.entries()) bases.push(sum(parts.slice(0, i).map((p) => p.length)));
         return upload(parts.length === 1 ? (parts[0] as Float32Array<ArrayBuffer>) : concatenate(parts));
       });
 
@@ -195,14 +197,19 @@ function uniforms(
   return bytes;
 }
 
-function packStates(block: Block, states: ReadonlyMap<string, ArrayLike<number>>, records: number): Float32Array<ArrayBuffer> {
+function packStates(
+  block: Block,
+  states: ReadonlyMap<string, ArrayLike<number>>,
+  records: number,
+): Float32Array<ArrayBuffer> {
   const { stride, slots } = block.state;
   const packed = new Float32Array(Math.max(1, records * stride));
   for (const slot of slots) {
     const given = states.get(slot.name);
     if (!given) continue;
     for (let r = 0; r < records; r++) {
-      for (let i = 0; i < slot.length; i++) packed[r * stride + slot.offset + i] = given[r * slot.length + i] as number;
+      for (let i = 0; i < slot.length; i++)
+        packed[r * stride + slot.offset + i] = given[r * slot.length + i] as number;
     }
   }
   return packed;

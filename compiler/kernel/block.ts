@@ -29,7 +29,12 @@ export type Value =
   | { readonly kind: "shuffle"; readonly value: Value; readonly lane: Index }
   | { readonly kind: "reduce-lanes"; readonly op: Reduction; readonly value: Value }
   /** `value` where the index is in range, else a number that changes nothing. */
-  | { readonly kind: "masked"; readonly value: Value; readonly where: readonly Below[]; readonly otherwise: string }
+  | {
+      readonly kind: "masked";
+      readonly value: Value;
+      readonly where: readonly Below[];
+      readonly otherwise: string;
+    }
   | { readonly kind: "float"; readonly index: Index }
   /** 1 where two indices agree, else 0. */
   | { readonly kind: "same"; readonly left: Index; readonly right: Index };
@@ -43,7 +48,12 @@ export type Stmt =
   | { readonly kind: "let"; readonly name: string; readonly value: Value }
   | { readonly kind: "index"; readonly name: string; readonly value: Index }
   /** A number (no extents) or an array of numbers in registers. */
-  | { readonly kind: "variable"; readonly name: string; readonly extents: readonly number[]; readonly initial?: string }
+  | {
+      readonly kind: "variable";
+      readonly name: string;
+      readonly extents: readonly number[];
+      readonly initial?: string;
+    }
   | { readonly kind: "assign"; readonly place: Place; readonly value: Value }
   | { readonly kind: "merge"; readonly place: Place; readonly op: Reduction; readonly value: Value }
   | { readonly kind: "store"; readonly buffer: string; readonly index: Index; readonly value: Value }

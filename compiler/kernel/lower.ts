@@ -3,14 +3,26 @@
  * rows) and walks through the tokens, the state in registers where it fits.
  */
 import type { RecurrentForm } from "../form/recurrent.ts";
+import { reduce } from "../math/algebra.ts";
 import { type Axis, type Dim, extentOf, type Sizes } from "../math/axis.ts";
 import { type Expr, type Leaf, open, type Tensor } from "../math/expr.ts";
+import type { Elementwise } from "../math/op.ts";
 import { printExpr } from "../math/print.ts";
 import { unicode } from "../math/style.ts";
-import type { Elementwise } from "../math/op.ts";
-import { reduce } from "../math/algebra.ts";
 import { InternalError } from "../source/diagnostic.ts";
-import { type Below, type Binding, type Block, type Index, named, type Place, plus, type Slot, type Stmt, times, type Value } from "./block.ts";
+import {
+  type Below,
+  type Binding,
+  type Block,
+  type Index,
+  named,
+  type Place,
+  plus,
+  type Slot,
+  type Stmt,
+  times,
+  type Value,
+} from "./block.ts";
 import { identifiers } from "./identifiers.ts";
 import { leavesOf, type Nest, type Schedule, type Scheduled, schedule } from "./schedule.ts";
 import { type Statement, statements } from "./statements.ts";
@@ -68,7 +80,14 @@ class Lowering {
     const before: Stmt[] = [...this.#constants(), ...this.#loadStates()];
     const after = this.#storeStates();
     const token: Stmt[] = [
-      { kind: "index", name: "token", value: plus(times(plus(times(named("b"), named("run.tokens")), named("t")), named("heads")), named("h")) },
+      {
+        kind: "index",
+        name: "token",
+        value: plus(
+          times(plus(times(named("b"), named("run.tokens")), named("t")), named("heads")),
+          named("h"),
+        ),
+      },
       ...this.#startChunk(),
       ...this.#loadToken(),
       ...this.#schedule.nests.flatMap((nest) => this.#nest(nest)),
@@ -105,15 +124,17 @@ class Lowering {
     if (this.#form.carry.length > 0) records.push({ name: "state", access: "read_write", holds: [] });
     if (this.#scratchStride > 0) records.push({ name: "scratch", access: "read_write", holds: [] });
     const y = "y_out";
-    this.#buffers.set(this.#output, { buffer: y, base: times(named("token"), this.#count(this.#output.shape)) });
+    this.#buffers.set(this.#output, {
+      buffer: y,
+      base: times(named("token"), this.#count(this.#output.shape)),
+    });
 
     const inputs = [...tokens, ...parameters].sort((a, b) => b.shape.length - a.shape.length);
     const room = this.#target.storageBuffers - records.length - 1;
     const alone = inputs.length <= room ? inputs : inputs.slice(0, room - 1);
     const packed = inputs.filter((t) => !alone.includes(t));
     const bindings: Binding[] = [];
-    const at = (t: Tensor): Index =>
-      times(named(tokens.includes(t) ? "token" : "h"), this.#count(t.shape));
+    const at = (t: Tensor): Index => times(named(tokens.includes(t) ? "token" : "h"), this.#count(t.shape));
     for (const t of alone) {
       const buffer = this.#name(t, "in");
       bindings.push({ name: buffer, access: "read", holds: [t] });
@@ -144,7 +165,8 @@ class Lowering {
     }
     // Copies at the chunk's start, and matrices that are made on the way, where they are not in registers.
     const extra: Tensor[] = [];
-    for (const s of this.#form.carry) if (s.start && s.shape.length >= 2 && !this.#schedule.resident) extra.push(s.start);
+    for (const s of this.#form.carry)
+      if (s.start && s.shape.length >= 2 && !this.#schedule.resident) extra.push(s.start);
     for (const s of this.#statements) if (s.kind === "value" && s.result.length >= 2) extra.push(s.target);
     const offsets = extra.map((t) => {
       const offset = this.#scratchStride;
@@ -189,9 +211,16 @@ class Lowering {
     }
     if (t.shape.length > 1) return [];
     const declared = this.#declareVector(t);
-    return [...declared, ...this.#overVector(t, (place, element, within) => [
-      { kind: "assign", place, value: masked({ kind: "load", buffer, index: plus(base, element) }, within, "0.0") },
-    ])];
+    return [
+      ...declared,
+      ...this.#overVector(t, (place, element, within) => [
+        {
+          kind: "assign",
+          place,
+          value: masked({ kind: "load", buffer, index: plus(base, element) }, within, "0.0"),
+        },
+      ]),
+    ];
   }
 
   /** A place for a vector that outlives its nest: registers, or workgroup memory without subgroups. */
@@ -222,17 +251,24 @@ class Lowering {
   }
 
   /** A loop over a lane's elements of a vector. */
-  #overVector(t: Tensor, body: (place: Place, element: Index, within: readonly Below[]) => readonly Stmt[]): Stmt[] {
+  #overVector(
+    t: Tensor,
+    body: (place: Place, element: Index, within: readonly Below[]) => readonly Stmt[],
+  ): Stmt[] {
     const d = t.shape[0] as Dim;
     const tiled = this.#isTiled(t);
-    return this.#overLanes(d, tiled, this.#local("n"), (run, within) => body(this.#vectorPlace(t, run), run.element, within));
+    return this.#overLanes(d, tiled, this.#local("n"), (run, within) =>
+      body(this.#vectorPlace(t, run), run.element, within),
+    );
   }
 
   #vectorPlace(t: Tensor, run: Run): Place {
     const array = this.#arrays.get(t);
     if (!array) throw new InternalError(`${t.name} has no place on the chip`);
     const { lanes, subgroups } = this.#target;
-    const position = subgroups ? run.block : plus(times(run.block, lanes), run.over === "lanes" ? named("lane") : run.lane);
+    const position = subgroups
+      ? run.block
+      : plus(times(run.block, lanes), run.over === "lanes" ? named("lane") : run.lane);
     return { kind: "element", array, index: [position] };
   }
 
@@ -254,7 +290,8 @@ class Lowering {
       return body({ over: "lanes", block, element }, exact ? [] : [{ index: element, bound: extent }]);
     };
     // The few rows of a resident state are written out: an inner loop over two rows costs twice the time.
-    if (this.#schedule.resident && blocks <= WRITTEN_OUT) return Array.from({ length: blocks }, (_, n) => turn(n)).flat();
+    if (this.#schedule.resident && blocks <= WRITTEN_OUT)
+      return Array.from({ length: blocks }, (_, n) => turn(n)).flat();
     return this.#loop(name, blocks, turn);
   }
 
@@ -282,7 +319,11 @@ class Lowering {
         ...loaded.declared,
         ...(copy?.declared ?? []),
         ...loaded.each((place, position, within) => [
-          { kind: "assign", place, value: masked({ kind: "load", buffer, index: plus(base, position) }, within, "0.0") },
+          {
+            kind: "assign",
+            place,
+            value: masked({ kind: "load", buffer, index: plus(base, position) }, within, "0.0"),
+          },
         ]),
       ];
     });
@@ -314,7 +355,9 @@ class Lowering {
       if (!s.start) return [];
       const each = this.#eachOnChip(s.start, s.shape);
       if (each) {
-        return each((place) => [{ kind: "assign", place, value: read(this.#placeLike(place, s.start as Tensor, s.previous)) }]);
+        return each((place) => [
+          { kind: "assign", place, value: read(this.#placeLike(place, s.start as Tensor, s.previous)) },
+        ]);
       }
       const from = this.#buffers.get(s.previous) as { buffer: string; base: Index };
       const to = this.#buffers.get(s.start) as { buffer: string; base: Index };
@@ -325,7 +368,16 @@ class Lowering {
         index: plus(to.base, named(e)),
         value: { kind: "load", buffer: from.buffer, index: plus(from.base, named(e)) },
       };
-      return [{ kind: "loop", name: e, from: named("lane"), to: this.#count(s.shape), step: this.#target.lanes, body: [copy] } satisfies Stmt];
+      return [
+        {
+          kind: "loop",
+          name: e,
+          from: named("lane"),
+          to: this.#count(s.shape),
+          step: this.#target.lanes,
+          body: [copy],
+        } satisfies Stmt,
+      ];
     });
     const wait = this.#waits();
     return [{ kind: "every", index: named("t"), period: chunk, body: [...copies, ...wait] }];
@@ -343,7 +395,10 @@ class Lowering {
     if (shape.length === 0) {
       const name = this.#name(t, "s");
       this.#scalars.set(t, { kind: "local", name });
-      return { declared: [{ kind: "variable", name, extents: [] } satisfies Stmt] as Stmt[], each: this.#eachOnChip(t, shape) as Each };
+      return {
+        declared: [{ kind: "variable", name, extents: [] } satisfies Stmt] as Stmt[],
+        each: this.#eachOnChip(t, shape) as Each,
+      };
     }
     if (shape.length === 1) {
       const declared = this.#declareVector(t);
@@ -354,8 +409,15 @@ class Lowering {
     this.#arrays.set(t, name);
     const { across, along } = this.#split(t, shape);
     const { lanes } = this.#target;
-    const extents = [Math.ceil(extentOf(along, this.#sizes) / lanes), lanes, this.#blocks(across, this.#schedule.tile?.dim === across)];
-    return { declared: [{ kind: "variable", name, extents } satisfies Stmt] as Stmt[], each: this.#eachOnChip(t, shape) as Each };
+    const extents = [
+      Math.ceil(extentOf(along, this.#sizes) / lanes),
+      lanes,
+      this.#blocks(across, this.#schedule.tile?.dim === across),
+    ];
+    return {
+      declared: [{ kind: "variable", name, extents } satisfies Stmt] as Stmt[],
+      each: this.#eachOnChip(t, shape) as Each,
+    };
   }
 
   /** The dimension of a matrix that is spread over the lanes, and the one that each lane holds whole. */
@@ -409,9 +471,7 @@ class Lowering {
     return this.#loop(
       blockName,
       blocks,
-      (block) => [
-        { kind: "loop", name: laneName, from: 0, to: inner, step, body: turn(block) },
-      ],
+      (block) => [{ kind: "loop", name: laneName, from: 0, to: inner, step, body: turn(block) }],
       step,
     );
   }
@@ -419,7 +479,9 @@ class Lowering {
   // -------------------------------------------------------------- nests
 
   #nest(nest: Nest): Stmt[] {
-    const comments = nest.statements.map((s): Stmt => ({ kind: "comment", text: this.#describe(s.statement) }));
+    const comments = nest.statements.map(
+      (s): Stmt => ({ kind: "comment", text: this.#describe(s.statement) }),
+    );
     const declared = nest.statements.flatMap((s) => this.#declareTarget(s));
     const body = nest.lane === undefined ? this.#scalarNest(nest) : this.#laneNest(nest);
     const stored = nest.statements.some((s) => this.#isStored(s.statement));
@@ -471,8 +533,12 @@ class Lowering {
   #laneNest(nest: Nest): Stmt[] {
     const lane = nest.lane as Dim;
     const tiled = this.#schedule.tile?.dim === lane;
-    const rowSums = nest.statements.filter((s) => s.statement.reduction && s.statement.reduction.axis !== s.lane);
-    const laneSums = nest.statements.filter((s) => s.statement.reduction && s.statement.reduction.axis === s.lane);
+    const rowSums = nest.statements.filter(
+      (s) => s.statement.reduction && s.statement.reduction.axis !== s.lane,
+    );
+    const laneSums = nest.statements.filter(
+      (s) => s.statement.reduction && s.statement.reduction.axis === s.lane,
+    );
     const accumulators = new Map<Statement, string>();
     const blocks = this.#blocks(lane, tiled);
     const declared: Stmt[] = [];
@@ -487,7 +553,9 @@ class Lowering {
     if (nest.sequential.length === 0) {
       return [
         ...declared,
-        ...this.#overLanes(lane, tiled, n, (run, within) => this.#elements(nest, [run], within, accumulators, new Map())),
+        ...this.#overLanes(lane, tiled, n, (run, within) =>
+          this.#elements(nest, [run], within, accumulators, new Map()),
+        ),
         ...this.#finishLaneSums(laneSums, accumulators),
       ];
     }
@@ -495,22 +563,40 @@ class Lowering {
       // States in storage: row after row, so that nothing but one sum has to be held.
       return this.#overLanes(lane, tiled, n, (run, within) => [
         ...declared,
-        ...this.#turns(nest.sequential, [], (turns, inTurns, fetched) => [
-          ...fetched,
-          ...this.#elements(nest, [run, ...turns], [...within, ...inTurns], accumulators, this.#fetchedValues),
-        ], nest),
+        ...this.#turns(
+          nest.sequential,
+          [],
+          (turns, inTurns, fetched) => [
+            ...fetched,
+            ...this.#elements(
+              nest,
+              [run, ...turns],
+              [...within, ...inTurns],
+              accumulators,
+              this.#fetchedValues,
+            ),
+          ],
+          nest,
+        ),
         ...this.#finishRowSums(rowSums, accumulators, run, within, false),
       ]);
     }
     return [
       ...declared,
-      ...this.#turns(nest.sequential, [], (turns, inTurns, fetched) => [
-        ...fetched,
-        ...this.#overLanes(lane, tiled, n, (run, within) =>
-          this.#elements(nest, [run, ...turns], [...within, ...inTurns], accumulators, this.#fetchedValues),
-        ),
-      ], nest),
-      ...this.#overLanes(lane, tiled, this.#local("n"), (run, within) => this.#finishRowSums(rowSums, accumulators, run, within, true)),
+      ...this.#turns(
+        nest.sequential,
+        [],
+        (turns, inTurns, fetched) => [
+          ...fetched,
+          ...this.#overLanes(lane, tiled, n, (run, within) =>
+            this.#elements(nest, [run, ...turns], [...within, ...inTurns], accumulators, this.#fetchedValues),
+          ),
+        ],
+        nest,
+      ),
+      ...this.#overLanes(lane, tiled, this.#local("n"), (run, within) =>
+        this.#finishRowSums(rowSums, accumulators, run, within, true),
+      ),
       ...this.#finishLaneSums(laneSums, accumulators),
     ];
   }
@@ -586,7 +672,9 @@ class Lowering {
         const name = accumulators.get(statement) as string;
         const run = runs[0] as Run;
         const single = statement.reduction.axis === s.lane || this.#rowsOutside(nest);
-        const place: Place = single ? { kind: "local", name } : { kind: "element", array: name, index: [run.block] };
+        const place: Place = single
+          ? { kind: "local", name }
+          : { kind: "element", array: name, index: [run.block] };
         const { op } = statement.reduction;
         // Elements outside the reduced axis must not count; rows outside are never stored.
         const bounds = within.filter((b) => b.index === axes.get(statement.reduction?.axis as Axis)?.element);
@@ -612,7 +700,12 @@ class Lowering {
       return [{ kind: "assign", place: this.#place(s.target, s.target.shape, runs), value }];
     }
     const { buffer, base } = this.#buffers.get(s.target) as { buffer: string; base: Index };
-    const stmt: Stmt = { kind: "store", buffer, index: plus(base, this.#offset(s.target.shape, runs)), value };
+    const stmt: Stmt = {
+      kind: "store",
+      buffer,
+      index: plus(base, this.#offset(s.target.shape, runs)),
+      value,
+    };
     return when(within, [stmt]);
   }
 
@@ -625,7 +718,9 @@ class Lowering {
   ): Stmt[] {
     return sums.flatMap(({ statement, lane }) => {
       const name = accumulators.get(statement) as string;
-      const value: Value = array ? { kind: "element", array: name, index: [run.block] } : { kind: "local", name };
+      const value: Value = array
+        ? { kind: "element", array: name, index: [run.block] }
+        : { kind: "local", name };
       return this.#write(statement, new Map([[lane as Axis, run]]), value, within);
     });
   }
@@ -643,7 +738,11 @@ class Lowering {
       const i = this.#local("i");
       this.#workgroup.push({ name: parts, length: this.#target.lanes });
       return [
-        { kind: "assign", place: { kind: "element", array: parts, index: [named("lane")] }, value: { kind: "local", name } },
+        {
+          kind: "assign",
+          place: { kind: "element", array: parts, index: [named("lane")] },
+          value: { kind: "local", name },
+        },
         barrier("workgroup"),
         { kind: "variable", name: total, extents: [], initial: op.wgslInitial },
         {
@@ -652,7 +751,14 @@ class Lowering {
           from: 0,
           to: this.#target.lanes,
           step: "rolled",
-          body: [{ kind: "merge", place: { kind: "local", name: total }, op, value: { kind: "element", array: parts, index: [named(i)] } }],
+          body: [
+            {
+              kind: "merge",
+              place: { kind: "local", name: total },
+              op,
+              value: { kind: "element", array: parts, index: [named(i)] },
+            },
+          ],
         },
         ...this.#assignScalar(statement, { kind: "local", name: total }),
       ];
@@ -673,11 +779,18 @@ class Lowering {
       case "extent":
         return { kind: "constant", value: extentOf(e.dim, this.#sizes) };
       case "delta":
-        return { kind: "same", left: this.#run(axes, e.left).element, right: this.#run(axes, e.right).element };
+        return {
+          kind: "same",
+          left: this.#run(axes, e.left).element,
+          right: this.#run(axes, e.right).element,
+        };
       case "leaf":
         return this.#read(e, axes, fetched, fresh);
       case "apply":
-        return folded(e.op, e.args.map((a) => this.#value(a, axes, fetched, fresh)));
+        return folded(
+          e.op,
+          e.args.map((a) => this.#value(a, axes, fetched, fresh)),
+        );
       case "reduce":
         throw new InternalError(`a sum over ${open(e).axis.id} was left inside a statement`);
     }
@@ -715,7 +828,8 @@ class Lowering {
     const array = this.#arrays.get(t) as string;
     const lanes = runs.find((r) => r.over === "lanes");
     const turn = runs.find((r) => r.over === "turns");
-    if (!lanes || turn?.over !== "turns") throw new InternalError(`${t.name} is not spread over the lanes here`);
+    if (!lanes || turn?.over !== "turns")
+      throw new InternalError(`${t.name} is not spread over the lanes here`);
     return { kind: "element", array, index: [turn.block, turn.lane, lanes.block] };
   }
 
@@ -751,4 +865,3 @@ const masked = (value: Value, where: readonly Below[], otherwise: string): Value
   where.length === 0 ? value : { kind: "masked", value, where, otherwise };
 const when = (all: readonly Below[], body: readonly Stmt[]): Stmt[] =>
   all.length === 0 ? [...body] : [{ kind: "when", all, body }];
-

@@ -35,7 +35,12 @@ export interface Schedule {
   readonly tile: { readonly dim: Dim; readonly rows: number; readonly count: number } | undefined;
 }
 
-export function schedule(form: RecurrentForm, list: readonly Statement[], sizes: Sizes, target: Target): Schedule {
+export function schedule(
+  form: RecurrentForm,
+  list: readonly Statement[],
+  sizes: Sizes,
+  target: Target,
+): Schedule {
   const lanes = new Map<Statement, Axis>();
   const placed = placeStates(form, list, lanes);
   const tiled = tileDimension(form, list, lanes);
@@ -44,10 +49,16 @@ export function schedule(form: RecurrentForm, list: readonly Statement[], sizes:
   const budget = registersNeeded(form, placed, tile, sizes, target);
   const resident = placed !== undefined && budget <= target.registers;
   return {
-    nests: order(form, list.map((s) => assign(s, lanes))),
+    nests: order(
+      form,
+      list.map((s) => assign(s, lanes)),
+    ),
     resident,
     laneAxis: placed ?? new Map(),
-    tile: tile && !resident ? { ...tile, rows: target.lanes, count: Math.ceil(extentOf(tile.dim, sizes) / target.lanes) } : tile,
+    tile:
+      tile && !resident
+        ? { ...tile, rows: target.lanes, count: Math.ceil(extentOf(tile.dim, sizes) / target.lanes) }
+        : tile,
   };
 }
 
@@ -90,9 +101,14 @@ function placeStates(
   return placed;
 }
 
-function usesOf(tensors: readonly Tensor[], list: readonly Statement[]): { statement: Statement; index: readonly Axis[] }[] {
+function usesOf(
+  tensors: readonly Tensor[],
+  list: readonly Statement[],
+): { statement: Statement; index: readonly Axis[] }[] {
   return list.flatMap((statement) => {
-    const read = leavesOf(statement.body).filter((l) => tensors.includes(l.tensor)).map((l) => l.index);
+    const read = leavesOf(statement.body)
+      .filter((l) => tensors.includes(l.tensor))
+      .map((l) => l.index);
     const written = tensors.includes(statement.target) ? [statement.result] : [];
     return [...read, ...written].map((index) => ({ statement, index }));
   });
@@ -132,10 +148,15 @@ function chooseLane(s: Statement, tiled: Dim | undefined, lanes: Map<Statement, 
  * state and the output have it, and it is always spread over the lanes. Its rows can go to different
  * workgroups.
  */
-function tileDimension(form: RecurrentForm, list: readonly Statement[], lanes: ReadonlyMap<Statement, Axis>): Dim | undefined {
+function tileDimension(
+  form: RecurrentForm,
+  list: readonly Statement[],
+  lanes: ReadonlyMap<Statement, Axis>,
+): Dim | undefined {
   const candidates = new Set(form.carry.flatMap((s) => s.shape.map(form.canonical)));
   return [...candidates].find((d) => {
-    const once = (shape: readonly Dim[]): boolean => shape.filter((x) => form.canonical(x) === d).length === 1;
+    const once = (shape: readonly Dim[]): boolean =>
+      shape.filter((x) => form.canonical(x) === d).length === 1;
     if (!form.carry.every((s) => once(s.shape)) || !once(form.outputShape)) return false;
     const along = new Set<Tensor>();
     const elsewhere = new Set<Tensor>();
@@ -154,7 +175,13 @@ function tileDimension(form: RecurrentForm, list: readonly Statement[], lanes: R
   });
 }
 
-function tileOf(form: RecurrentForm, d: Dim, placed: boolean, sizes: Sizes, target: Target): NonNullable<Schedule["tile"]> {
+function tileOf(
+  form: RecurrentForm,
+  d: Dim,
+  placed: boolean,
+  sizes: Sizes,
+  target: Target,
+): NonNullable<Schedule["tile"]> {
   const extent = extentOf(d, sizes);
   const blocks = Math.ceil(extent / target.lanes);
   const held = form.carry.reduce((n, s) => {
@@ -177,7 +204,8 @@ function assign(s: Statement, lanes: ReadonlyMap<Statement, Axis>): Scheduled {
 const signature = (s: Scheduled): string =>
   [s.lane?.dim.key ?? "", ...s.sequential.map((a) => a.dim.key), reducesLanes(s) ? "across" : ""].join("|");
 
-const reducesLanes = (s: Scheduled): boolean => s.statement.reduction?.axis === s.lane && s.lane !== undefined;
+const reducesLanes = (s: Scheduled): boolean =>
+  s.statement.reduction?.axis === s.lane && s.lane !== undefined;
 
 /**
  * Orders statements by what they read, and fuses those with the same loops. States are updated in
@@ -198,7 +226,9 @@ function order(form: RecurrentForm, list: readonly Scheduled[]): Nest[] {
       return !maker || !waiting.has(maker);
     });
   const pending = (s: Scheduled): Scheduled[] =>
-    [...(reads.get(s) ?? [])].map((t) => updates.get(t)).filter((u): u is Scheduled => u !== undefined && waiting.has(u));
+    [...(reads.get(s) ?? [])]
+      .map((t) => updates.get(t))
+      .filter((u): u is Scheduled => u !== undefined && waiting.has(u));
   const emit = (group: readonly Scheduled[]): void => {
     const [first] = group as [Scheduled];
     for (const s of group) waiting.delete(s);
@@ -241,7 +271,9 @@ function order(form: RecurrentForm, list: readonly Scheduled[]): Nest[] {
       continue;
     }
     const [blocked] = open;
-    const wanted = blocked ? pending(blocked) : [...waiting].filter((s) => s.statement.kind === "update").slice(0, 1);
+    const wanted = blocked
+      ? pending(blocked)
+      : [...waiting].filter((s) => s.statement.kind === "update").slice(0, 1);
     const [anchor] = wanted;
     if (!anchor) throw new InternalError("statements wait for each other");
     const group = withoutReaders(closure([anchor]), anchor);
@@ -264,4 +296,3 @@ function readsInTurn(s: Scheduled, group: readonly Scheduled[]): boolean {
     return l.index.every((a, i) => mine.indexOf(a) === theirs.indexOf(update.statement.result[i] as Axis));
   });
 }
-

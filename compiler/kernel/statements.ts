@@ -5,7 +5,7 @@
  */
 import type { RecurrentForm } from "../form/recurrent.ts";
 import { add, at, mul, rebuild, reduce, renameAxes } from "../math/algebra.ts";
-import { axesFor, type Axis, type Dim, freshAxis } from "../math/axis.ts";
+import { type Axis, axesFor, type Dim, freshAxis } from "../math/axis.ts";
 import { domainOf } from "../math/domain.ts";
 import { type Expr, leaf, open, type Tensor } from "../math/expr.ts";
 import type { Reduction } from "../math/op.ts";
@@ -74,7 +74,11 @@ class Builder {
 
   /** Rebuilding a reduction can pull factors out of it: hold what is left inside. */
   #holdReductions(e: Expr): Expr {
-    return e.kind === "reduce" ? this.#hold(e) : e.kind === "apply" ? rebuild(e, (x) => this.#holdReductions(x)) : e;
+    return e.kind === "reduce"
+      ? this.#hold(e)
+      : e.kind === "apply"
+        ? rebuild(e, (x) => this.#holdReductions(x))
+        : e;
   }
 
   /** A tensor for the expression, at the expression's axes. Renamed copies share one tensor. */
@@ -85,7 +89,8 @@ class Builder {
     const canonical = renameAxes(e, new Map(order.map((a, i) => [a, result[i] as Axis])));
     let target = this.#held.get(canonical);
     if (!target) {
-      const reduction = canonical.kind === "reduce" ? { op: canonical.op, axis: open(canonical).axis } : undefined;
+      const reduction =
+        canonical.kind === "reduce" ? { op: canonical.op, axis: open(canonical).axis } : undefined;
       const inside = canonical.kind === "reduce" ? open(canonical).body : canonical;
       const body = this.#hoist(inside, reduction ? [...result, reduction.axis] : result);
       target = { name: `t${this.#held.size + 1}`, shape, domain: domainOf(e) };
@@ -101,7 +106,12 @@ class Builder {
     const go = (x: Expr): Expr => {
       if (x.kind !== "apply") return x;
       if (!full(x)) return x.op.gives === "bool" ? rebuild(x, go) : this.#hold(this.#hoist(x, x.axes));
-      const grouped = x.op.name === "mul" ? group(x.args, mul, axes) : x.op.name === "add" ? group(x.args, add, axes) : undefined;
+      const grouped =
+        x.op.name === "mul"
+          ? group(x.args, mul, axes)
+          : x.op.name === "add"
+            ? group(x.args, add, axes)
+            : undefined;
       return grouped ? grouped(go) : rebuild(x, go);
     };
     return axes.length === 0 ? e : go(e);

@@ -23,7 +23,11 @@ export interface AdapterFacts {
   readonly workgroupBytes: number;
 }
 
-export const DEFAULT_FACTS: AdapterFacts = { subgroupSize: undefined, storageBuffers: 8, workgroupBytes: 16384 };
+export const DEFAULT_FACTS: AdapterFacts = {
+  subgroupSize: undefined,
+  storageBuffers: 8,
+  workgroupBytes: 16384,
+};
 
 /**
  * Narrow subgroups belong to processors that run them one after the other: there a second row a lane

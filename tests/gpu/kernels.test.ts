@@ -9,7 +9,14 @@ import { type Target, targetFor } from "../../compiler/kernel/target.ts";
 import { compileKernel, type Model } from "../../compiler/pipeline.ts";
 import { validateWgsl } from "../../runtime/node/adapter.ts";
 import { RecurrentKernel } from "../../runtime/recurrent.ts";
-import { type Case, type Reference, randomCase, references, type Sizes, type Tensors } from "../numeric/reference/index.ts";
+import {
+  type Case,
+  type Reference,
+  randomCase,
+  references,
+  type Sizes,
+  type Tensors,
+} from "../numeric/reference/index.ts";
 import { errorRatio } from "../support/compare.ts";
 import { modelOf, specModel, specNames } from "../support/specs.ts";
 import { device } from "./device.ts";
@@ -69,19 +76,34 @@ async function agree(model: Model, sizes: Sizes, g: Given, target: Target, span?
   const kernel = await kernelOf(model, dk, dv, target);
   const width = elements(model.spec.outputShape, { dk, dv });
   const data = new Map([...g.tokens, ...g.parameters]);
-  const got = await kernel.run({ B, T, H }, data, g.states, width, { poison: true, ...(span ? { span } : {}) });
+  const got = await kernel.run({ B, T, H }, data, g.states, width, {
+    poison: true,
+    ...(span ? { span } : {}),
+  });
   const zeros = new Map(
     model.rule.states.map((s) => [s.name, new Float64Array(B * H * elements(s.shape, { dk, dv }))]),
   );
-  const want = interpret(model.rule, { B, T, H, sizes: { dk, dv } }, { ...g, states: new Map([...zeros, ...g.states]) });
+  const want = interpret(
+    model.rule,
+    { B, T, H, sizes: { dk, dv } },
+    { ...g, states: new Map([...zeros, ...g.states]) },
+  );
   const errors = errorsOf(got, want);
   if (Object.values(errors).every((e) => e <= BOUND)) return;
   // A memory that amplifies: what rounding the inputs alone would do to the exact result explains a larger error.
-  const nudged = new Map([...g.tokens].map(([n, x]) => [n, x.map((v, i) => v * (1 + (i % 2 === 0 ? ROUNDING : -ROUNDING)))]));
-  const moved = interpret(model.rule, { B, T, H, sizes: { dk, dv } }, { ...g, tokens: nudged, states: new Map([...zeros, ...g.states]) });
+  const nudged = new Map(
+    [...g.tokens].map(([n, x]) => [n, x.map((v, i) => v * (1 + (i % 2 === 0 ? ROUNDING : -ROUNDING)))]),
+  );
+  const moved = interpret(
+    model.rule,
+    { B, T, H, sizes: { dk, dv } },
+    { ...g, tokens: nudged, states: new Map([...zeros, ...g.states]) },
+  );
   const condition = Math.max(...Object.values(errorsOf(moved, want))) / ROUNDING;
   const bound = Math.max(BOUND, 16 * ROUNDING * condition);
-  console.log(`${model.spec.name}, T = ${T}, dk = ${dk}: condition ${condition.toExponential(1)}, bound ${bound.toExponential(1)}`);
+  console.log(
+    `${model.spec.name}, T = ${T}, dk = ${dk}: condition ${condition.toExponential(1)}, bound ${bound.toExponential(1)}`,
+  );
   for (const [name, error] of Object.entries(errors)) expect(error, name).toBeLessThanOrEqual(bound);
 }
 
@@ -110,10 +132,13 @@ describe.skipIf(!device).each(specNames)("%s", (name) => {
   const reference = references.find((r) => r.name === name) as Reference;
   const square = reference.requires?.square === true;
   // Normalising a vector of one or two elements leaves nothing but rounding: deep memories start at three.
-  const sized = (dk: number, dv: number) => (square ? { dk: Math.max(3, dk), dv: Math.max(3, dk) } : { dk, dv });
+  const sized = (dk: number, dv: number) =>
+    square ? { dk: Math.max(3, dk), dv: Math.max(3, dk) } : { dk, dv };
 
   describe.each(Object.entries(targets))("%s", (_, target) => {
-    test("agrees with the interpreter over random sizes, gates and states", { timeout: 600_000 }, async () => {
+    test("agrees with the interpreter over random sizes, gates and states", {
+      timeout: 600_000,
+    }, async () => {
       await fc.assert(
         fc.asyncProperty(
           fc.record({ B: fc.integer({ min: 1, max: 3 }), T: lengths, H: fc.integer({ min: 1, max: 3 }) }),
@@ -141,7 +166,13 @@ describe.skipIf(!device).each(specNames)("%s", (name) => {
 
   test("is the same over several dispatches", { timeout: 120_000 }, async () => {
     const sizes = { B: 2, T: 45, H: 2, ...sized(8, 8) };
-    await agree(model, sizes, given(caseFor(reference, sizes, 2, false, true)), target, model.spec.chunk ?? 7);
+    await agree(
+      model,
+      sizes,
+      given(caseFor(reference, sizes, 2, false, true)),
+      target,
+      model.spec.chunk ?? 7,
+    );
   });
 
   test("a sequence split in two with carried states is the whole", { timeout: 120_000 }, async () => {
@@ -153,13 +184,18 @@ describe.skipIf(!device).each(specNames)("%s", (name) => {
     const width = elements(model.spec.outputShape, { dk, dv });
     const part = (from: number, to: number): Map<string, Float64Array> =>
       new Map([...g.tokens].map(([n, x]) => [n, x.subarray((from * x.length) / T, (to * x.length) / T)]));
-    const run = (tokens: Map<string, Float64Array>, length: number, states: ReadonlyMap<string, ArrayLike<number>>) =>
+    const run = (
+      tokens: Map<string, Float64Array>,
+      length: number,
+      states: ReadonlyMap<string, ArrayLike<number>>,
+    ) =>
       kernel.run({ B, T: length, H }, new Map([...tokens, ...g.parameters]), states, width, { poison: true });
     const whole = await run(g.tokens, T, g.states);
     const first = await run(part(0, cut), cut, g.states);
     const second = await run(part(cut, T), T - cut, first.states);
     expect(errorRatio([...first.y, ...second.y], whole.y)).toBeLessThanOrEqual(BOUND);
-    for (const [n, s] of whole.states) expect(errorRatio(second.states.get(n) ?? [], s)).toBeLessThanOrEqual(BOUND);
+    for (const [n, s] of whole.states)
+      expect(errorRatio(second.states.get(n) ?? [], s)).toBeLessThanOrEqual(BOUND);
   });
 
   test("the state of a wide memory fits", { timeout: 120_000 }, async () => {
@@ -194,15 +230,25 @@ const own: Record<string, string> = {
 
 describe.skipIf(!device).each(Object.entries(own))("%s", (_, text) => {
   const model = modelOf(text);
-  test.each(Object.entries(targets))("agrees with the interpreter: %s", { timeout: 600_000 }, async (_name, target) => {
-    await fc.assert(
-      fc.asyncProperty(lengths, fc.constantFrom(4, 8, 11), fc.constantFrom(5, 8, 18), fc.integer(), async (T, dk, dv, seed) => {
-        const sizes = { B: 2, T, H: 2, dk, dv };
-        await agree(model, sizes, anyData(model, sizes, seed), target);
-      }),
-      { numRuns: 4 },
-    );
-  });
+  test.each(Object.entries(targets))(
+    "agrees with the interpreter: %s",
+    { timeout: 600_000 },
+    async (_name, target) => {
+      await fc.assert(
+        fc.asyncProperty(
+          lengths,
+          fc.constantFrom(4, 8, 11),
+          fc.constantFrom(5, 8, 18),
+          fc.integer(),
+          async (T, dk, dv, seed) => {
+            const sizes = { B: 2, T, H: 2, dk, dv };
+            await agree(model, sizes, anyData(model, sizes, seed), target);
+          },
+        ),
+        { numRuns: 4 },
+      );
+    },
+  );
 });
 
 /** Random numbers in the domains of a model's own tensors; keys small enough for any rate to be stable. */
@@ -216,14 +262,22 @@ function anyData(model: Model, { B, T, H, dk, dv }: Sizes, seed: number): Given 
   const fill = (n: number, low: number, high: number): Float64Array =>
     Float64Array.from({ length: n }, () => Math.fround(low + (high - low) * random()));
   const range = (d: { low: number; high: number }): [number, number] =>
-    Number.isFinite(d.low) && Number.isFinite(d.high) ? [d.low, d.high] : [-1 / Math.sqrt(dk), 1 / Math.sqrt(dk)];
+    Number.isFinite(d.low) && Number.isFinite(d.high)
+      ? [d.low, d.high]
+      : [-1 / Math.sqrt(dk), 1 / Math.sqrt(dk)];
   const { spec, rule } = model;
   return {
     tokens: new Map(
-      spec.inputs.map(({ tensor: t }) => [t.name, fill(B * T * H * elements(t.shape, sizes), ...range(t.domain))]),
+      spec.inputs.map(({ tensor: t }) => [
+        t.name,
+        fill(B * T * H * elements(t.shape, sizes), ...range(t.domain)),
+      ]),
     ),
     parameters: new Map(
-      spec.parameters.map(({ tensor: t }) => [t.name, fill(H * elements(t.shape, sizes), ...range(t.domain))]),
+      spec.parameters.map(({ tensor: t }) => [
+        t.name,
+        fill(H * elements(t.shape, sizes), ...range(t.domain)),
+      ]),
     ),
     states: new Map(rule.states.map((s) => [s.name, fill(B * H * elements(s.shape, sizes), -0.5, 0.5)])),
   };

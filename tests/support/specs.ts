@@ -6,8 +6,14 @@ import type { SourceFile } from "../../compiler/source/span.ts";
 
 const specs = fileURLToPath(new URL("../../specs/", import.meta.url));
 
-const load = (path: string): SourceFile => ({ path: `specs/${path}`, text: readFileSync(specs + path, "utf8") });
-const filesIn = (folder: string): string[] => readdirSync(specs + folder).filter((f) => f.endsWith(".miras")).sort();
+const load = (path: string): SourceFile => ({
+  path: `specs/${path}`,
+  text: readFileSync(specs + path, "utf8"),
+});
+const filesIn = (folder: string): string[] =>
+  readdirSync(specs + folder)
+    .filter((f) => f.endsWith(".miras"))
+    .sort();
 
 export const prelude: readonly SourceFile[] = filesIn("prelude").map((f) => load(`prelude/${f}`));
 
@@ -16,7 +22,8 @@ export const specNames: readonly string[] = filesIn("").map((f) => f.slice(0, -"
 
 export const specFile = (name: string): SourceFile => load(`${name}.miras`);
 
-export const compileText = (text: string, path = "test.miras"): Compilation => compile({ path, text }, prelude);
+export const compileText = (text: string, path = "test.miras"): Compilation =>
+  compile({ path, text }, prelude);
 
 /** The first model of a text; throws with the diagnostics if it has errors. */
 export function modelOf(text: string): Model {

@@ -1,5 +1,13 @@
 /** Prints a block program as WGSL. It decides nothing. */
-import { type Below, type Block, type Index, type Place, RUN_FIELDS, type Stmt, type Value } from "../../kernel/block.ts";
+import {
+  type Below,
+  type Block,
+  type Index,
+  type Place,
+  RUN_FIELDS,
+  type Stmt,
+  type Value,
+} from "../../kernel/block.ts";
 
 export function printWgsl(block: Block): string {
   const lines: string[] = [];
@@ -49,7 +57,11 @@ function stmt(s: Stmt, indent: string): string[] {
       const [n] = s.extents;
       const zero = s.initial === undefined || s.initial === "0.0";
       if (n === undefined) return [`${indent}var ${s.name} = ${s.initial ?? "0.0"};`];
-      const initial = zero ? "" : Array<string>(n).fill(s.initial as string).join(", ");
+      const initial = zero
+        ? ""
+        : Array<string>(n)
+            .fill(s.initial as string)
+            .join(", ");
       return [`${indent}var ${s.name} = ${type}(${initial});`];
     }
     case "assign":
@@ -59,7 +71,10 @@ function stmt(s: Stmt, indent: string): string[] {
     case "store":
       return [`${indent}${s.buffer}[${index(s.index)}] = ${value(s.value)};`];
     case "loop": {
-      const step = s.step === 1 || s.step === "one" ? `${s.name}++` : `${s.name} += ${s.step === "rolled" ? "run.one" : `${s.step}u`}`;
+      const step =
+        s.step === 1 || s.step === "one"
+          ? `${s.name}++`
+          : `${s.name} += ${s.step === "rolled" ? "run.one" : `${s.step}u`}`;
       return [
         `${indent}for (var ${s.name} = ${index(s.from)}; ${s.name} < ${index(s.to)}; ${step}) {`,
         ...inner(s.body),
@@ -79,7 +94,9 @@ function index(i: Index): string {
   if (typeof i === "number") return `${i}u`;
   if (i.kind === "name") return i.name;
   if (i.kind === "sum") return i.terms.map(index).join(" + ");
-  return i.factors.map((f) => (typeof f === "object" && f.kind === "sum" ? `(${index(f)})` : index(f))).join(" * ");
+  return i.factors
+    .map((f) => (typeof f === "object" && f.kind === "sum" ? `(${index(f)})` : index(f)))
+    .join(" * ");
 }
 
 const below = (b: Below): string => `${index(b.index)} < ${index(b.bound)}`;

@@ -1,0 +1,10 @@
+/** What a program needs to run compiled memories: on Node and in a browser alike. */
+export { type Adapter, acquire, type Device, DeviceError, type DeviceErrorKind } from "./device.ts";
+export { type KernelCode, RecurrentKernel, type RunOptions, type RunResult } from "./recurrent.ts";
+export {
+  readSafetensors,
+  SafetensorsError,
+  type Tensor,
+  type TensorFile,
+  writeSafetensors,
+} from "./safetensors.ts";
