@@ -74,10 +74,6 @@ Exit codes: 0 well; 1 the spec or a property of it fails; 2 wrong usage;
 
 Start with: miras explain specs/gated_deltanet.miras`,
     );
-  // Without a command there is nothing to do but say what there is.
-  program.action(() => {
-    io.out(program.helpInformation());
-  });
 
   program
     .command("check")

@@ -30,3 +30,18 @@ export function choiceText(choice: Choice, spec: Spec): string {
 /** `[dv, 4 dk]`; nothing for a scalar. */
 export const shapeText = (shape: readonly Dim[]): string =>
   shape.length === 0 ? "" : `[${shape.map((d) => showDim(d).replaceAll(" * ", " ")).join(", ")}]`;
+
+/** A paragraph in lines of at most `width` columns. */
+export function wrap(text: string, width: number): string {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(/\s+/)) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === "" ? word : `${line} ${word}`;
+    }
+  }
+  return [...lines, line].join("\n");
+}

@@ -1,6 +1,12 @@
 /** What a program needs to run compiled memories: on Node and in a browser alike. */
 export { type Adapter, acquire, type Device, DeviceError, type DeviceErrorKind } from "./device.ts";
-export { type KernelCode, RecurrentKernel, type RunOptions, type RunResult } from "./recurrent.ts";
+export {
+  CapacityError,
+  type KernelCode,
+  RecurrentKernel,
+  type RunOptions,
+  type RunResult,
+} from "./recurrent.ts";
 export {
   readSafetensors,
   SafetensorsError,

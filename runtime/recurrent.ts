@@ -27,9 +27,14 @@ export interface RunResult {
   readonly milliseconds: number;
 }
 
-/** Numbers of state that a dispatch touches at most: well under a tenth of a second on two slow cores. */
-const WORK_PER_DISPATCH = 2 ** 28;
+/** Numbers of state that a dispatch touches at most: about a tenth of a second on two slow cores. */
+const WORK_PER_DISPATCH = 2 ** 25;
 const NAN_BITS = 0x7fc00000;
+
+/** What was asked for is more than the device can take: the message says how much, and what would fit. */
+export class CapacityError extends Error {
+  override readonly name = "CapacityError";
+}
 
 export class RecurrentKernel {
   readonly #device: Device;
@@ -86,12 +91,16 @@ export class RecurrentKernel {
   ): Promise<RunResult> {
     const { block } = this.#code;
     const { gpu } = this.#device;
+    const most = this.#device.limits.maxComputeWorkgroupsPerDimension;
+    if (B > most || H > most) {
+      throw new CapacityError(`B = ${B} and H = ${H}: the device takes at most ${most} of each in one run`);
+    }
     const taken: GPUBuffer[] = [];
     const take = (bytes: number, usage: GPUBufferUsageFlags): GPUBuffer => {
       const limit =
         usage & GPUBufferUsage.STORAGE ? this.#device.limits.maxStorageBufferBindingSize : Infinity;
       if (bytes > limit) {
-        throw new RangeError(
+        throw new CapacityError(
           `${block.name} needs a buffer of ${bytes} bytes, and the device allows ${limit}: use a smaller batch or a shorter sequence`,
         );
       }

@@ -1,12 +1,11 @@
 /** Names for what the explanation names itself, none of which the spec uses. */
 import type { Spec } from "../../compiler/check/spec.ts";
-import { splitPower } from "../../compiler/math/algebra.ts";
 import type { Dim } from "../../compiler/math/axis.ts";
-import { type Expr, isConstant } from "../../compiler/math/expr.ts";
+import type { Expr } from "../../compiler/math/expr.ts";
 
 const PRODUCTS = ["h", "z", "u", "p"];
 const CALLS = ["a", "n", "b", "d"];
-const SCALARS = ["r", "s", "m"];
+const SCALARS = ["s", "r", "m"];
 const PARTS = ["c", "d", "w", "x"];
 
 export class Names {
@@ -31,7 +30,6 @@ export class Names {
   /** A part of an expression that was too long. */
   part(value: Expr, shape: readonly Dim[]): string {
     const usual = shape.length === 0 ? SCALARS : PARTS;
-    if (isConstant(splitPower(value)[1], 0.5)) return this.#first(["sigma", ...usual]);
     const isFunction = value.kind === "apply" && value.op.notation.style === "function";
     return this.#first(isFunction ? [value.op.name.slice(0, 1), ...usual] : usual);
   }

@@ -276,12 +276,7 @@ class Writer {
     const chain = readChain(spec, { x: this.#key("k"), state: (read) => read }, this.#names);
     const back = gradientChain(this.#rule, chain);
     const y: Step = { tensor: { ...spec.bias.y, shape: spec.read.shape }, expr: chain.y, call: undefined };
-    const steps = shorten([...chain.steps, y, ...back], spec, {
-      length: (e) => show(e, e.axes.map((a) => a.dim), spec, unicode).length,
-      short: WORTH_A_NAME,
-      long: LINE,
-      name: (value, shape) => this.#names.part(value, shape),
-    });
+    const steps = this.#shorten([...chain.steps, y, ...back]);
     const end = steps.findIndex((s) => s.tensor === y.tensor) + 1;
     const rows = (some: readonly Step[]): Equation[] => some.map((s) => this.#step(s));
     return [
@@ -323,7 +318,7 @@ class Writer {
       ...byState((s) => equation(this.#own("step", s), rename(s.step, gradients), s.shape)),
       ...byState((s) => this.#next(s)),
       ...byState((s) => (s.link ? this.#link(s, s.next, `${s.name}'`) : undefined)),
-      this.#output(),
+      ...this.#output(),
     ];
   }
 
@@ -372,20 +367,42 @@ class Writer {
     return equation(s.link ? `${this.#own("A", s)}'` : s.next.name, value, s.shape);
   }
 
-  #output(): Equation {
+  #output(): Equation[] {
     const spec = this.#spec;
     const { output } = this.#rule;
     const plain = this.#accumulated(this.#linked(output));
-    if (this.#length(plain, spec.outputShape) <= IN_ONE_PIECE) return equation("y", plain, spec.outputShape);
+    if (this.#length(plain, spec.outputShape) <= IN_ONE_PIECE) return [equation("y", plain, spec.outputShape)];
     // A deep memory reads as its calls.
     const after = (read: Tensor): Tensor => {
       const state = spec.states.find((s) => s.read === read) as MemoryState;
       return this.#links.find((l) => l.tensor.name === state.next.name)?.tensor ?? state.next;
     };
     const chain = readChain(spec, { x: this.#key("q"), state: after }, new Names(spec));
-    const folded = foldAll(this.#linked(spec.output), chain.steps, (a, b) => spec.equalities.same(a, b));
+    const direct = substitute(spec.read.body, (t, index) => {
+      const state = spec.states.find((x) => x.read === t);
+      if (state) return at(linked(state, state.next), axesFor(t.shape), index);
+      return t === spec.read.x ? leaf(this.#key("q"), index) : undefined;
+    });
+    const same: Same = (a, b) => spec.equalities.same(a, b);
+    const folded = direct === spec.output ? chain.y : foldAll(this.#linked(spec.output), chain.steps, same);
     const { expr, labels } = inOnePiece(folded, chain);
-    return equation("y", expr, spec.outputShape, undefined, labels);
+    const row = equation("y", this.#accumulated(expr), spec.outputShape, undefined, labels);
+    if (rightSide(row, spec, unicode).join().length <= LINE) return [row];
+    // An output that is no plain read is told in steps.
+    const y: Tensor = { name: "y", shape: spec.outputShape, domain: REAL };
+    const whole: Step = { tensor: y, expr: this.#accumulated(this.#linked(output)), call: undefined };
+    return this.#shorten([whole]).map((s) => this.#step(s));
+  }
+
+  #shorten(steps: readonly Step[]): Step[] {
+    const lengths = new Map<Expr, number>();
+    const length = (e: Expr): number => {
+      const known = lengths.get(e) ?? this.#length(e, e.axes.map((a) => a.dim));
+      lengths.set(e, known);
+      return known;
+    };
+    const name = (value: Expr, shape: readonly Dim[]): string => this.#names.part(value, shape);
+    return shorten(steps, this.#spec, { length, short: WORTH_A_NAME, long: LINE, name });
   }
 
   // -------------------------------------------------------------- in one piece

@@ -3,7 +3,7 @@
  * under summations, with products multiplied out. Expressions that are equal as polynomials in their
  * atoms have the same normal form, so that equality is identity.
  */
-import { add, apply, mul, pow, reduce, sumOver } from "../math/algebra.ts";
+import { add, apply, mul, reduce, sumOver } from "../math/algebra.ts";
 import type { Axis } from "../math/axis.ts";
 import { compare, type Expr, extent, open, openFresh } from "../math/expr.ts";
 import { sum } from "../math/ops/index.ts";

@@ -1,6 +1,6 @@
 /** Simplification: the rules that make a derived expression one that a person would have written. */
-import { add, call, isApply, mul, pow, splitCoefficient, splitPower } from "../math/algebra.ts";
-import { type Apply, constant, type Expr, isConstant } from "../math/expr.ts";
+import { add, call, isApply, isReduce, mul, pow, splitCoefficient, splitPower, sumOver } from "../math/algebra.ts";
+import { type Apply, compare, constant, type Expr, isConstant, open } from "../math/expr.ts";
 import { type Rule, rewrite } from "../math/rewrite.ts";
 
 export const simplify = (e: Expr, log?: (rule: Rule) => void): Expr => rewrite(e, rules, log);
@@ -81,22 +81,49 @@ const rules: readonly Rule[] = [
     },
   },
   {
-    // a·x + b·x = (a + b)·x, where it makes the sum shorter
+    // Σ(x − mean) = Σx − n·mean = 0: a sum of sums is taken apart where terms of it cancel
+    name: "sum of what cancels",
+    apply: (e) => {
+      if (!isReduce(e, "sum")) return undefined;
+      const { axis, body } = open(e);
+      if (!isApply(body, "add")) return undefined;
+      const apart = add(...body.args.map((t) => sumOver(t, [axis])));
+      return termsOf(apart).length < body.args.length ? apart : undefined;
+    },
+  },
+  {
+    // a·x + b·x + c = (a + b)·x + c
     name: "common factor",
     apply: (e) => {
       if (!isApply(e, "add")) return undefined;
-      const parts = e.args.map((t) => {
-        const [c, rest] = splitCoefficient(t);
-        return { c, factors: rest.kind === "constant" ? [] : [...factorsOf(rest)] };
+      const parts = e.args.map((term) => ({ term, factors: factorsOf(splitCoefficient(term)[1]) }));
+      const sharing = mostShared(parts.map((p) => p.factors));
+      if (!sharing) return undefined;
+      const inside = parts.filter((p) => p.factors.includes(sharing));
+      const common = (inside[0]?.factors ?? []).filter((f) => inside.every((p) => p.factors.includes(f)));
+      const rests = inside.map(({ term }) => {
+        const [c, rest] = splitCoefficient(term);
+        return mul(constant(c), ...factorsOf(rest).filter((f) => !common.includes(f)));
       });
-      const first = parts[0];
-      if (!first) return undefined;
-      const common = first.factors.filter((f) => parts.every((p) => p.factors.includes(f)));
-      if (common.length === 0) return undefined;
-      const rests = parts.map((p) => mul(constant(p.c), ...p.factors.filter((f) => !common.includes(f))));
-      const inner = add(...rests);
-      // A sum times a number alone is multiplied out by the constructor: nothing is gained then.
-      return inner.kind === "constant" && common.length === 0 ? undefined : mul(...common, inner);
+      const others = parts.filter((p) => !inside.includes(p)).map((p) => p.term);
+      return add(mul(...common, add(...rests)), ...others);
     },
   },
 ];
+
+/**
+ * A factor that all products have; or else the one that most of them have, if it takes some work to
+ * compute: a sum of three terms in two named tensors reads best as it is.
+ */
+function mostShared(products: readonly (readonly Expr[])[]): Expr | undefined {
+  const uses = new Map<Expr, number>();
+  for (const f of products.flat()) if (f.kind !== "constant") uses.set(f, (uses.get(f) ?? 0) + 1);
+  let best: Expr | undefined;
+  for (const [f, n] of uses) {
+    const counts = n === products.length || (n > 1 && (f.kind === "apply" || f.kind === "reduce"));
+    if (!counts) continue;
+    const order = best ? n - (uses.get(best) as number) || compare(f, best) : 1;
+    if (order > 0) best = f;
+  }
+  return best;
+}

@@ -131,3 +131,12 @@ export function times(...factors: readonly Index[]): Index {
   const all = constant === 1 && others.length > 0 ? others : [...others, constant];
   return all.length === 1 ? (all[0] as Index) : { kind: "product", factors: all };
 }
+
+// ---------------------------------------------------------------- small constructors
+
+export const barrier = (memory: "workgroup" | "storage"): Stmt => ({ kind: "barrier", memory });
+export const read = (place: Place): Value => place;
+export const masked = (value: Value, where: readonly Below[], otherwise: string): Value =>
+  where.length === 0 ? value : { kind: "masked", value, where, otherwise };
+export const when = (all: readonly Below[], body: readonly Stmt[]): Stmt[] =>
+  all.length === 0 ? [...body] : [{ kind: "when", all, body }];

@@ -7,7 +7,7 @@ import { InternalError } from "../source/diagnostic.ts";
 import type { Axis } from "./axis.ts";
 import { domainOf } from "./domain.ts";
 import {
-  type Apply, compare, constant, delta, type Expr, extent, isConstant, leaf, open, openFresh, postorder, rawApply,
+  type Apply, compare, compareShapes, constant, delta, type Expr, extent, isConstant, leaf, open, openFresh, postorder, rawApply,
   rawReduce, type Reduce, type Tensor,
 } from "./expr.ts"; // biome-ignore format: a list
 import { isNonNegative } from "./interval.ts";
@@ -92,9 +92,7 @@ export function mul(...factors: readonly Expr[]): Expr {
     } else if (e.kind === "apply" && e.op.name === "exp") {
       exponential = add(exponential, e.args[0] as Expr);
     } else {
-      const [power, sign] = positive(e);
-      c *= sign;
-      const [base, exponent] = splitPower(power);
+      const [base, exponent] = splitPower(e);
       const before = exponents.get(base);
       exponents.set(base, before ? add(before, exponent) : exponent);
     }
@@ -102,6 +100,17 @@ export function mul(...factors: readonly Expr[]): Expr {
   for (const f of factors) collect(f);
   if (!Number.isFinite(c)) return rawApply(mulOp, [...factors].sort(compare));
   if (c === 0) return ZERO;
+  // x − y and y − x are one factor: the one in which plus prevails, unless it stands alone.
+  if (exponents.size > 1 || exponential !== ZERO || c !== 1) {
+    for (const [base, exponent] of [...exponents]) {
+      if (!isConstant(exponent, 1) || base.kind !== "apply" || base.op !== addOp || !isNegativeSum(base.args)) continue;
+      exponents.delete(base);
+      c = -c;
+      const turned = add(...base.args.map(neg));
+      const before = exponents.get(turned);
+      exponents.set(turned, before ? add(before, ONE) : ONE);
+    }
+  }
   const bases = [...exponents.keys()];
   const merged = bases.map((base) => pow(base, exponents.get(base) as Expr));
   // A merged power may be a product, a number or a power of something else: collect once more.
@@ -117,15 +126,6 @@ export function mul(...factors: readonly Expr[]): Expr {
   }
   merged.sort(compare);
   return rawApply(mulOp, c === 1 ? merged : [constant(c), ...merged]);
-}
-
-/** e = sign · (a power of) a sum in which the positive terms prevail, so that x − y and y − x are one factor. */
-function positive(e: Expr): [power: Expr, sign: number] {
-  const [base, exponent] = splitPower(e);
-  if (base.kind !== "apply" || base.op !== addOp || !isNegativeSum(base.args)) return [e, 1];
-  const n = exponent.kind === "constant" ? exponent.value : Number.NaN;
-  if (!Number.isInteger(n)) return [e, 1];
-  return [pow(add(...base.args.map(neg)), exponent), n % 2 === 0 ? 1 : -1];
 }
 
 /** Most terms carry a minus, or half of them and the first that stands alone in its place. */
@@ -167,8 +167,11 @@ export function pow(base: Expr, exponent: Expr): Expr {
     }
   }
   if (isConstant(base, 1)) return ONE;
-  const [power, sign] = base.kind === "apply" && base.op === addOp ? flipped(base, exponent) : [undefined, 1];
-  if (power) return sign === 1 ? power : rawApply(mulOp, [MINUS_ONE, power]);
+  const n = exponent.kind === "constant" ? exponent.value : Number.NaN;
+  if (Number.isInteger(n) && base.kind === "apply" && base.op === addOp && isNegativeSum(base.args)) {
+    const power = pow(add(...base.args.map(neg)), exponent);
+    return n % 2 === 0 ? power : neg(power);
+  }
   return powOp.simplify?.(algebra, [base, exponent]) ?? rawApply(powOp, [base, exponent]);
 }
 
@@ -269,16 +272,35 @@ export function renameAxes(e: Expr, map: ReadonlyMap<Axis, Axis>): Expr {
   return go(e);
 }
 
-/** Replaces tensors by expressions: `replace(tensor, index)` gives the value at that index, if it has one. */
+/**
+ * Replaces tensors by expressions: `replace(tensor, index)` gives the value at that index, if it has one.
+ * Never captures: other axes of the value stay free.
+ */
 export function substitute(
   e: Expr,
   replace: (tensor: Tensor, index: readonly Axis[]) => Expr | undefined,
 ): Expr {
   const memo = new Map<Expr, Expr>();
+  const free = new Set<Axis>();
+  for (const x of postorder([e])) {
+    if (x.kind !== "leaf") continue;
+    const value = replace(x.tensor, x.index);
+    if (!value) continue;
+    memo.set(x, value);
+    for (const a of value.axes) if (!x.index.includes(a)) free.add(a);
+  }
+  if (memo.size === 0) return e;
   const go = (x: Expr): Expr => {
     let made = memo.get(x);
     if (!made) {
-      made = x.kind === "leaf" ? (replace(x.tensor, x.index) ?? x) : rebuild(x, go);
+      if (x.kind === "leaf") {
+        made = replace(x.tensor, x.index) ?? x;
+      } else if (x.kind === "reduce" && free.has(open(x).axis)) {
+        const { axis, body } = openFresh(x);
+        made = reduce(x.op, axis, go(body));
+      } else {
+        made = rebuild(x, go);
+      }
       memo.set(x, made);
     }
     return made;

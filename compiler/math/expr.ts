@@ -238,14 +238,24 @@ const KIND_RANK = { constant: 0, extent: 1, leaf: 2, delta: 3, apply: 4, reduce:
 
 /**
  * A total order that depends on structure alone, not on history: constants, then scalars, then
- * vectors, then matrices. Operands of commutative operations stand in it.
+ * vectors, then matrices. Operands of commutative operations stand in it. The names of axes decide last, so
+ * that renaming them exchanges no operands but those that differ in nothing else.
  */
-export function compare(a: Expr, b: Expr): number {
-  if (a === b) return 0;
+export const compare = (a: Expr, b: Expr): number =>
+  a === b ? 0 : compareShapes(a, b) || descend(a, b, compare, true);
+
+/** The same order without regard to the names of axes: 0 for expressions that differ in nothing else. */
+export const compareShapes = (a: Expr, b: Expr): number =>
+  shapeOf(a) === shapeOf(b) ? 0 : descend(a, b, compareShapes, false);
+
+/** Orders by what two expressions are, and then by their first parts that `next` tells apart. */
+function descend(a: Expr, b: Expr, next: (a: Expr, b: Expr) => number, named: boolean): number {
   const byAxes = a.axes.length - b.axes.length;
   if (byAxes !== 0) return byAxes;
   const byKind = KIND_RANK[a.kind] - KIND_RANK[b.kind];
   if (byKind !== 0) return byKind;
+  const names = (x: readonly Axis[], y: readonly Axis[]): number =>
+    text(dimsOf(x), dimsOf(y)) || (named ? text(x.map((i) => i.id).join(), y.map((i) => i.id).join()) : 0);
   switch (a.kind) {
     case "constant":
       return a.value - (b as Constant).value;
@@ -253,36 +263,79 @@ export function compare(a: Expr, b: Expr): number {
       return text(a.dim.key, (b as Extent).dim.key);
     case "leaf": {
       const other = b as Leaf;
-      return (
-        text(a.tensor.name, other.tensor.name) ||
-        text(a.index.map((x) => x.id).join(), other.index.map((x) => x.id).join()) ||
-        tensorKey(a.tensor) - tensorKey(other.tensor)
-      );
+      const byName = text(a.tensor.name, other.tensor.name) || names(a.index, other.index);
+      return byName || (named ? tensorKey(a.tensor) - tensorKey(other.tensor) : 0);
     }
-    case "delta": {
-      const other = b as Delta;
-      return text(a.left.id, other.left.id) || text(a.right.id, other.right.id);
-    }
+    case "delta":
+      return names([a.left, a.right], [(b as Delta).left, (b as Delta).right]);
     case "apply": {
       const other = b as Apply;
-      return text(a.op.name, other.op.name) || lexical(a.args, other.args);
+      return text(a.op.name, other.op.name) || lexical(a.args, other.args, next);
     }
     case "reduce": {
       const other = b as Reduce;
-      return text(a.op.name, other.op.name) || text(a.axis.id, other.axis.id) || compare(a.body, other.body);
+      return text(a.op.name, other.op.name) || names([a.axis], [other.axis]) || next(a.body, other.body);
     }
   }
 }
 
+const dimsOf = (axes: readonly Axis[]): string => axes.map((a) => a.dim.key).join();
 const text = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-function lexical(a: readonly Expr[], b: readonly Expr[]): number {
+function lexical(
+  a: readonly Expr[],
+  b: readonly Expr[],
+  next: (a: Expr, b: Expr) => number,
+): number {
   if (a.length !== b.length) return a.length - b.length;
   for (let i = 0; i < a.length; i++) {
-    const order = compare(a[i] as Expr, b[i] as Expr);
+    const order = next(a[i] as Expr, b[i] as Expr);
     if (order !== 0) return order;
   }
   return 0;
+}
+
+const shapes = new WeakMap<Expr, number>();
+
+/** A hash of everything but the names of axes. */
+function shapeOf(e: Expr): number {
+  let found = shapes.get(e);
+  if (found === undefined) {
+    found = hash(`${e.kind} ${e.axes.length} ${shapeText(e)}`);
+    shapes.set(e, found);
+  }
+  return found;
+}
+
+function shapeText(e: Expr): string {
+  switch (e.kind) {
+    case "constant":
+      return String(e.value);
+    case "extent":
+      return e.dim.key;
+    case "leaf":
+      return `${e.tensor.name}[${dimsOf(e.index)}]`;
+    case "delta":
+      return dimsOf([e.left, e.right]);
+    case "apply":
+      return `${e.op.name}(${e.args.map(shapeOf)})`;
+    case "reduce":
+      return `${e.op.name} ${e.axis.dim.key} ${e.depth} (${shapeOf(e.body)})`;
+  }
+}
+
+/** 53 bits, of which collisions are not to be expected. */
+function hash(text: string): number {
+  let a = 0xdeadbeef;
+  let b = 0x41c6ce57;
+  for (let i = 0; i < text.length; i++) {
+    const c = text.charCodeAt(i);
+    a = Math.imul(a ^ c, 2654435761);
+    b = Math.imul(b ^ c, 1597334677);
+  }
+  a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909);
+  b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909);
+  return 4294967296 * (2097151 & b) + (a >>> 0);
 }
 
 // ---------------------------------------------------------------- looking

@@ -1,0 +1,104 @@
+/** What each level of the compiler holds, one stage at a time. */
+import type { Spec } from "../../compiler/check/spec.ts";
+import type { Dim } from "../../compiler/math/axis.ts";
+import type { Expr, Tensor } from "../../compiler/math/expr.ts";
+import { REAL, showInterval } from "../../compiler/math/interval.ts";
+import type { Model } from "../../compiler/pipeline.ts";
+import { print } from "../../grammar/print.ts";
+import { shapeText } from "../words.ts";
+import { inOnePiece, readChain, shorten, type Step } from "./chain.ts";
+import { Names } from "./names.ts";
+import { show, unicode } from "./notation.ts";
+
+export const STAGES = ["ast", "spec", "rule"] as const;
+export type Stage = (typeof STAGES)[number];
+
+export function stageText(model: Model, stage: Stage): string {
+  switch (stage) {
+    case "ast":
+      return print({ definitions: [model.spec.definition], span: model.spec.definition.span });
+    case "spec":
+      return specText(model.spec);
+    case "rule":
+      return ruleText(model);
+  }
+}
+
+type Line = readonly [left: string, right: string];
+
+const block = (title: string, lines: readonly Line[]): string[] => {
+  if (lines.length === 0) return [];
+  const width = Math.max(...lines.map(([left]) => [...left].length));
+  return [title, ...lines.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`.trimEnd())];
+};
+
+/** Choices with every parameter; every tensor with its shape and range; what each choice contributes. */
+function specText(spec: Spec): string {
+  const tensor = ({ name, shape, domain }: Tensor): Line => [name, `${dims(shape)}  ${showInterval(domain)}`];
+  const shown = (e: Expr, shape: readonly Dim[]): string => show(e, shape, spec, unicode, spec.labels);
+  const chain = readChain(spec, { x: spec.read.x, state: (s) => s }, new Names(spec));
+  const { expr, labels } = inOnePiece(chain.y, chain);
+  const carried = [...spec.states, ...spec.algorithmStates];
+  const of = (role: "input" | "gate"): Line[] =>
+    spec.inputs.filter((i) => i.role === role).map((i) => tensor(i.tensor));
+  return `${[
+    `model ${spec.name}`,
+    ...block(
+      "choices",
+      spec.choices.map((c) => [c.kind, [c.name, ...c.arguments.map((a) => `${a.name} = ${a.shown} (${a.origin})`)].join("  ")]),
+    ),
+    ...block("inputs", of("input")),
+    ...block("gates", of("gate")),
+    ...block("params", spec.parameters.map((p) => tensor(p.tensor))),
+    ...block("states", carried.map((s) => [s.name, `${dims(s.shape)}  ${s.initial}`])),
+    ...block("equal sizes", spec.equalities.pairs.map(([a, b]) => [a, b])),
+    ...block("read", [[`read(${spec.read.x.name})`, `= ${show(expr, spec.read.shape, spec, unicode, labels)}`]]),
+    ...block("bias", [
+      ...(spec.bias.loss ? [["ℓ", `= ${shown(spec.bias.loss, [])}`] as const] : []),
+      ...(spec.bias.gradient ? [["dℓ/dy", `= ${shown(spec.bias.gradient, spec.bias.y.shape)}`] as const] : []),
+    ]),
+    ...block(
+      "retention",
+      spec.states.flatMap((s) => [
+        [`keep ${s.name}`, `= ${shown(s.keep, s.shape)}`] as const,
+        ...(s.link ? [[`link ${s.name}`, `= ${shown(s.link, s.shape)}`] as const] : []),
+        ...(s.prox ? [[`prox ${s.name}`, `= ${shown(s.prox, s.shape)}`] as const] : []),
+      ]),
+    ),
+    ...block("algorithm", [
+      ...spec.algorithmStates.map((s) => [s.next.name, `= ${shown(s.update, s.shape)}`] as const),
+      ...spec.states.map((s) => [`step ${s.name}`, `= ${shown(s.step, s.shape)}`] as const),
+      ["gradient", spec.chunk === undefined ? `at ${spec.point}` : `at the start of each chunk of ${spec.chunk} tokens`],
+    ]),
+    ...block("output", [["y", dims(spec.outputShape)]]),
+  ].join("\n")}\n`;
+}
+
+const dims = (shape: readonly Dim[]): string => (shape.length === 0 ? "a scalar" : shapeText(shape));
+
+/** No line of the rule is longer, as far as there is something to name. */
+const LINE = 90;
+
+/** The rule as the kernels get it: every state after the token, and y, over what is there before it. */
+function ruleText({ rule }: Model): string {
+  const { spec } = rule;
+  const step = (name: string, expr: Expr, shape: readonly Dim[]): Step => ({
+    tensor: { name, shape, domain: REAL },
+    expr,
+    call: undefined,
+  });
+  const steps = [
+    ...rule.states.map((s) => step(s.next.name, s.update, s.shape)),
+    step("y", rule.output, spec.outputShape),
+  ];
+  const lengths = new Map<Expr, number>();
+  const length = (e: Expr): number => {
+    const known = lengths.get(e) ?? show(e, e.axes.map((a) => a.dim), spec, unicode).length;
+    lengths.set(e, known);
+    return known;
+  };
+  const names = new Names(spec);
+  const lines = shorten(steps, spec, { length, short: 8, long: LINE, name: (e, shape) => names.part(e, shape) });
+  const named = lines.map((s): Line => [unicode.name(s.tensor.name).text, `= ${show(s.expr, s.tensor.shape, spec, unicode)}`]);
+  return `${[`rule of ${spec.name}`, ...block("each token", named)].join("\n")}\n`;
+}

@@ -1,0 +1,215 @@
+/**
+ * Where every tensor of a kernel lies: which storage buffer, which array in registers or workgroup memory,
+ * and at which element. The loops of `loops.ts` say where in a tensor the code is.
+ */
+import type { RecurrentForm } from "../form/recurrent.ts";
+import { type Dim, extentOf, type Sizes } from "../math/axis.ts";
+import type { Tensor } from "../math/expr.ts";
+import { InternalError } from "../source/diagnostic.ts";
+import {
+  type Binding,
+  type Index,
+  named,
+  type Place,
+  plus,
+  type Slot,
+  type Stmt,
+  times,
+  type Value,
+} from "./block.ts";
+import { identifiers } from "./identifiers.ts";
+import { leavesOf, type Schedule, schedule } from "./schedule.ts";
+import { type Statement, statements } from "./statements.ts";
+import type { Target } from "./target.ts";
+
+/** How an axis runs in the loops around: over lanes (block by block), or one element after the other. */
+export type Run =
+  | { readonly over: "lanes"; readonly block: Index; readonly element: Index }
+  | { readonly over: "turns"; readonly block: Index; readonly lane: Index; readonly element: Index };
+
+export class Layout {
+  readonly form: RecurrentForm;
+  readonly statements: readonly Statement[];
+  readonly output: Tensor;
+  readonly sizes: Sizes;
+  readonly target: Target;
+  readonly schedule: Schedule;
+  readonly bindings: readonly Binding[];
+  /** A new name for a tensor's thing. */
+  readonly name: (t: Tensor, suffix: string) => string;
+  /** A new name for anything else. */
+  readonly local: (hint: string) => string;
+  /** Tensors that lie in a buffer: which, and where a token's or a head's part begins. */
+  readonly buffers = new Map<Tensor, { buffer: string; base: Index }>();
+  /** Vectors and resident matrices that lie in registers or workgroup memory. */
+  readonly arrays = new Map<Tensor, string>();
+  /** Scalars. */
+  readonly scalars = new Map<Tensor, Value>();
+  readonly workgroup: { name: string; length: number }[] = [];
+  readonly slots: Slot[] = [];
+  readonly bases: string[] = [];
+  stateStride = 0;
+  scratchStride = 0;
+
+  constructor(form: RecurrentForm, sizes: Sizes, target: Target) {
+    const { list, output } = statements(form);
+    this.form = form;
+    this.statements = list;
+    this.output = output;
+    this.sizes = sizes;
+    this.target = target;
+    this.schedule = schedule(form, list, sizes, target);
+    const names = identifiers();
+    this.name = (t, suffix) => names(t.name, suffix);
+    this.local = (hint) => names(hint, "");
+    this.bindings = this.#bind();
+  }
+
+  // -------------------------------------------------------------- buffers
+
+  /** Decides which buffer every tensor lies in; packs the smallest inputs together if there are too many. */
+  #bind(): Binding[] {
+    const used = new Set(this.statements.flatMap((s) => leavesOf(s.body).map((l) => l.tensor)));
+    const tokens = this.form.tokens.filter((t) => used.has(t));
+    const parameters = this.form.parameters.filter((t) => used.has(t));
+    const records: Binding[] = [];
+    this.#layOutStates();
+    if (this.form.carry.length > 0) records.push({ name: "state", access: "read_write", holds: [] });
+    if (this.scratchStride > 0) records.push({ name: "scratch", access: "read_write", holds: [] });
+    const y = "y_out";
+    this.buffers.set(this.output, {
+      buffer: y,
+      base: times(named("token"), this.count(this.output.shape)),
+    });
+
+    const inputs = [...tokens, ...parameters].sort((a, b) => b.shape.length - a.shape.length);
+    const room = this.target.storageBuffers - records.length - 1;
+    const alone = inputs.length <= room ? inputs : inputs.slice(0, room - 1);
+    const packed = inputs.filter((t) => !alone.includes(t));
+    const bindings: Binding[] = [];
+    const at = (t: Tensor): Index => times(named(tokens.includes(t) ? "token" : "h"), this.count(t.shape));
+    for (const t of alone) {
+      const buffer = this.name(t, "in");
+      bindings.push({ name: buffer, access: "read", holds: [t] });
+      this.buffers.set(t, { buffer, base: at(t) });
+    }
+    if (packed.length > 0) {
+      bindings.push({ name: "packed_in", access: "read", holds: packed });
+      for (const t of packed) {
+        const base = this.name(t, "base");
+        this.bases.push(base);
+        this.buffers.set(t, { buffer: "packed_in", base: plus(named(`run.${base}`), at(t)) });
+      }
+    }
+    return [...bindings, ...records, { name: y, access: "read_write", holds: [this.output] }];
+  }
+
+  #layOutStates(): void {
+    const record = plus(times(named("b"), named("heads")), named("h"));
+    for (const s of this.form.carry) {
+      const length = this.count(s.shape);
+      this.slots.push({ tensor: s.previous, name: s.name, offset: this.stateStride, length });
+      this.stateStride += length;
+    }
+    for (const [i, s] of this.form.carry.entries()) {
+      const base = plus(times(record, this.stateStride), (this.slots[i] as Slot).offset);
+      this.buffers.set(s.previous, { buffer: "state", base });
+      this.buffers.set(s.next, { buffer: "state", base });
+    }
+    // Copies at the chunk's start, and matrices that are made on the way, where they are not in registers.
+    const extra: Tensor[] = [];
+    for (const s of this.form.carry)
+      if (s.start && s.shape.length >= 2 && !this.schedule.resident) extra.push(s.start);
+    for (const s of this.statements) if (s.kind === "value" && s.result.length >= 2) extra.push(s.target);
+    const offsets = extra.map((t) => {
+      const offset = this.scratchStride;
+      this.scratchStride += this.count(t.shape);
+      return offset;
+    });
+    for (const [i, t] of extra.entries()) {
+      const base = plus(times(record, this.scratchStride), offsets[i] as number);
+      this.buffers.set(t, { buffer: "scratch", base });
+    }
+  }
+
+  count(shape: readonly Dim[]): number {
+    return shape.reduce((n, d) => n * extentOf(d, this.sizes), 1);
+  }
+
+  /** A place for a vector that outlives its nest: registers, or workgroup memory without subgroups. */
+  declareVector(t: Tensor): Stmt[] {
+    const name = this.name(t, "v");
+    this.arrays.set(t, name);
+    const blocks = this.blocks(t.shape[0] as Dim, this.isTiled(t));
+    if (this.target.subgroups) return [{ kind: "variable", name, extents: [blocks] }];
+    this.workgroup.push({ name, length: blocks * this.target.lanes });
+    return [];
+  }
+
+  isTiled(t: Tensor): boolean {
+    const { tile } = this.schedule;
+    if (!tile) return false;
+    // A vector is cut where some statement meets it along the tiled dimension.
+    return this.statements.some(
+      (s) =>
+        (s.target === t && s.result.some((a) => a.dim === tile.dim)) ||
+        leavesOf(s.body).some((l) => l.tensor === t && l.index.some((a) => a.dim === tile.dim)),
+    );
+  }
+
+  blocks(d: Dim, tiled: boolean): number {
+    const { tile } = this.schedule;
+    const extent = tiled && tile ? tile.rows : extentOf(d, this.sizes);
+    return Math.ceil(extent / this.target.lanes);
+  }
+
+  vectorPlace(t: Tensor, run: Run): Place {
+    const array = this.arrays.get(t);
+    if (!array) throw new InternalError(`${t.name} has no place on the chip`);
+    const { lanes, subgroups } = this.target;
+    const position = subgroups
+      ? run.block
+      : plus(times(run.block, lanes), run.over === "lanes" ? named("lane") : run.lane);
+    return { kind: "element", array, index: [position] };
+  }
+
+  share(from: Tensor, to: Tensor): void {
+    const array = this.arrays.get(from);
+    const scalar = this.scalars.get(from);
+    if (array !== undefined) this.arrays.set(to, array);
+    if (scalar) this.scalars.set(to, scalar);
+  }
+
+  /** The same element of another tensor that lies alike. */
+  placeLike(place: Place, of: Tensor, other: Tensor): Place {
+    if (place.kind === "local") return this.scalars.get(other) as Place;
+    if (place.array !== this.arrays.get(of)) throw new InternalError("a copy lies elsewhere");
+    return { ...place, array: this.arrays.get(other) as string };
+  }
+
+  /** The dimension of a matrix that is spread over the lanes, and the one that each lane holds whole. */
+  split(t: Tensor, shape: readonly Dim[]): { across: Dim; along: Dim; acrossFirst: boolean } {
+    const acrossFirst = this.schedule.laneAxis.get(t) === 0;
+    const [a, b] = shape.map(this.form.canonical) as [Dim, Dim];
+    return acrossFirst ? { across: a, along: b, acrossFirst } : { across: b, along: a, acrossFirst };
+  }
+
+  place(t: Tensor, shape: readonly Dim[], runs: readonly Run[]): Place {
+    if (shape.length === 1) return this.vectorPlace(t, runs[0] as Run);
+    const array = this.arrays.get(t) as string;
+    const lanes = runs.find((r) => r.over === "lanes");
+    const turn = runs.find((r) => r.over === "turns");
+    if (!lanes || turn?.over !== "turns")
+      throw new InternalError(`${t.name} is not spread over the lanes here`);
+    return { kind: "element", array, index: [turn.block, turn.lane, lanes.block] };
+  }
+
+  offset(shape: readonly Dim[], runs: readonly Run[]): Index {
+    let offset: Index = 0;
+    for (const [i, run] of runs.entries()) {
+      const extent = extentOf(shape[i] as Dim, this.sizes);
+      offset = plus(times(offset, extent), run.element);
+    }
+    return offset;
+  }
+}

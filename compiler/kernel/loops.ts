@@ -1,0 +1,151 @@
+import { type Dim, extentOf } from "../math/axis.ts";
+import type { Tensor } from "../math/expr.ts";
+import { type Below, type Index, named, type Place, plus, type Stmt, times } from "./block.ts";
+import type { Layout, Run } from "./layout.ts";
+
+/** Up to this many rows a lane the code is repeated instead of looped over. */
+const WRITTEN_OUT = 4;
+
+type Step = 1 | "rolled";
+
+/** What is done at an element: where it lies, its position in the tensor, and when it exists. */
+export type PerElement = (place: Place, position: Index, within: readonly Below[]) => readonly Stmt[];
+export type Each = (body: PerElement) => Stmt[];
+
+export class Loops {
+  readonly #layout: Layout;
+
+  constructor(layout: Layout) {
+    this.#layout = layout;
+  }
+
+  /** A loop over a lane's elements of a vector. */
+  overVector(
+    t: Tensor,
+    body: (place: Place, element: Index, within: readonly Below[]) => readonly Stmt[],
+  ): Stmt[] {
+    const d = t.shape[0] as Dim;
+    const tiled = this.#layout.isTiled(t);
+    return this.overLanes(d, tiled, this.#layout.local("n"), (run, within) =>
+      body(this.#layout.vectorPlace(t, run), run.element, within),
+    );
+  }
+
+  /** A loop over the blocks of a dimension that is spread over the lanes. */
+  overLanes(
+    d: Dim,
+    tiled: boolean,
+    name: string,
+    body: (run: Run, within: readonly Below[]) => readonly Stmt[],
+  ): Stmt[] {
+    const { lanes } = this.#layout.target;
+    const { tile } = this.#layout.schedule;
+    const extent = extentOf(d, this.#layout.sizes);
+    const blocks = this.#layout.blocks(d, tiled);
+    const first: Index = tiled && tile ? times(named("tile"), tile.rows) : 0;
+    const exact = tiled && tile ? extent % tile.rows === 0 : extent % lanes === 0;
+    const turn = (block: Index): readonly Stmt[] => {
+      const element = plus(first, times(block, lanes), named("lane"));
+      return body({ over: "lanes", block, element }, exact ? [] : [{ index: element, bound: extent }]);
+    };
+    // The few rows of a resident state are written out: an inner loop over two rows costs twice the time.
+    if (this.#layout.schedule.resident && blocks <= WRITTEN_OUT)
+      return Array.from({ length: blocks }, (_, n) => turn(n)).flat();
+    return this.loop(name, blocks, turn);
+  }
+
+  /** A counted loop; none for a single turn. */
+  loop(name: string, turns: number, body: (at: Index) => readonly Stmt[], step: Step = this.step): Stmt[] {
+    if (turns <= 1) return turns === 1 ? [...body(0)] : [];
+    return [{ kind: "loop", name, from: 0, to: turns, step, body: body(named(name)) }];
+  }
+
+  /** Loops over resident states are unrolled by the driver; those over storage memory must not be. */
+  get step(): Step {
+    return this.#layout.schedule.resident ? 1 : "rolled";
+  }
+
+  /** Loops over a dimension one element after the other: block by block, lane by lane. */
+  overTurns(
+    d: Dim,
+    blockName: string,
+    laneName: string,
+    body: (run: Run & { over: "turns" }, within: readonly Below[]) => readonly Stmt[],
+    step: Step = this.step,
+  ): Stmt[] {
+    const { lanes } = this.#layout.target;
+    const extent = extentOf(d, this.#layout.sizes);
+    const blocks = Math.ceil(extent / lanes);
+    const exact = blocks === 1 || extent % lanes === 0;
+    const turn = (block: Index): readonly Stmt[] => {
+      const element = plus(times(block, lanes), named(laneName));
+      const within = exact ? [] : [{ index: element, bound: extent }];
+      return body({ over: "turns", block, lane: named(laneName), element }, within);
+    };
+    const inner = Math.min(lanes, extent);
+    return this.loop(
+      blockName,
+      blocks,
+      (block) => [{ kind: "loop", name: laneName, from: 0, to: inner, step, body: turn(block) }],
+      step,
+    );
+  }
+
+  eachOnChip(t: Tensor, shape: readonly Dim[]): Each | undefined {
+    if (shape.length === 0) return (body) => [...body(this.#layout.scalars.get(t) as Place, 0, [])];
+    if (shape.length === 1) return (body) => this.overVector(t, body);
+    const array = this.#layout.arrays.get(t);
+    if (array === undefined) return undefined;
+    const { across, along, acrossFirst } = this.#layout.split(t, shape);
+    const width = extentOf(shape[1] as Dim, this.#layout.sizes);
+    // These loops stay rolled: drivers compile in time quadratic in the memory operations of the text.
+    return (body) =>
+      this.overTurns(
+        along,
+        this.#layout.local("r"),
+        this.#layout.local("c"),
+        (turn, inTurn) =>
+          this.overLanes(
+            across,
+            this.#layout.schedule.tile?.dim === across,
+            this.#layout.local("n"),
+            (run, inLane) => {
+              const [row, column] = acrossFirst ? [run.element, turn.element] : [turn.element, run.element];
+              const place: Place = { kind: "element", array, index: [turn.block, turn.lane, run.block] };
+              return body(place, plus(times(row, width), column), [...inLane, ...inTurn]);
+            },
+          ),
+        "rolled",
+      );
+  }
+
+  /** Declares a place on the chip for a state, if it is to lie there. */
+  onChip(t: Tensor, shape: readonly Dim[]) {
+    if (shape.length === 0) {
+      const name = this.#layout.name(t, "s");
+      this.#layout.scalars.set(t, { kind: "local", name });
+      return {
+        declared: [{ kind: "variable", name, extents: [] } satisfies Stmt] as Stmt[],
+        each: this.eachOnChip(t, shape) as Each,
+      };
+    }
+    if (shape.length === 1) {
+      const declared = this.#layout.declareVector(t);
+      return { declared, each: this.eachOnChip(t, shape) as Each };
+    }
+    if (!this.#layout.schedule.resident) return undefined;
+    const name = this.#layout.name(t, "w");
+    this.#layout.arrays.set(t, name);
+    const { across, along } = this.#layout.split(t, shape);
+    const { lanes } = this.#layout.target;
+    const extents = [
+      Math.ceil(extentOf(along, this.#layout.sizes) / lanes),
+      lanes,
+      this.#layout.blocks(across, this.#layout.schedule.tile?.dim === across),
+    ];
+    return {
+      declared: [{ kind: "variable", name, extents } satisfies Stmt] as Stmt[],
+      each: this.eachOnChip(t, shape) as Each,
+    };
+  }
+}
