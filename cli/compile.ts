@@ -68,12 +68,13 @@ export function modelsOf(path: string, io: Io, overrides?: Overrides): readonly 
   return models;
 }
 
-/** The one model that is meant. */
+/** The one model of a file that is meant; where it is in error, says so on stderr and gives up. */
 export function modelOf(path: string, name: string | undefined, io: Io, overrides?: Overrides): Model {
   return chosen(modelsOf(path, io, overrides), path, name);
 }
 
-function chosen(models: readonly Model[], path: string, name: string | undefined): Model {
+/** The model of that name; without a name, the only one there is. */
+export function chosen(models: readonly Model[], path: string, name: string | undefined): Model {
   const names = models.map((m) => m.spec.name);
   if (name !== undefined) {
     const found = models.find((m) => m.spec.name === name);

@@ -1,4 +1,5 @@
 /** `miras explain`: what a spec means, or what a diagnostic means. */
+import { existsSync } from "node:fs";
 import { messages } from "../compiler/messages/index.ts";
 import { closest } from "../compiler/source/suggest.ts";
 import { modelOf } from "./compile.ts";
@@ -31,8 +32,8 @@ export function explain(what: string, options: ExplainOptions, io: Io): number {
   return EXIT.well;
 }
 
-/** A file has a dot or a slash in its path; a code has neither. */
-const isCode = (what: string): boolean => !/[./\\]/.test(what);
+/** A file has a dot or a slash in its path, as a rule; a code has neither. */
+const isCode = (what: string): boolean => !/[./\\]/.test(what) && !existsSync(what);
 
 function explainCode(code: string, options: ExplainOptions, io: Io): void {
   const codes = Object.keys(messages);

@@ -128,7 +128,10 @@ export function mul(...factors: readonly Expr[]): Expr {
   return rawApply(mulOp, c === 1 ? merged : [constant(c), ...merged]);
 }
 
-/** Most terms carry a minus, or half of them and the first that stands alone in its place. */
+/**
+ * Most terms carry a minus, or half of them and the one that a person would put first: a number or an
+ * identity, as in `1 − x`, otherwise the last in order, as in `W k − v`.
+ */
 function isNegativeSum(terms: readonly Expr[]): boolean {
   const isNegative = (t: Expr): boolean => splitCoefficient(t)[0] < 0;
   const negative = terms.filter(isNegative).length;
@@ -136,7 +139,9 @@ function isNegativeSum(terms: readonly Expr[]): boolean {
   // The order of terms that differ in the names of axes alone must not decide.
   const shapes = terms.map((t) => ({ t, shape: splitCoefficient(t)[1] }));
   const alone = shapes.filter((a) => shapes.every((b) => a === b || compareShapes(a.shape, b.shape) !== 0));
-  const first = alone.sort((a, b) => compareShapes(a.shape, b.shape))[0];
+  const ordered = alone.sort((a, b) => compareShapes(a.shape, b.shape));
+  const leads = ordered[0] !== undefined && /^(constant|extent|delta)$/.test(ordered[0].shape.kind);
+  const first = leads ? ordered[0] : ordered.at(-1);
   return first !== undefined && isNegative(first.t);
 }
 

@@ -114,7 +114,7 @@ function value(v: Value): string {
     case "load":
       return `${v.buffer}[${index(v.index)}]`;
     case "apply":
-      return v.op.wgsl(v.args.map(value), "f32");
+      return v.op.name === "add" ? sum(v.args) : v.op.wgsl(v.args.map(value), "f32");
     case "shuffle":
       return `subgroupShuffle(${value(v.value)}, ${index(v.lane)})`;
     case "reduce-lanes":
@@ -126,6 +126,23 @@ function value(v: Value): string {
     case "same":
       return `select(0.0, 1.0, ${index(v.left)} == ${index(v.right)})`;
   }
+}
+
+/** A sum with its negative terms subtracted, as a person would write it. */
+function sum(terms: readonly Value[]): string {
+  const signed = terms.map(magnitude);
+  const ordered = [...signed.filter((t) => !t.negative), ...signed.filter((t) => t.negative)];
+  return `(${ordered.map((t, i) => `${t.negative ? (i === 0 ? "-" : " - ") : i === 0 ? "" : " + "}${value(t.of)}`).join("")})`;
+}
+
+function magnitude(v: Value): { negative: boolean; of: Value } {
+  if (v.kind === "constant" && v.value < 0) return { negative: true, of: { ...v, value: -v.value } };
+  if (v.kind !== "apply" || v.op.name !== "mul") return { negative: false, of: v };
+  const [first, ...others] = v.args;
+  if (first?.kind !== "constant" || first.value >= 0) return { negative: false, of: v };
+  const args = first.value === -1 ? others : [{ ...first, value: -first.value }, ...others];
+  const [only] = args;
+  return { negative: true, of: args.length === 1 && only ? only : { ...v, args } };
 }
 
 const LARGEST_F32 = 3.4028234663852886e38;

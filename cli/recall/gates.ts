@@ -1,0 +1,89 @@
+/**
+ * Constants for the gates, which a trained layer would predict: a few of each gate's range are tried on
+ * pairs of a seed of their own, one gate after the other, and the best are kept.
+ */
+import type { Spec } from "../../compiler/check/spec.ts";
+import { type Expr, type Tensor, tensorsOf } from "../../compiler/math/expr.ts";
+import { closure, contains } from "../../compiler/math/interval.ts";
+import type { Recaller, Setting } from "./measure.ts";
+
+interface Knob {
+  readonly name: string;
+  readonly values: readonly number[];
+}
+
+/** What keeps is tried near 1, where nothing is forgotten; what scales a step, over two decades. */
+const KEEP = [1, 0.99, 0.95, 0.9];
+const FRACTIONS = [1, 0.5, 0.25, 0.1, 0.03, 0.01];
+const UNBOUNDED = [1, 0.1, 10, 0.3, 3, 0.03];
+
+function knobsOf(spec: Spec): Knob[] {
+  const keeps = tensorsOf(...spec.states.map((s): Expr => s.keep));
+  const gates = spec.inputs.filter((i) => i.role === "gate").map((i) => i.tensor);
+  const knobs = [...gates, ...spec.parameters.map((p) => p.tensor)].map((t) => ({
+    name: t.name,
+    values: valuesOf(t, keeps.has(t)),
+    keeps: keeps.has(t),
+  }));
+  // The rates first: what to keep depends on them.
+  return [...knobs.filter((k) => !k.keeps), ...knobs.filter((k) => k.keeps)];
+}
+
+function valuesOf({ domain }: Tensor, keeps: boolean): number[] {
+  const { low, high } = domain;
+  const range = closure(domain);
+  const kept = keeps ? KEEP.filter((x) => contains(range, x)) : [];
+  if (kept.length > 0) return kept;
+  if (Number.isFinite(low) && Number.isFinite(high)) return FRACTIONS.map((f) => low + f * (high - low));
+  if (Number.isFinite(low)) return UNBOUNDED.map((x) => low + x);
+  if (Number.isFinite(high)) return UNBOUNDED.map((x) => high - x);
+  return [...UNBOUNDED, 0];
+}
+
+/** Rounds over all gates. */
+const ROUNDS = 2;
+
+export interface Chosen {
+  readonly setting: Setting;
+  /** The numbers of pairs that it was chosen on. */
+  readonly pairs: readonly number[];
+}
+
+export async function chooseGates(
+  spec: Spec,
+  recaller: Recaller,
+  allPairs: readonly number[],
+  seed: number,
+  progress: (tried: number, of: number) => void,
+): Promise<Chosen> {
+  const third = allPairs.length / 3;
+  const pairs = [...new Set([allPairs[Math.floor(third)], allPairs[Math.floor(2 * third)]])].filter((n) => n !== undefined);
+  const knobs = knobsOf(spec);
+  const scores = new Map<string, number>();
+  const rounds = knobs.length > 1 ? ROUNDS : 1;
+  const most = rounds * knobs.reduce((n, k) => n + k.values.length, 0);
+  let tried = 0;
+  const score = async (setting: Setting): Promise<number> => {
+    const key = JSON.stringify([...setting]);
+    const known = scores.get(key);
+    if (known !== undefined) return known;
+    let total = 0;
+    for (const n of pairs) total += (await recaller.run(n, [seed], setting)).error;
+    const value = Number.isFinite(total) ? total : Infinity;
+    scores.set(key, value);
+    return value;
+  };
+  let best = new Map(knobs.map((k) => [k.name, k.values[0] as number]));
+  for (let round = 0; round < rounds; round++) {
+    for (const knob of knobs) {
+      let least = await score(best);
+      for (const value of knob.values) {
+        progress(++tried, most);
+        const setting = new Map(best).set(knob.name, value);
+        const error = await score(setting);
+        if (error < least) [best, least] = [setting, error];
+      }
+    }
+  }
+  return { setting: best, pairs };
+}
