@@ -6,6 +6,7 @@ import { checkModel, NO_OVERRIDES, type Overrides } from "./check/model.ts";
 import { Reporter } from "./check/report.ts";
 import type { Expectation, Spec } from "./check/spec.ts";
 import { type Proof, prove } from "./derive/prove.ts";
+import { checkGradient, reportRefuted } from "./derive/refute.ts";
 import { deriveRule, type Rule } from "./derive/rule.ts";
 import { printWgsl } from "./emit/wgsl/print.ts";
 import { recurrentForm } from "./form/recurrent.ts";
@@ -24,7 +25,7 @@ export interface Model {
 
 export interface Compilation {
   readonly ast: ast.File;
-  /** The models without errors, in the order of the file. */
+  /** The models that have a rule, in the order of the file; a wrong `expect` is among the diagnostics. */
   readonly models: readonly Model[];
   readonly diagnostics: Diagnostics;
 }
@@ -46,6 +47,10 @@ export function compile(
     if (!spec) continue;
     const rule = deriveRule(spec);
     const proofs = spec.expectations.map((expectation) => ({ expectation, proof: prove(rule, expectation) }));
+    checkGradient(rule, reporter);
+    for (const { expectation, proof } of proofs) {
+      if (proof.verdict === "refuted") reportRefuted(rule, expectation, proof, reporter);
+    }
     models.push({ spec, rule, proofs });
   }
   return { ast: tree, models, diagnostics };

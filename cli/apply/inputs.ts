@@ -51,8 +51,10 @@ function giveUp(path: string, problems: readonly string[]): void {
 }
 
 function wantedBy({ spec, states }: Rule): Wanted[] {
+  // The inputs first: it is from q, k and v that people know their sizes.
+  const inputs = spec.inputs.toSorted((a, b) => Number(a.role === "gate") - Number(b.role === "gate"));
   return [
-    ...spec.inputs.map(
+    ...inputs.map(
       ({ tensor, role }): Wanted => ({
         name: tensor.name,
         what: role,

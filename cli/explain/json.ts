@@ -5,7 +5,7 @@ import type { Dim } from "../../compiler/math/axis.ts";
 import type { Tensor } from "../../compiler/math/expr.ts";
 import type { Model } from "../../compiler/pipeline.ts";
 import { textOf } from "../../compiler/source/span.ts";
-import { unicode } from "./notation.ts";
+import { showName } from "./notation.ts";
 import { type Equation, type Page, pageOf, rightSide, type Section } from "./page.ts";
 import { leftTex, rightTex } from "./tex.ts";
 
@@ -51,8 +51,8 @@ export function asJson(model: Model) {
 
 function formula(row: Equation, page: Page) {
   return {
-    left: typeof row.left === "string" ? unicode.name(row.left).text : row.left.unicode,
-    right: rightSide(row, page.spec, unicode),
+    left: typeof row.left === "string" ? showName(row.left, "unicode") : row.left.unicode,
+    right: rightSide(row, page.spec, "unicode"),
     tex: `${leftTex(row)} = ${rightTex(row, page)}`,
     ...(row.note === undefined ? {} : { note: row.note }),
   };

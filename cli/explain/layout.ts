@@ -1,6 +1,6 @@
 /** The page as text for a terminal. */
 import type { Colors } from "../io.ts";
-import { unicode } from "./notation.ts";
+import { showName } from "./notation.ts";
 import { type Page, type Row, rightSide } from "./page.ts";
 
 /** Lines are broken to stay within these columns, where there is a place to break. */
@@ -24,12 +24,12 @@ export function layOut(page: Page, c: Colors): string {
 }
 
 const label = (row: Row): string =>
-  row.kind === "fact" ? row.label : typeof row.left === "string" ? unicode.name(row.left).text : row.left.unicode;
+  row.kind === "fact" ? row.label : typeof row.left === "string" ? showName(row.left, "unicode") : row.left.unicode;
 
 function lay(row: Row, width: number, column: number, page: Page, c: Colors): string[] {
   const left = label(row).padEnd(width);
   const isEquation = row.kind === "equation";
-  const text = isEquation ? `= ${rightSide(row, page.spec, unicode).join(" = ")}` : row.text.padEnd(column);
+  const text = isEquation ? `= ${rightSide(row, page.spec, "unicode").join(" = ")}` : row.text.padEnd(column);
   const lead = width === 0 ? "  " : `  ${isEquation ? left : c.dim(left)} ${isEquation ? "" : " "}`;
   const indent = width === 0 ? 2 : [...left].length + (isEquation ? 3 : 4);
   const broken = breakAt(text, WIDEST - indent, isEquation ? BEFORE_OPERATOR : row.label === "" ? / / : AFTER_COMMA);

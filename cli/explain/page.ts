@@ -9,14 +9,13 @@ import { axesFor, type Dim } from "../../compiler/math/axis.ts";
 import { type Expr, leaf, type Tensor } from "../../compiler/math/expr.ts";
 import { REAL, showInterval } from "../../compiler/math/interval.ts";
 import { type Definition, foldAll, type Same, whole } from "../../compiler/math/name.ts";
-import type { Style } from "../../compiler/math/style.ts";
 import type { Model } from "../../compiler/pipeline.ts";
 import { textOf } from "../../compiler/source/span.ts";
 import { count, shapeText } from "../words.ts";
 import { affineMap } from "./affine.ts";
 import { gradientChain, inOnePiece, readChain, shorten, type Step } from "./chain.ts";
 import { Names } from "./names.ts";
-import { type Labels, show, showTerms, unicode } from "./notation.ts";
+import { type Labels, type Mode, show, showName, showTerms } from "./notation.ts";
 
 /** What stands left of `=`: a tensor's name, or a notation of its own. */
 export type Left = string | { readonly unicode: string; readonly tex: string };
@@ -78,8 +77,8 @@ const equation = (
 });
 
 /** What is right of the left side. */
-export const rightSide = ({ right, shape, labels }: Equation, spec: Spec, style: Style): string[] =>
-  right.map((terms) => showTerms(terms, shape, spec, style, labels));
+export const rightSide = ({ right, shape, labels }: Equation, spec: Spec, mode: Mode): string[] =>
+  right.map((terms) => showTerms(terms, shape, spec, mode, labels));
 
 const fact = (label: string, text: string, note?: string): Fact => ({ kind: "fact", label, text, note });
 
@@ -154,7 +153,7 @@ function objective({ spec, error }: Rule): Row[] {
     tex: `\\ell(${bias.y.name}, ${bias.v.name})`,
   };
   const shape = bias.y.shape;
-  const isLong = show(error.simple, shape, spec, unicode).length > IN_ONE_PIECE;
+  const isLong = show(error.simple, shape, spec, "unicode").length > IN_ONE_PIECE;
   const labels = isLong ? spec.labels : NO_LABELS;
   const given = bias.gradient && !bias.loss ? "given by the spec: the gradient of no single loss" : undefined;
   return [
@@ -233,7 +232,7 @@ class Writer {
   }
 
   #length(e: Expr, shape: readonly Dim[]): number {
-    return show(e, shape, this.#spec, unicode).length;
+    return show(e, shape, this.#spec, "unicode").length;
   }
 
   /** `kept`, or `kept.W1` where there are several states. */
@@ -330,7 +329,7 @@ class Writer {
     if (!this.#short) {
       const left = whole({ name: `grad.${state.name}`, shape: state.shape, domain: REAL });
       const places = spec.states.flatMap((s, i) => {
-        const place = unicode.name(points[i]?.name ?? "").text;
+        const place = showName(points[i]?.name ?? "", "unicode");
         return place === s.name ? [] : [`${s.name} = ${place}`];
       });
       return equation(name, left, state.shape, places.length > 0 ? `at ${places.join(", ")}` : undefined);
@@ -387,7 +386,7 @@ class Writer {
     const folded = direct === spec.output ? chain.y : foldAll(this.#linked(spec.output), chain.steps, same);
     const { expr, labels } = inOnePiece(folded, chain);
     const row = equation("y", this.#accumulated(expr), spec.outputShape, undefined, labels);
-    if (rightSide(row, spec, unicode).join().length <= LINE) return [row];
+    if (rightSide(row, spec, "unicode").join().length <= LINE) return [row];
     // An output that is no plain read is told in steps.
     const y: Tensor = { name: "y", shape: spec.outputShape, domain: REAL };
     const whole: Step = { tensor: y, expr: this.#accumulated(this.#linked(output)), call: undefined };
@@ -420,7 +419,7 @@ class Writer {
       const map = isShort && !this.#accumulators.has(s.next) ? affineMap(s.update, s.previous) : undefined;
       if (!map) return [row];
       const mapped = { ...row, right: [map], note: "as a map of the state" };
-      const text = (e: Equation): string => rightSide(e, this.#spec, unicode).join();
+      const text = (e: Equation): string => rightSide(e, this.#spec, "unicode").join();
       return text(row) === text(mapped) ? [row] : [row, mapped];
     });
   }

@@ -8,7 +8,7 @@ import { print } from "../../grammar/print.ts";
 import { shapeText } from "../words.ts";
 import { inOnePiece, readChain, shorten, type Step } from "./chain.ts";
 import { Names } from "./names.ts";
-import { show, unicode } from "./notation.ts";
+import { show, showName } from "./notation.ts";
 
 export const STAGES = ["ast", "spec", "rule"] as const;
 export type Stage = (typeof STAGES)[number];
@@ -35,7 +35,7 @@ const block = (title: string, lines: readonly Line[]): string[] => {
 /** Choices with every parameter; every tensor with its shape and range; what each choice contributes. */
 function specText(spec: Spec): string {
   const tensor = ({ name, shape, domain }: Tensor): Line => [name, `${dims(shape)}  ${showInterval(domain)}`];
-  const shown = (e: Expr, shape: readonly Dim[]): string => show(e, shape, spec, unicode, spec.labels);
+  const shown = (e: Expr, shape: readonly Dim[]): string => show(e, shape, spec, "unicode", spec.labels);
   const chain = readChain(spec, { x: spec.read.x, state: (s) => s }, new Names(spec));
   const { expr, labels } = inOnePiece(chain.y, chain);
   const carried = [...spec.states, ...spec.algorithmStates];
@@ -52,7 +52,7 @@ function specText(spec: Spec): string {
     ...block("params", spec.parameters.map((p) => tensor(p.tensor))),
     ...block("states", carried.map((s) => [s.name, `${dims(s.shape)}  ${s.initial}`])),
     ...block("equal sizes", spec.equalities.pairs.map(([a, b]) => [a, b])),
-    ...block("read", [[`read(${spec.read.x.name})`, `= ${show(expr, spec.read.shape, spec, unicode, labels)}`]]),
+    ...block("read", [[`read(${spec.read.x.name})`, `= ${show(expr, spec.read.shape, spec, "unicode", labels)}`]]),
     ...block("bias", [
       ...(spec.bias.loss ? [["ℓ", `= ${shown(spec.bias.loss, [])}`] as const] : []),
       ...(spec.bias.gradient ? [["dℓ/dy", `= ${shown(spec.bias.gradient, spec.bias.y.shape)}`] as const] : []),
@@ -93,12 +93,12 @@ function ruleText({ rule }: Model): string {
   ];
   const lengths = new Map<Expr, number>();
   const length = (e: Expr): number => {
-    const known = lengths.get(e) ?? show(e, e.axes.map((a) => a.dim), spec, unicode).length;
+    const known = lengths.get(e) ?? show(e, e.axes.map((a) => a.dim), spec, "unicode").length;
     lengths.set(e, known);
     return known;
   };
   const names = new Names(spec);
   const lines = shorten(steps, spec, { length, short: 8, long: LINE, name: (e, shape) => names.part(e, shape) });
-  const named = lines.map((s): Line => [unicode.name(s.tensor.name).text, `= ${show(s.expr, s.tensor.shape, spec, unicode)}`]);
+  const named = lines.map((s): Line => [showName(s.tensor.name, "unicode"), `= ${show(s.expr, s.tensor.shape, spec, "unicode")}`]);
   return `${[`rule of ${spec.name}`, ...block("each token", named)].join("\n")}\n`;
 }

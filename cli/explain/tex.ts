@@ -1,11 +1,11 @@
 /** The page's mathematics as one TeX `align*` block, each section under a comment. */
-import { tex } from "./notation.ts";
+import { showName } from "./notation.ts";
 import { type Equation, type Page, rightSide } from "./page.ts";
 
 export const leftTex = ({ left }: Equation): string =>
-  typeof left === "string" ? (left === "" ? "" : tex.name(left).text) : left.tex;
+  typeof left === "string" ? (left === "" ? "" : showName(left, "tex")) : left.tex;
 
-export const rightTex = (row: Equation, page: Page): string => rightSide(row, page.spec, tex).join(" = ");
+export const rightTex = (row: Equation, page: Page): string => rightSide(row, page.spec, "tex").join(" = ");
 
 export function asTex(page: Page): string {
   const lines: string[] = [];

@@ -15,7 +15,7 @@ interface Knob {
 /** What keeps is tried near 1, where nothing is forgotten; what scales a step, over two decades. */
 const KEEP = [1, 0.99, 0.95, 0.9];
 const FRACTIONS = [1, 0.5, 0.25, 0.1, 0.03, 0.01];
-const UNBOUNDED = [1, 0.1, 10, 0.3, 3, 0.03];
+const UNBOUNDED = [10, 3, 1, 0.3, 0.1, 0.03];
 
 function knobsOf(spec: Spec): Knob[] {
   const keeps = tensorsOf(...spec.states.map((s): Expr => s.keep));
@@ -40,8 +40,8 @@ function valuesOf({ domain }: Tensor, keeps: boolean): number[] {
   return [...UNBOUNDED, 0];
 }
 
-/** Rounds over all gates. */
-const ROUNDS = 2;
+/** Few draws tell good gates from bad ones, and every setting is tried on each of them. */
+const DRAWS = 2;
 
 export interface Chosen {
   readonly setting: Setting;
@@ -58,32 +58,38 @@ export async function chooseGates(
 ): Promise<Chosen> {
   const third = allPairs.length / 3;
   const pairs = [...new Set([allPairs[Math.floor(third)], allPairs[Math.floor(2 * third)]])].filter((n) => n !== undefined);
-  const knobs = knobsOf(spec);
+  const seeds = Array.from({ length: DRAWS }, (_, i) => (seed + i) >>> 0);
   const scores = new Map<string, number>();
-  const rounds = knobs.length > 1 ? ROUNDS : 1;
-  const most = rounds * knobs.reduce((n, k) => n + k.values.length, 0);
-  let tried = 0;
   const score = async (setting: Setting): Promise<number> => {
     const key = JSON.stringify([...setting]);
     const known = scores.get(key);
     if (known !== undefined) return known;
     let total = 0;
-    for (const n of pairs) total += (await recaller.run(n, [seed], setting)).error;
+    for (const n of pairs) total += (await recaller.run(n, seeds, setting)).error;
     const value = Number.isFinite(total) ? total : Infinity;
     scores.set(key, value);
     return value;
   };
+
+  const knobs = knobsOf(spec);
+  const first = knobs.reduce((n, k) => n + k.values.length, 0);
+  const most = knobs.length > 1 ? first + 2 * knobs.length : first;
+  let tried = 0;
   let best = new Map(knobs.map((k) => [k.name, k.values[0] as number]));
-  for (let round = 0; round < rounds; round++) {
-    for (const knob of knobs) {
-      let least = await score(best);
-      for (const value of knob.values) {
-        progress(++tried, most);
-        const setting = new Map(best).set(knob.name, value);
-        const error = await score(setting);
-        if (error < least) [best, least] = [setting, error];
-      }
+  const improve = async (knob: Knob, values: readonly number[]): Promise<void> => {
+    let least = await score(best);
+    for (const value of values) {
+      progress(++tried, most);
+      const setting = new Map(best).set(knob.name, value);
+      const error = await score(setting);
+      if (error < least) [best, least] = [setting, error];
     }
+  };
+  for (const knob of knobs) await improve(knob, knob.values);
+  // Once more, now that the others are chosen, among the neighbours of each choice.
+  for (const knob of knobs.length > 1 ? knobs : []) {
+    const at = knob.values.indexOf(best.get(knob.name) as number);
+    await improve(knob, [knob.values[at - 1], knob.values[at + 1]].filter((v) => v !== undefined));
   }
   return { setting: best, pairs };
 }

@@ -4,7 +4,7 @@
  */
 import type { Expectation } from "../check/spec.ts";
 import { at, sub, substitute } from "../math/algebra.ts";
-import { axesFor, type Sizes } from "../math/axis.ts";
+import { axesFor, type Dim, type Sizes } from "../math/axis.ts";
 import { evaluator } from "../math/evaluate.ts";
 import { type Expr, type Tensor, tensorsOf } from "../math/expr.ts";
 import { elements } from "./interpret.ts";
@@ -20,7 +20,7 @@ export type Proof =
       /** derived − expected, in normal form. */
       readonly difference: Expr;
       /** An element where they differ. */
-      readonly witness: { readonly index: readonly number[]; readonly derived: number; readonly expected: number };
+      readonly witness: Witness;
     };
 
 const POINTS = 24;
@@ -30,7 +30,6 @@ const DK = 3;
 const DV = 4;
 
 export function prove(rule: Rule, expectation: Expectation): Proof {
-  const { spec } = rule;
   // First with the gradients, and the algorithm's states after the token, as names on both sides.
   const opaque = rule.definitions.get(expectation.target) as Expr;
   if (normalForm(sub(opaque, expectation.value)) === normalForm(sub(opaque, opaque))) return { verdict: "symbolic" };
@@ -39,9 +38,26 @@ export function prove(rule: Rule, expectation: Expectation): Proof {
   const difference = normalForm(sub(derived, expected));
   if (difference.kind === "constant" && difference.value === 0) return { verdict: "symbolic" };
 
+  const { witness, largest } = compareAtPoints(rule, derived, expected, expectation.target.shape);
+  return witness ? { verdict: "refuted", difference, witness } : { verdict: "numeric", points: POINTS, largest };
+}
+
+/** An element where two expressions differ. */
+export interface Witness {
+  readonly index: readonly number[];
+  readonly derived: number;
+  readonly expected: number;
+}
+
+/** Compares two expressions over the canonical axes of `shape`, in f64 at random points of their domains. */
+export function compareAtPoints(
+  { spec }: Rule,
+  derived: Expr,
+  expected: Expr,
+  shape: readonly Dim[],
+): { readonly witness: Witness | undefined; readonly largest: number } {
   const square = spec.equalities.pairs.length > 0;
   const sizes: Sizes = { dk: DK, dv: square ? DK : DV };
-  const shape = expectation.target.shape;
   const axes = axesFor(shape);
   const both = evaluator([{ expr: derived, axes }, { expr: expected, axes }], sizes);
   const tensors = [...tensorsOf(derived, expected)];
@@ -58,12 +74,12 @@ export function prove(rule: Rule, expectation: Expectation): Proof {
       const error = Math.abs(x - (b[i] as number)) / scale;
       if (!(error <= TOLERANCE)) {
         const index = unflatten(i, shape.map((d) => elements([d], sizes)));
-        return { verdict: "refuted", difference, witness: { index, derived: x, expected: b[i] as number } };
+        return { witness: { index, derived: x, expected: b[i] as number }, largest };
       }
       largest = Math.max(largest, error);
     }
   }
-  return { verdict: "numeric", points: POINTS, largest };
+  return { witness: undefined, largest };
 }
 
 /** Replaces gradients and the algorithm's next states by what they are made of. */

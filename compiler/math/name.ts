@@ -2,7 +2,7 @@
  * Names for parts of expressions. A definition says what a tensor stands for; folding puts the tensor
  * back wherever its value occurs: as it is, as a part of a product or of a sum, up to the names of axes.
  */
-import { add, at, isReduce, mul, pow, rebuild, reduce, splitCoefficient, splitPower } from "./algebra.ts";
+import { add, at, isReduce, mul, neg, pow, rebuild, reduce, splitCoefficient, splitPower } from "./algebra.ts";
 import { type Axis, axesFor, type Dim } from "./axis.ts";
 import { domainOf } from "./domain.ts";
 import { children, constant, type Expr, isConstant, leaf, open, postorder, type Tensor } from "./expr.ts";
@@ -169,10 +169,18 @@ export function abbreviate(definitions: readonly Definition[], limits: Limits): 
   const give = (part: Expr): void => {
     const { expr, shape } = canonicalForm(part);
     const value = isUnderRoot(expr, now) ? pow(expr, constant(0.5)) : expr;
-    const made = define(limits.name(value, shape), value, shape);
-    const folded = now.map((d) => ({ ...d, expr: fold(d.expr, made, limits.same) }));
-    const first = folded.findIndex((d, i) => d.expr !== now[i]?.expr);
-    now = folded.toSpliced(Math.max(0, first), 0, made);
+    const name = limits.name(value, shape);
+    const attempt = (v: Expr): Definition[] => {
+      const made = define(name, v, shape);
+      const folded = now.map((d) => ({ ...d, expr: fold(d.expr, made, limits.same) }));
+      const first = folded.findIndex((d, i) => d.expr !== now[i]?.expr);
+      return folded.toSpliced(Math.max(0, first), 0, made);
+    };
+    // Of a difference's two orders the one that leaves less to write.
+    const length = (all: readonly Definition[]): number => all.reduce((n, d) => n + limits.length(d.expr), 0);
+    const isSum = value.kind === "apply" && value.op.name === "add";
+    const [one, other] = [attempt(value), isSum ? attempt(neg(value)) : undefined];
+    now = other && length(other) < length(one) ? other : one;
   };
   // Each name makes the rest smaller; the bound is for what has no notation at all.
   for (let n = 0; n < MOST; n++) {

@@ -53,7 +53,10 @@ export interface Elementwise {
   readonly derivative?: (m: Algebra, args: readonly Expr[], i: number, out: Expr) => Expr;
   /** Where it is not smooth over arguments of these domains, and the value of the derivative used there. */
   readonly kink?: (...args: Interval[]) => string | undefined;
-  /** Whether it is linear, jointly, in the arguments that are marked; the others are held fixed. */
+  /**
+   * Whether it is linear, jointly, in the arguments that are marked, while the others are held fixed: a + b is
+   * so in both, but not in a alone. An argument of 0 counts as linear in anything.
+   */
   readonly linearIn: (marked: readonly boolean[]) => boolean;
   /** A simpler equal expression, looking no further than the arguments' tops. */
   readonly simplify?: (m: Algebra, args: readonly Expr[]) => Expr | undefined;

@@ -19,7 +19,7 @@ const valueOf = (e: Expr, axes: readonly Axis[], program: Program): Float64Array
   evaluator([{ expr: e, axes }], SIZES)(environment(program))[0] as Float64Array;
 
 /** Checks a property of the expression that a random program makes. */
-function check(holds: (program: Program, e: Expr, axes: readonly Axis[], value: Float64Array) => void, length = 24): void {
+function check(holds: (program: Program, e: Expr, axes: readonly Axis[], value: Float64Array) => void, length = 40): void {
   fc.assert(
     fc.property(programs(length), (program) => {
       const made = build(program);
@@ -116,7 +116,7 @@ describe("random expressions", () => {
           expect(difference(got, want)).toBeLessThan(1e-7);
         }
       }),
-      { numRuns: RUNS / 3 },
+      { numRuns: Math.ceil(RUNS / 3) },
     );
   });
 
@@ -146,6 +146,6 @@ describe("random expressions", () => {
           expect(Math.abs(value - wanted) / scale, `∂/∂${t.name}[${i}]: ${value}, not ${wanted}`).toBeLessThan(1e-5);
         }
       }
-    }, 12);
+    }, 20);
   });
 });

@@ -64,8 +64,8 @@ const data = fc.tuple(
 
 const step: fc.Arbitrary<Step> = fc.tuple(fc.nat(99), fc.nat(99), fc.nat(99), fc.nat(99), fc.nat(99));
 
-export const programs = (maxLength = 24): fc.Arbitrary<Program> =>
-  fc.record({ steps: fc.array(step, { minLength: 1, maxLength, size: "max" }), data });
+export const programs = (maxLength = 40): fc.Arbitrary<Program> =>
+  fc.noBias(fc.record({ steps: fc.array(step, { minLength: 1, maxLength, size: "max" }), data }));
 
 export const environment = (program: Program): Environment =>
   new Map(TENSORS.map((t, i) => [t, Float64Array.from(program.data[i] as readonly number[])]));
@@ -108,6 +108,8 @@ interface Made {
   readonly table: Table;
   readonly isCondition: boolean;
   readonly depth: number;
+  /** How many operations it takes, written out. */
+  readonly work: number;
 }
 
 const LARGEST = 1e3;
@@ -156,7 +158,9 @@ class Run {
 
   #pick(n: number, isCondition: boolean): Made | undefined {
     const those = this.pool.filter((m) => m.isCondition === isCondition);
-    return those[those.length - 1 - (n % Math.max(1, those.length))];
+    // Mostly one of the latest, so that expressions grow.
+    const reach = n < 70 ? Math.min(3, those.length) : those.length;
+    return those[those.length - 1 - (n % Math.max(1, reach))];
   }
 
   #step([kind, which, a, b, c]: Step): void {
@@ -165,6 +169,8 @@ class Run {
     else if (kind < 26) this.#add(this.#delta(which));
     else if (kind < 46) this.#add(this.#reduce(which, a, b));
     else if (kind < 52) this.#add(this.#renamed(which, a, b));
+    else if (kind < 60) this.#add(this.#apply(addOp, a, b, c));
+    else if (kind < 72) this.#add(this.#apply(mulOp, a, b, c));
     else this.#add(this.#apply(elementwise[which % elementwise.length] as Elementwise, a, b, c));
   }
 
@@ -178,20 +184,20 @@ class Run {
     const values = this.#program.data[TENSORS.indexOf(t)] as readonly number[];
     const source: Table = { axes: index, data: Float64Array.from(values) };
     const table = tabulate(inOrder(index), (at) => lookUp(source, at));
-    return { expr: leaf(t, index.map(this.#rename)), table, isCondition: false, depth: 0 };
+    return { expr: leaf(t, index.map(this.#rename)), table, isCondition: false, depth: 0, work: 0 };
   }
 
   #number(which: number, a: number): Made {
     const size = which % 4 === 0;
     const value = size ? extentOf(a % 2 ? M : N, SIZES) : (NUMBERS[a % NUMBERS.length] as number);
     const expr = size ? extent(a % 2 ? M : N) : constant(value);
-    return { expr, table: tabulate([], () => value), isCondition: false, depth: 0 };
+    return { expr, table: tabulate([], () => value), isCondition: false, depth: 0, work: 0 };
   }
 
   #delta(which: number): Made {
     const [i, j] = (which % 2 ? AXES.slice(0, 2) : AXES.slice(2)) as [Axis, Axis];
     const table = tabulate([i, j], (at) => (at.get(i) === at.get(j) ? 1 : 0));
-    return { expr: delta(this.#rename(i), this.#rename(j)), table, isCondition: false, depth: 0 };
+    return { expr: delta(this.#rename(i), this.#rename(j)), table, isCondition: false, depth: 0, work: 0 };
   }
 
   #reduce(which: number, a: number, b: number): Made | undefined {
@@ -213,7 +219,7 @@ class Run {
       },
     );
     const expr = reduce(op, this.#rename(axis), of.expr);
-    return { expr, table, isCondition: false, depth: of.depth + 1 };
+    return { expr, table, isCondition: false, depth: of.depth + 1, work: of.work + 1 };
   }
 
   /** Exchanges two axes of one dimension: always a renaming without collisions. */
@@ -236,7 +242,8 @@ class Run {
   #apply(op: Elementwise, ...picks: readonly number[]): Made | undefined {
     const args: Made[] = [];
     for (const [i, type] of op.takes.entries()) {
-      const arg = this.#pick(picks[i] as number, type === "bool");
+      const [first, second] = picks as [number, number];
+      const arg = this.#pick(picks[i] as number, type === "bool") ?? this.#apply(lessOp, first, second + 70);
       if (!arg) return undefined;
       args.push(arg);
     }
@@ -259,7 +266,8 @@ class Run {
       args.map((x) => x.expr),
     );
     const depth = Math.max(...args.map((x) => x.depth));
-    return { expr, table, isCondition: op.gives === "bool", depth };
+    const work = args.reduce((n, x) => n + x.work, 1);
+    return { expr, table, isCondition: op.gives === "bool", depth, work };
   }
 }
 
@@ -275,16 +283,18 @@ function squashed(x: Made, low: number, high: number): Made {
 
 const named = (name: string): Elementwise => elementwise.find((op) => op.name === name) as Elementwise;
 const addOp = named("add");
+const lessOp = named("less");
 const mulOp = named("mul");
 
 const SAME = (a: Axis): Axis => a;
 
-/** The last number, but for mere tensors, that the program makes. `rename` gives the names that its axes are built under. */
+/** The number that takes the program most work. `rename` gives the names that its axes are built under. */
 export function build(
   program: Program,
   rename: (a: Axis) => Axis = SAME,
 ): { expr: Expr; table: Table } | undefined {
-  return new Run(program, rename).pool.findLast((m) => !m.isCondition && m.expr.kind !== "leaf");
+  const numbers = new Run(program, rename).pool.filter((m) => !m.isCondition);
+  return numbers.reduce<Made | undefined>((a, b) => (a && a.work > b.work ? a : b), undefined);
 }
 
 /** The largest difference between two arrays, relative to the larger of 1 and their largest element. */

@@ -12,7 +12,7 @@ export const add: Elementwise = {
   value: (a, b) => a + b,
   domain: (...xs) => xs.reduce(addIntervals),
   derivative: (m) => m.constant(1),
-  linearIn: () => true,
+  linearIn: (marked) => marked.every(Boolean),
   wgsl: (xs) => `(${xs.join(" + ")})`,
   notation: { style: "sum" },
   samples: [

@@ -8,7 +8,7 @@ export const maxOver: Reduction = {
   initial: -Infinity,
   // WGSL has no infinity; no finite f32 is smaller.
   wgslInitial: "-3.4028234e38",
-  merge: Math.max,
+  merge: (a, b) => Math.max(a, b),
   domain: (a) => a,
   adjoint: (m, result, element, adjoint, total) => {
     const attains = m.call("equal", element, result);

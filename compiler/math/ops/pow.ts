@@ -1,4 +1,4 @@
-import { even, type Interval, increasing, interval, isNonNegative, isPositive, NONNEGATIVE, POSITIVE, REAL } from "../interval.ts";
+import { even, type Interval, increasing, interval, isNonNegative, isPositive, NONNEGATIVE, POSITIVE, point, REAL } from "../interval.ts";
 import type { Expr } from "../expr.ts";
 import type { Elementwise } from "../op.ts";
 
@@ -7,6 +7,7 @@ const exact = (p: Interval): number | undefined => (p.low === p.high ? p.low : u
 function domain(x: Interval, p: Interval): Interval {
   const n = exact(p);
   if (n === undefined) return isPositive(x) ? POSITIVE : isNonNegative(x) ? NONNEGATIVE : REAL;
+  if (n === 0) return point(1);
   const f = (v: number): number => v ** n;
   if (n > 0) {
     if (Number.isInteger(n)) return n % 2 === 0 ? even(f, x) : increasing(f, x);

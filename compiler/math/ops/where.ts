@@ -15,7 +15,7 @@ export const where: Elementwise = {
     if (!c || i === 0) return m.constant(0);
     return m.call("where", c, m.constant(i === 1 ? 1 : 0), m.constant(i === 1 ? 0 : 1));
   },
-  linearIn: (marked) => !marked[0],
+  linearIn: ([c, a, b]) => !c && a === true && b === true,
   simplify: (_m, [c, a, b]) => {
     if (a === b) return a;
     return c?.kind === "constant" ? (c.value !== 0 ? a : b) : undefined;

@@ -1,0 +1,58 @@
+/** What a wrong claim of the author is told: where it differs from what was derived, and a witness. */
+import type { Reporter } from "../check/report.ts";
+import type { Expectation } from "../check/spec.ts";
+import { axesFor } from "../math/axis.ts";
+import type { Expr } from "../math/expr.ts";
+import { printExpr } from "../math/print.ts";
+import { unicode } from "../math/style.ts";
+import { gradient } from "./gradient.ts";
+import { compareAtPoints, type Proof } from "./prove.ts";
+import type { Rule } from "./rule.ts";
+
+/** A rule longer than this is a wall of text, and its beginning says as much. */
+const LONGEST = 160;
+const number = (x: number): string => String(Number(x.toPrecision(6)));
+const place = (name: string, index: readonly number[]): string =>
+  index.length > 0 ? `${name}[${index.join(", ")}]` : name;
+
+/** Reports an `expect` that does not hold. */
+export function reportRefuted(
+  rule: Rule,
+  { target, span }: Expectation,
+  proof: Extract<Proof, { verdict: "refuted" }>,
+  reporter: Reporter,
+): void {
+  const { index, derived, expected } = proof.witness;
+  const axes = axesFor(target.shape);
+  const show = (e: Expr): string => {
+    const text = printExpr(e, axes, { style: unicode, labels: rule.spec.labels });
+    return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+  };
+  const state = rule.states.find((s) => s.next === target);
+  reporter.error("expect-fails", { target: target.name.replace(/'$/, "") }, span, {
+    here: "this is not what the model does",
+    notes: [
+      ...(state ? [`derived:  ${target.name} = ${show(state.update)}`] : []),
+      `derived − expected = ${show(proof.difference)}`,
+      `at a random point ${place(target.name, index)} is ${number(derived)}, and this rule gives ${number(expected)}`,
+    ],
+    fix: { text: "correct the rule, or the choice that makes the model differ from it", edits: [] },
+  });
+}
+
+/** Where a bias gives both `loss` and `grad`, checks one against the other at random points in f64. */
+export function checkGradient(rule: Rule, reporter: Reporter): void {
+  const { bias, choices } = rule.spec;
+  if (!bias.loss || !bias.gradient) return;
+  const derived = gradient(bias.loss, [bias.y]).get(bias.y) as Expr;
+  const { witness } = compareAtPoints(rule, derived, bias.gradient, bias.y.shape);
+  const choice = choices.find((c) => c.kind === "bias");
+  if (!witness || !choice) return;
+  reporter.error("gradient-mismatch", { at: place("dℓ/dy", witness.index) }, choice.span, {
+    notes: [
+      `the derivative of \`loss\` is ${printExpr(derived, axesFor(bias.y.shape), { style: unicode, labels: rule.spec.labels })}`,
+      `at a random point it is ${number(witness.derived)}, and \`grad\` is ${number(witness.expected)}`,
+    ],
+    fix: { text: "correct `grad`, or leave it out: it is derived from `loss`", edits: [] },
+  });
+}

@@ -1,0 +1,268 @@
+/** `miras apply`: what it computes, and everything that it refuses. */
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { type Data, interpret } from "../../compiler/derive/interpret.ts";
+import type { Tensor } from "../../runtime/safetensors.ts";
+import { errorRatio } from "../support/compare.ts";
+import { specModel } from "../support/specs.ts";
+import { file, miras, read, scratch, tensor, tensors } from "./support.ts";
+
+const [B, T, H, dk, dv] = [2, 5, 3, 4, 6];
+const rate = (i: number): number => 0.5 + 0.4 * Math.sin(i);
+const good = (): Record<string, Tensor> => ({
+  q: tensor([B, T, H, dk]),
+  k: tensor([B, T, H, dk], (i) => Math.cos(i) / 2),
+  v: tensor([B, T, H, dv]),
+  alpha: tensor([B, T, H], rate),
+  beta: tensor([B, T, H], rate),
+});
+
+const doubles = (all: Readonly<Record<string, Tensor>>): Data =>
+  new Map(Object.entries(all).map(([name, t]) => [name, Float64Array.from(t.data)]));
+
+let runs = 0;
+
+/** Applies gated_deltanet to tensors; the output must exist exactly if the command went well. */
+async function apply(given: Readonly<Record<string, Tensor>> | string, ...more: readonly string[]) {
+  const input = typeof given === "string" ? given : tensors(`in${runs}.safetensors`, given);
+  const output = scratch(`out${runs++}.safetensors`);
+  const common = ["--input", input, "--output", output, "--device", "interpreter"];
+  const spec = more.find((m) => m.endsWith(".miras")) ?? "specs/gated_deltanet.miras";
+  const ran = await miras("apply", spec, ...common, ...more.filter((m) => m !== spec));
+  expect(existsSync(output), ran.err).toBe(ran.code === 0);
+  return { ...ran, output };
+}
+
+/** The command must refuse this, with a message that holds all of these parts. */
+async function refuses(given: Readonly<Record<string, Tensor>> | string, ...parts: readonly (string | RegExp)[]) {
+  const { code, err, out } = await apply(given);
+  expect(code, err).toBe(2);
+  expect(out).toBe("");
+  for (const part of parts) expect(err).toMatch(part instanceof RegExp ? part : new RegExp(part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")));
+}
+
+describe("apply", () => {
+  it("computes what the interpreter of the rule computes", async () => {
+    const given = { ...good(), W: tensor([B, H, dv, dk]) };
+    const { code, output, out } = await apply(given);
+    expect(code).toBe(0);
+    expect(out).toContain(`y [${B}, ${T}, ${H}, ${dv}], W [${B}, ${H}, ${dv}, ${dk}]`);
+    const written = read(output);
+    expect([...written.keys()]).toEqual(["y", "W"]);
+    const data = doubles(given);
+    const want = interpret(specModel("gated_deltanet").rule, { B, T, H, sizes: { dk, dv } }, { tokens: data, parameters: new Map(), states: data });
+    expect(errorRatio(written.get("y")?.data ?? [], want.y)).toBeLessThan(1e-6);
+    expect(errorRatio(written.get("W")?.data ?? [], want.states.get("W") ?? [])).toBeLessThan(1e-6);
+    expect(written.get("y")?.shape).toEqual([B, T, H, dv]);
+    expect(written.get("W")?.shape).toEqual([B, H, dv, dk]);
+  });
+
+  it("takes one initial state for the whole batch", async () => {
+    const one = tensor([H, dv, dk]);
+    const both = { shape: [B, H, dv, dk], data: Float32Array.from([...one.data, ...one.data]) };
+    const [a, b] = [await apply({ ...good(), W: one }), await apply({ ...good(), W: both })];
+    expect(read(a.output).get("y")).toEqual(read(b.output).get("y"));
+    const without = await apply(good());
+    expect(read(without.output).get("y")).not.toEqual(read(a.output).get("y"));
+  });
+
+  it("carries a state over no tokens at all", async () => {
+    const none = Object.fromEntries(Object.entries(good()).map(([n, t]) => [n, tensor([B, 0, ...t.shape.slice(2)])]));
+    const W = tensor([B, H, dv, dk]);
+    const { code, output } = await apply({ ...none, W });
+    expect(code).toBe(0);
+    expect(read(output).get("y")?.shape).toEqual([B, 0, H, dv]);
+    expect(read(output).get("W")?.data).toEqual(W.data);
+  });
+
+  it("goes on from a state that it gave", async () => {
+    const cut = (from: number, to: number) =>
+      Object.fromEntries(
+        Object.entries(good()).map(([name, t]) => {
+          const width = t.data.length / (B * T);
+          const rows = [0, 1].map((b) => t.data.subarray((b * T + from) * width, (b * T + to) * width));
+          return [name, { shape: [B, to - from, ...t.shape.slice(2)], data: Float32Array.from(rows.flatMap((r) => [...r])) }];
+        }),
+      );
+    const all = await apply(good());
+    const first = await apply(cut(0, 2));
+    const second = await apply({ ...cut(2, T), W: read(first.output).get("W") as Tensor });
+    expect(errorRatio(read(second.output).get("W")?.data ?? [], read(all.output).get("W")?.data ?? [])).toBeLessThan(1e-6);
+  });
+
+  it("prints what it wrote for tools", async () => {
+    const { out, output } = await apply(good(), "--json");
+    expect(JSON.parse(out)).toMatchObject({
+      model: "GatedDeltaNet",
+      device: "the f64 interpreter",
+      B,
+      T,
+      H,
+      dk,
+      dv,
+      output,
+      tensors: [
+        { name: "y", shape: [B, T, H, dv] },
+        { name: "W", shape: [B, H, dv, dk] },
+      ],
+    });
+  });
+
+  it("says that it runs without an adapter", () => {
+    const output = scratch("process.safetensors");
+    const ran = spawnSync(
+      "node",
+      ["--import", "tsx", "cli/main.ts", "apply", "specs/gated_deltanet.miras", "--input", tensors("p.safetensors", good()), "--output", output],
+      { cwd: join(import.meta.dirname, "../.."), env: { ...process.env, MIRAS_DEVICE: "interpreter" }, encoding: "utf8" },
+    );
+    expect(ran.status, ran.stderr).toBe(0);
+    expect(ran.stderr.trim().split("\n")).toEqual([expect.stringContaining("Running on the f64 interpreter")]);
+    expect(existsSync(output)).toBe(true);
+  });
+});
+
+describe("apply refuses", () => {
+  it("missing tensors, all of them at once", async () => {
+    const { v, alpha } = good();
+    await refuses({ v, alpha } as Record<string, Tensor>, "missing: `q` [B, T, H, dk], an input", "missing: `k`", "missing: `beta` [B, T, H], a gate");
+  });
+
+  it("unknown tensors, with the nearest name", async () => {
+    const { beta, ...others } = good();
+    await refuses({ ...others, bata: beta as Tensor }, "unknown: `bata`; did you mean `beta`?");
+    await refuses({ ...good(), extra: tensor([1]) }, "unknown: `extra`; the model takes `q`, `k`, `v`, `alpha`, `beta`, `W`");
+  });
+
+  it("wrong shapes", async () => {
+    await refuses({ ...good(), k: tensor([B, T, H, 5]) }, "`k` is [2, 5, 3, 5], and should be [B, T, H, dk] = [2, 5, 3, 4]", "as in `q`");
+    await refuses({ ...good(), alpha: tensor([B, T], rate) }, "`alpha` is [2, 5], and should be [B, T, H]: 3 dimensions, not 2");
+    await refuses({ ...good(), W: tensor([B, H, dk, dv]) }, "`W` is [2, 3, 4, 6], and should be [B, H, dv, dk] = [2, 3, 6, 4]");
+    await refuses({ ...good(), W: tensor([dv, dk]) }, "`W` is [6, 4], and should be [B, H, dv, dk] or [H, dv, dk]");
+  });
+
+  it("sizes of zero, but for tokens", async () => {
+    const empty = Object.fromEntries(Object.entries(good()).map(([n, t]) => [n, tensor([0, ...t.shape.slice(1)])]));
+    await refuses(empty, "B = 0; it should be at least 1");
+  });
+
+  it("numbers that are none", async () => {
+    const k = tensor([B, T, H, dk]);
+    k.data[(((0 * T + 3) * H + 1) * dk) + 2] = Number.NaN;
+    await refuses({ ...good(), k }, "`k` has NaN at [0, 3, 1, 2]");
+    const v = tensor([B, T, H, dv]);
+    v.data[0] = Number.NEGATIVE_INFINITY;
+    await refuses({ ...good(), v }, "`v` has −infinity at [0, 0, 0, 0]");
+    const q = { shape: [B, T, H, dk], data: Float64Array.from(tensor([B, T, H, dk]).data) };
+    q.data[1] = 1e300;
+    await refuses(file("f64.safetensors", f64({ ...good(), q })), "`q` has 1e+300, which f32 cannot hold, at [0, 0, 0, 1]");
+  });
+
+  it("gates out of their range", async () => {
+    const beta = tensor([B, T, H], rate);
+    beta.data[7] = 1.5;
+    await refuses({ ...good(), beta }, "`beta` is 1.5 at [0, 2, 1], and should be in [0, 1], as the gate is declared");
+    const log = tensor([B, T, H], (i) => Math.log(rate(i)));
+    await refuses({ ...good(), alpha: log }, "pass alpha itself, not log alpha");
+    const logits = tensor([B, T, H], (i) => 3 * Math.sin(i));
+    await refuses({ ...good(), alpha: logits }, "before the sigmoid");
+    const edges = tensor([B, T, H], (i) => i % 2);
+    expect((await apply({ ...good(), alpha: edges })).code).toBe(0);
+  });
+
+  it("files that are not what they should be", async () => {
+    const bytes = readFileSync(tensors("whole.safetensors", good()));
+    await refuses(scratch("nowhere.safetensors"), "cannot read", "there is no such file");
+    await refuses(file("cut.safetensors", bytes.subarray(0, bytes.length - 3)), "cannot read", /cut short/);
+    await refuses(file("text.safetensors", "hello, this is not a file of tensors"), "cannot read");
+    const int = bytes.toString("latin1").replace('"F32"', '"I32"');
+    await refuses(file("int.safetensors", Buffer.from(int, "latin1")), "cannot read", "dtype");
+  });
+
+  it("unequal sizes where the model requires equal ones, and missing learned states", async () => {
+    const gates = { alpha: good().alpha, eta: good().beta, theta: good().beta } as Record<string, Tensor>;
+    const vectors = { q: tensor([B, T, H, 4]), k: tensor([B, T, H, 4]), v: tensor([B, T, H, 4]) };
+    const missing = await apply({ ...vectors, ...gates }, "specs/titans.miras");
+    expect(missing.code).toBe(2);
+    expect(missing.err).toContain("missing: `W1` [B, H, dv, 4 dk], an initial state");
+    expect(missing.err).not.toContain("S.W1");
+    const states = { W1: tensor([H, 4, 16]), W2: tensor([H, 16, 4]) };
+    expect((await apply({ ...vectors, ...gates, ...states }, "specs/titans.miras")).code).toBe(0);
+    const unequal = await apply({ ...vectors, v: tensor([B, T, H, 6]), ...gates, ...states }, "specs/titans.miras");
+    expect(unequal.err).toContain("requires dv = dk, but dv is 6 in `v` and dk is 4 in `q`");
+  });
+
+  it("a wrong place for its output, and leaves what is there", async () => {
+    const input = tensors("i.safetensors", good());
+    const nowhere = await miras("apply", "specs/gla.miras", "--input", input, "--output", scratch("no/such/out"));
+    expect(nowhere).toMatchObject({ code: 2, err: expect.stringContaining("does not exist") });
+    const kept = file("kept.safetensors", "what was there");
+    const { beta: _, ...others } = good();
+    const failed = await miras("apply", "specs/gated_deltanet.miras", "--input", tensors("f.safetensors", others as Record<string, Tensor>), "--output", kept);
+    expect(failed.code).toBe(2);
+    expect(readFileSync(kept, "utf8")).toBe("what was there");
+  });
+
+  it("a spec in error", async () => {
+    const path = file("bad.miras", "model A { memory matrx }\n");
+    expect(await apply(good(), path)).toMatchObject({ code: 1, err: expect.stringContaining("error[") });
+  });
+});
+
+describe("settings", () => {
+  const CONST = `model Fixed {
+  memory matrix
+  bias l2
+  retention decay(alpha)
+  algorithm gd(beta)
+  const alpha = 1 / (2 + layer)
+  gate beta in (0, 1)
+}
+`;
+  const { alpha: _, ...given } = good();
+
+  it("override constants", async () => {
+    const path = file("fixed.miras", CONST);
+    const plain = await apply(given as Record<string, Tensor>, path);
+    const set = await apply(given as Record<string, Tensor>, path, "--set", "alpha=0.25");
+    const layer = await apply(given as Record<string, Tensor>, path, "--layer", "2", "--layers", "4");
+    expect([plain.code, set.code, layer.code], set.err).toEqual([0, 0, 0]);
+    expect(read(set.output).get("W")).not.toEqual(read(plain.output).get("W"));
+    expect(read(set.output).get("W")).toEqual(read(layer.output).get("W"));
+  });
+
+  it("are refused where they mean nothing", async () => {
+    const path = file("fixed.miras", CONST);
+    const refused = async (...more: readonly string[]) => (await apply(given as Record<string, Tensor>, path, ...more)).err;
+    expect(await refused("--set", "alpa=1")).toMatch(/no constant alpa\n.*did you mean alpha\?\n.*can be set: alpha, chunk/);
+    expect(await refused("--set", "alpha=x")).toContain("should be a number");
+    expect(await refused("--set", "chunk=0.5")).toContain("whole number");
+    expect(await refused("--set", "alpha=2")).toContain("the model is in error");
+    expect(await refused("--layer", "3", "--layers", "2")).toContain("layers count from 0");
+  });
+
+  it("choose a model", async () => {
+    const both = file("both.miras", `${CONST}\n${CONST.replace("Fixed", "Other")}`);
+    expect((await apply(given as Record<string, Tensor>, both)).err).toContain("--model NAME");
+    expect((await apply(given as Record<string, Tensor>, both, "--model", "Othr")).err).toContain("did you mean Other?");
+    expect((await apply(given as Record<string, Tensor>, both, "--model", "Other")).code).toBe(0);
+  });
+});
+
+/** As writeSafetensors, with f64 data kept as it is. */
+function f64(all: Readonly<Record<string, Tensor>>): Uint8Array {
+  const parts: Buffer[] = [];
+  let end = 0;
+  const header = Object.entries(all).map(([name, { shape, data }]) => {
+    const part = Buffer.from(Float64Array.from(data).buffer);
+    parts.push(part);
+    const begin = end;
+    end += part.length;
+    return `${JSON.stringify(name)}:${JSON.stringify({ dtype: "F64", shape, data_offsets: [begin, end] })}`;
+  });
+  const text = Buffer.from(`{${header.join(",")}}`);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(text.length));
+  return Buffer.concat([length, text, ...parts]);
+}

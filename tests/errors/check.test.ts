@@ -1,0 +1,51 @@
+/** Bad programs that parse, each with what its author is told; every fix that a tool can apply helps. */
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { messages } from "../../compiler/messages/index.ts";
+import type { Edit } from "../../compiler/source/diagnostic.ts";
+import { renderDiagnostics } from "../../compiler/source/render.ts";
+import { compileText } from "../support/specs.ts";
+
+const directory = join(import.meta.dirname, "check");
+const programs = readdirSync(directory)
+  .filter((name) => name.endsWith(".miras"))
+  .map((name) => basename(name, ".miras"));
+
+const apply = (text: string, edits: readonly Edit[]): string =>
+  edits
+    .toSorted((a, b) => b.span.start - a.span.start)
+    .reduce((all, { span, insert }) => all.slice(0, span.start) + insert + all.slice(span.end), text);
+
+const told = new Set<string>();
+
+describe.each(programs)("%s", (name) => {
+  const text = readFileSync(join(directory, `${name}.miras`), "utf8");
+  const diagnose = (program: string) => compileText(program, `${name}.miras`).diagnostics.all;
+  const all = diagnose(text);
+  for (const d of all) told.add(d.code);
+
+  it("is told well", async () => {
+    expect(all.length).toBeGreaterThan(0);
+    await expect(`${renderDiagnostics(all, { color: false })}\n`).toMatchFileSnapshot(
+      join(directory, `${name}.txt`),
+    );
+  });
+
+  it("has fixes that fix", () => {
+    for (const { fix, code } of all) {
+      if (!fix || fix.edits.length === 0) continue;
+      const rest = diagnose(apply(text, fix.edits));
+      expect(rest.filter((d) => d.code === code).length, code).toBeLessThan(
+        all.filter((d) => d.code === code).length,
+      );
+    }
+  });
+});
+
+it("every diagnostic of the checker is met", () => {
+  // A file without a model is the command line's to refuse.
+  const elsewhere = new Set(["no-model"]);
+  const missed = Object.keys(messages).filter((code) => !told.has(code) && !elsewhere.has(code));
+  expect(missed).toEqual([]);
+});
