@@ -37,14 +37,24 @@ export async function apply(path: string, options: ApplyOptions, io: Io): Promis
   const { B, T, H } = extents;
   const { result, name } = await onBackend(options.device, io, async (backend) => {
     const progress = new Progress(io);
-    const told = (done: number): void => progress.say(`${spec.name} on ${backend.name}: token ${done} of ${T}`);
+    const told = (done: number): void =>
+      progress.say(`${spec.name} on ${backend.name}: token ${done} of ${T}`);
     const ran = await backend.run(model, extents, { ...run, layer }, told);
     progress.clear();
     return { result: ran, name: backend.name };
   });
   const tensors = outputsOf(rule, extents, result);
   warnOfOverflow(tensors, io);
-  await writeWhole(options.output, writeSafetensors(tensors, new Map([["model", spec.name], ["miras", version]])));
+  await writeWhole(
+    options.output,
+    writeSafetensors(
+      tensors,
+      new Map([
+        ["model", spec.name],
+        ["miras", version],
+      ]),
+    ),
+  );
   const shapes = tensors.map(([tensor, { shape }]) => ({ name: tensor, shape }));
   io.out(
     options.json
@@ -69,7 +79,8 @@ function loaded(path: string, { set, model: name }: ApplyOptions, io: Io): Model
   const compiled = compileFile(path, overridesOf(set, constants));
   // The file by itself is well, so that these errors are those of the settings.
   const errors = compiled.diagnostics.all.filter((d) => d.severity === "error").map((d) => d.message);
-  if (errors.length > 0) throw new UsageError(`with --set ${set.join(" --set ")} the model is in error`, errors);
+  if (errors.length > 0)
+    throw new UsageError(`with --set ${set.join(" --set ")} the model is in error`, errors);
   return chosen(compiled.models, path, name);
 }
 
@@ -91,7 +102,9 @@ function warnOfOverflow(tensors: readonly [string, Tensor][], io: Io): void {
     if (at < 0) continue;
     const per = shape.slice(2).reduce((n, d) => n * d, 1);
     const when = name === "y" ? ` from token ${Math.floor(at / per) % (shape[1] as number)} on` : "";
-    io.err(`${io.errColors.yellow("warning:")} ${name} is not finite${when}: the memory diverged; try smaller rates\n`);
+    io.err(
+      `${io.errColors.yellow("warning:")} ${name} is not finite${when}: the memory diverged; try smaller rates\n`,
+    );
     return;
   }
 }

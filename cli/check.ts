@@ -1,9 +1,10 @@
 /** `miras check`: every diagnostic of every file, and what was proved of the clean models. */
+
+import type { Model } from "../compiler/pipeline.ts";
 import type { Diagnostic, Label } from "../compiler/source/diagnostic.ts";
 import { positionOf } from "../compiler/source/lines.ts";
 import { renderDiagnostics } from "../compiler/source/render.ts";
 import type { Span } from "../compiler/source/span.ts";
-import type { Model } from "../compiler/pipeline.ts";
 import { type Compiled, compileFile } from "./compile.ts";
 import { EXIT } from "./errors.ts";
 import { readSource } from "./files.ts";
@@ -59,7 +60,8 @@ function summary(files: readonly Compiled[]): string {
   const warnings = all.length - errors;
   const models = files.reduce((n, f) => n + f.models.length, 0);
   const where = count(files.length, "file");
-  if (errors > 0) return `${[count(errors, "error"), ...(warnings > 0 ? [count(warnings, "warning")] : [])].join(", ")} in ${where}`;
+  if (errors > 0)
+    return `${[count(errors, "error"), ...(warnings > 0 ? [count(warnings, "warning")] : [])].join(", ")} in ${where}`;
   return `${count(models, "model")} in ${where}: no errors${warnings > 0 ? `, ${count(warnings, "warning")}` : ""}`;
 }
 

@@ -1,10 +1,11 @@
 /** From a file on disk to its models, with everything that is wrong told in one way. */
+
+import type { Overrides } from "../compiler/check/model.ts";
 import { messages } from "../compiler/messages/index.ts";
 import { type Compilation, compile, type Model } from "../compiler/pipeline.ts";
-import type { Overrides } from "../compiler/check/model.ts";
 import { renderDiagnostics } from "../compiler/source/render.ts";
-import { closest } from "../compiler/source/suggest.ts";
 import type { SourceFile } from "../compiler/source/span.ts";
+import { closest } from "../compiler/source/suggest.ts";
 import { SpecError, UsageError } from "./errors.ts";
 import { readSource } from "./files.ts";
 import type { Io } from "./io.ts";
@@ -47,9 +48,12 @@ export function chosen(models: readonly Model[], path: string, name: string | un
     ]);
   }
   const [only, ...others] = models;
-  if (!only) throw new UsageError(messages["no-model"].text({ path }), ["only a model can be explained or run"]);
+  if (!only)
+    throw new UsageError(messages["no-model"].text({ path }), ["only a model can be explained or run"]);
   if (others.length > 0) {
-    throw new UsageError(`${path} has ${names.length} models: ${names.join(", ")}`, ["choose one: --model NAME"]);
+    throw new UsageError(`${path} has ${names.length} models: ${names.join(", ")}`, [
+      "choose one: --model NAME",
+    ]);
   }
   return only;
 }

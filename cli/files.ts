@@ -10,7 +10,8 @@ export function readSource(path: string): SourceFile {
     return { path, text: readFileSync(path, "utf8") };
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined;
-    if (code === "ENOENT" || code === "ENOTDIR") throw new UsageError(`there is no file ${path}`, nearby(path));
+    if (code === "ENOENT" || code === "ENOTDIR")
+      throw new UsageError(`there is no file ${path}`, nearby(path));
     if (code === "EISDIR") throw new UsageError(`${path} is a directory`, specsIn(path));
     if (code === "EACCES") throw new UsageError(`${path} may not be read: permission denied`);
     throw new UsageError(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);

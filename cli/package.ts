@@ -17,7 +17,8 @@ function find(): Package {
       const { name, version } = JSON.parse(readFileSync(path, "utf8")) as { name?: string; version?: string };
       if (name === "miras") return { root: folder, version: version ?? "0" };
     }
-    if (dirname(folder) === folder) throw new InternalError("the package.json of miras is not above its code");
+    if (dirname(folder) === folder)
+      throw new InternalError("the package.json of miras is not above its code");
   }
 }
 

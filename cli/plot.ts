@@ -46,18 +46,24 @@ export function plot(series: readonly Series[], options: PlotOptions): string {
   const dotY = (y: number): number => Math.round((1 - y / top) * (4 * rows - 1));
   for (const [i, s] of series.entries()) {
     const dots = s.points.filter(([, y]) => Number.isFinite(y)).map(([x, y]) => [dotX(x), dotY(y)] as const);
-    for (const [n, dot] of dots.entries()) if (n > 0) canvas.line(dots[n - 1] as readonly [number, number], dot, i);
+    for (const [n, dot] of dots.entries())
+      if (n > 0) canvas.line(dots[n - 1] as readonly [number, number], dot, i);
   }
   // Marks over lines, the first series on top.
   for (const [i, s] of [...series.entries()].reverse()) {
-    for (const [x, y] of s.points) if (Number.isFinite(y)) canvas.mark(dotX(x), dotY(y), MARKS[i % MARKS.length] as string, i);
+    for (const [x, y] of s.points)
+      if (Number.isFinite(y)) canvas.mark(dotX(x), dotY(y), MARKS[i % MARKS.length] as string, i);
   }
   const paint = paints(colors);
-  const rowOf = new Map(ticks.map((t, i) => [Math.min(rows - 1, Math.floor(dotY(t) / 4)), labels[i] as string]));
-  const lines = canvas.text((i, text) => (paint[i % paint.length] as Paint)(text)).map((line, r) => {
-    const label = rowOf.get(r);
-    return `${colors.dim(`${(label ?? "").padStart(margin)}${label === undefined ? "│" : "┤"}`)}${line}`.trimEnd();
-  });
+  const rowOf = new Map(
+    ticks.map((t, i) => [Math.min(rows - 1, Math.floor(dotY(t) / 4)), labels[i] as string]),
+  );
+  const lines = canvas
+    .text((i, text) => (paint[i % paint.length] as Paint)(text))
+    .map((line, r) => {
+      const label = rowOf.get(r);
+      return `${colors.dim(`${(label ?? "").padStart(margin)}${label === undefined ? "│" : "┤"}`)}${line}`.trimEnd();
+    });
   const axis = Array<string>(width).fill("─");
   const under = Array<string>(width + 8).fill(" ");
   let free = 0;

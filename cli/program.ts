@@ -1,14 +1,14 @@
 /** The command line: what there is, and what each way of ending means. */
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { FileError } from "../runtime/node/files.ts";
 import { DeviceError } from "../runtime/device.ts";
+import { FileError } from "../runtime/node/files.ts";
 import { SafetensorsError } from "../runtime/safetensors.ts";
 import { apply } from "./apply.ts";
 import { reportBug } from "./bug.ts";
 import { check } from "./check.ts";
 import { EXIT, SpecError, UsageError } from "./errors.ts";
-import { explain } from "./explain.ts";
 import { STAGES } from "./explain/stages.ts";
+import { explain } from "./explain.ts";
 import type { Io } from "./io.ts";
 import { version } from "./package.ts";
 import { recall } from "./recall.ts";
@@ -53,7 +53,9 @@ const FILE = "a .miras file";
 
 function commands(io: Io, done: (code: number) => void): Command {
   const program = new Command("miras")
-    .description("Sequence models that are associative memories: four choices in, proved rules and kernels out.")
+    .description(
+      "Sequence models that are associative memories: four choices in, proved rules and kernels out.",
+    )
     .version(version, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand(false)
@@ -78,7 +80,9 @@ Start with: miras explain specs/gated_deltanet.miras`,
   program
     .command("check")
     .summary("check specs and prove what they expect")
-    .description("Reports every error of every file. For a clean model: its choices, and how each `expect` was proved.")
+    .description(
+      "Reports every error of every file. For a clean model: its choices, and how each `expect` was proved.",
+    )
     .argument("<file...>", FILE)
     .option("--json", "print diagnostics and models as JSON")
     .addHelpText("after", examples("miras check specs/*.miras", "miras check my.miras --json"))

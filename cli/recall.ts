@@ -44,7 +44,9 @@ export async function recall(paths: readonly string[], options: RecallOptions, i
   for (const { spec } of models) {
     const [pair] = spec.equalities.pairs;
     if (pair && dv !== options.dk) {
-      throw new UsageError(`${spec.name} requires ${pair.join(" = ")}; leave out --dv, or give both one size`);
+      throw new UsageError(
+        `${spec.name} requires ${pair.join(" = ")}; leave out --dv, or give both one size`,
+      );
     }
   }
   if (options.svg !== undefined && !existsSync(dirname(options.svg))) {
@@ -105,18 +107,23 @@ const WIDEST = 100;
 function asText(measured: readonly Measured[], io: Io): string {
   const c = io.outColors;
   const paint = paints(c);
-  const colored = (i: number, text: string): string => (paint[i % paint.length] as (t: string) => string)(text);
+  const colored = (i: number, text: string): string =>
+    (paint[i % paint.length] as (t: string) => string)(text);
   const widths = measured.map((m) => Math.max(14, m.name.length));
   const head = measured.map((m, i) => colored(i, m.name.padStart(widths[i] as number)));
   const rows = (measured[0]?.recalls ?? []).map(({ pairs }, n) => {
     const cells = measured.map(({ recalls }, i) => {
       const { error, matched } = recalls[n] as Recall;
-      return `${figure(error)}  ${`${Math.round(matched * 100)} %`.padStart(5)}`.padStart(widths[i] as number);
+      return `${figure(error)}  ${`${Math.round(matched * 100)} %`.padStart(5)}`.padStart(
+        widths[i] as number,
+      );
     });
     return `${String(pairs).padStart(5)}  ${cells.join("  ")}`;
   });
   const columns = Math.min(io.columns ?? 80, WIDEST);
-  const legend = measured.map(({ name, gates }, i) => `  ${colored(i, `${MARKS[i % MARKS.length]} ${name}`)}${settings(gates)}`);
+  const legend = measured.map(
+    ({ name, gates }, i) => `  ${colored(i, `${MARKS[i % MARKS.length]} ${name}`)}${settings(gates)}`,
+  );
   return `
 ${c.dim("error of what is read back, RMS(read − value) / RMS(value), and how many reads are nearest to the right value")}
 
@@ -129,7 +136,8 @@ ${legend.join("\n")}
 `;
 }
 
-const figure = (x: number): string => (Number.isFinite(x) ? (x >= 100 ? x.toExponential(0) : x.toFixed(3)) : "diverges");
+const figure = (x: number): string =>
+  Number.isFinite(x) ? (x >= 100 ? x.toExponential(0) : x.toFixed(3)) : "diverges";
 
 function settings({ setting, pairs }: Chosen): string {
   if (setting.size === 0) return "";
@@ -137,7 +145,12 @@ function settings({ setting, pairs }: Chosen): string {
   return `  ${values}, chosen on a separate draw of ${pairs.join(" and ")} pairs`;
 }
 
-const asJson = (measured: readonly Measured[], options: RecallOptions, dv: number, backend: Backend): string =>
+const asJson = (
+  measured: readonly Measured[],
+  options: RecallOptions,
+  dv: number,
+  backend: Backend,
+): string =>
   `${JSON.stringify(
     {
       device: backend.name,

@@ -32,13 +32,22 @@ export function chart(series: readonly Series[], { title, subtitle, xLabel, yLab
   const y = (v: number): number => round(floor - (v / top) * (floor - TOP));
   const line = (x1: number, y1: number, x2: number, y2: number, stroke: string): string =>
     `<line x1="${x1}" y1="${y1}" x2="${x2}" y2="${y2}" stroke="${stroke}"/>`;
-  const text = (at: readonly [number, number], anchor: string, fill: string, content: string, size = 12): string =>
-    `<text x="${at[0]}" y="${at[1]}" text-anchor="${anchor}" fill="${fill}" font-size="${size}">${escape(content)}</text>`;
+  const text = (
+    at: readonly [number, number],
+    anchor: string,
+    fill: string,
+    content: string,
+    size = 12,
+  ): string =>
+    `<text x="${at[0]}" y="${at[1]}" text-anchor="${anchor}" fill="${fill}" font-size="${size}">${escapeXml(content)}</text>`;
   const grid = ticks.flatMap((t) => [
     line(LEFT, y(t), right, y(t), t === 0 ? "#555" : "#e3e3e3"),
     text([LEFT - 8, y(t) + 4], "end", "#555", String(t)),
   ]);
-  const under = xs.flatMap((v) => [line(x(v), floor, x(v), floor + 5, "#555"), text([x(v), floor + 20], "middle", "#555", String(v))]);
+  const under = xs.flatMap((v) => [
+    line(x(v), floor, x(v), floor + 5, "#555"),
+    text([x(v), floor + 20], "middle", "#555", String(v)),
+  ]);
   const names = namePlaces(series.map((s) => y(s.points.findLast(([, v]) => Number.isFinite(v))?.[1] ?? 0)));
   const curves = series.flatMap(({ name, points }, i) => {
     const color = COLORS[i % COLORS.length] as string;
@@ -49,7 +58,7 @@ export function chart(series: readonly Series[], { title, subtitle, xLabel, yLab
       text([right + 12, (names[i] ?? 0) + 4], "start", color, name, 13),
     ];
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" font-family="system-ui, sans-serif" role="img" aria-label="${escape(title)}">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" font-family="system-ui, sans-serif" role="img" aria-label="${escapeXml(title)}">
 ${[
   `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
   text([LEFT, 28], "start", "#111", title, 17),
@@ -57,7 +66,7 @@ ${[
   ...grid,
   ...under,
   text([(LEFT + right) / 2, HEIGHT - 12], "middle", "#333", xLabel, 13),
-  `<text transform="translate(18 ${(TOP + floor) / 2}) rotate(-90)" text-anchor="middle" fill="#333" font-size="13">${escape(yLabel)}</text>`,
+  `<text transform="translate(18 ${(TOP + floor) / 2}) rotate(-90)" text-anchor="middle" fill="#333" font-size="13">${escapeXml(yLabel)}</text>`,
   ...curves,
 ].join("\n")}
 </svg>
@@ -78,5 +87,5 @@ function namePlaces(ends: readonly number[]): number[] {
 
 const round = (v: number): number => Math.round(v * 10) / 10;
 
-const escape = (text: string): string =>
+const escapeXml = (text: string): string =>
   text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c] ?? c);

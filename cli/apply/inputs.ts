@@ -3,7 +3,7 @@
  * with them, told at once.
  */
 import type { Spec } from "../../compiler/check/spec.ts";
-import { elements, type Extents, type Run } from "../../compiler/derive/interpret.ts";
+import { type Extents, elements, type Run } from "../../compiler/derive/interpret.ts";
 import type { Rule } from "../../compiler/derive/rule.ts";
 import { type Dim, extentOf } from "../../compiler/math/axis.ts";
 import { closure, contains, type Interval, showInterval } from "../../compiler/math/interval.ts";
@@ -34,7 +34,10 @@ export function inputsOf(rule: Rule, file: TensorFile, path: string): Inputs {
   giveUp(path, nameProblems(wanted, given));
   const { extents, problems } = sizesOf(rule.spec, wanted, given);
   giveUp(path, problems);
-  giveUp(path, wanted.flatMap((w) => valueProblems(w, given.get(w.name))));
+  giveUp(
+    path,
+    wanted.flatMap((w) => valueProblems(w, given.get(w.name))),
+  );
   return { extents, run: runOf(rule, extents, given) };
 }
 
@@ -47,7 +50,10 @@ function giveUp(path: string, problems: readonly string[]): void {
   if (others.length === 0) throw new UsageError(`${path}: ${first}`);
   const shown = problems.slice(0, MOST);
   const rest = problems.length - shown.length;
-  throw new UsageError(`${path} is not what the model takes`, [...shown, ...(rest > 0 ? [`and ${rest} more`] : [])]);
+  throw new UsageError(`${path} is not what the model takes`, [
+    ...shown,
+    ...(rest > 0 ? [`and ${rest} more`] : []),
+  ]);
 }
 
 function wantedBy({ spec, states }: Rule): Wanted[] {
@@ -142,7 +148,8 @@ function sizesOf(spec: Spec, wanted: readonly Wanted[], given: ReadonlyMap<strin
     for (const [i, name] of lead.entries()) learn(name, tensor.shape[i] as number, w.name);
     for (const [i, d] of w.shape.entries()) {
       const [only] = d.names;
-      if (only && d.names.length === 1 && d.scale === 1) learn(only, tensor.shape[lead.length + i] as number, w.name);
+      if (only && d.names.length === 1 && d.scale === 1)
+        learn(only, tensor.shape[lead.length + i] as number, w.name);
     }
   }
   if (problems.length > 0) return { extents: NOTHING, problems };
@@ -165,7 +172,10 @@ function sizesOf(spec: Spec, wanted: readonly Wanted[], given: ReadonlyMap<strin
     const tensor = given.get(w.name);
     const lead = tensor && leadOf(w, tensor.shape);
     if (!tensor || !lead) continue;
-    const should = [...lead.map((name) => sizes.get(name)?.value ?? 0), ...w.shape.map((d) => extentOf(d, numbers))];
+    const should = [
+      ...lead.map((name) => sizes.get(name)?.value ?? 0),
+      ...w.shape.map((d) => extentOf(d, numbers)),
+    ];
     if (should.every((n, i) => n === tensor.shape[i])) continue;
     problems.push(shapeProblem(w, lead, tensor.shape, should, sizes));
   }
@@ -222,7 +232,13 @@ function valueProblems(w: Wanted, tensor: Given | undefined): string[] {
   const bad = data.findIndex((x) => !(Math.abs(x) <= LARGEST));
   if (bad >= 0) {
     const x = data[bad] as number;
-    const is = Number.isNaN(x) ? "NaN" : Number.isFinite(x) ? `${x}, which f32 cannot hold,` : x > 0 ? "infinity" : "−infinity";
+    const is = Number.isNaN(x)
+      ? "NaN"
+      : Number.isFinite(x)
+        ? `${x}, which f32 cannot hold,`
+        : x > 0
+          ? "infinity"
+          : "−infinity";
     return [`${quote(w.name)} has ${is} ${place(bad)}; every value should be a finite number`];
   }
   if (!w.domain) return [];
@@ -268,7 +284,8 @@ function runOf({ spec, states }: Rule, { B, H, sizes }: Extents, given: Readonly
     if (!tensor) return all;
     // Without a batch of its own a state is the same for all of it.
     const shared = tensor.shape.length === shape.length + 1;
-    for (let b = 0; b < B; b++) all.set(shared ? tensor.data : tensor.data.subarray(b * n, (b + 1) * n), b * n);
+    for (let b = 0; b < B; b++)
+      all.set(shared ? tensor.data : tensor.data.subarray(b * n, (b + 1) * n), b * n);
     return all;
   };
   return {

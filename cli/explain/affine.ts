@@ -5,8 +5,16 @@
 import { normalForm } from "../../compiler/derive/normal-form.ts";
 import { simplify } from "../../compiler/derive/simplify.ts";
 import { add, isApply, isReduce, mul, renameAxes, sumOver } from "../../compiler/math/algebra.ts";
-import { axesFor, type Axis, freshAxis } from "../../compiler/math/axis.ts";
-import { delta, type Expr, type Leaf, leaf, openFresh, type Tensor, tensorsOf } from "../../compiler/math/expr.ts";
+import { type Axis, axesFor, freshAxis } from "../../compiler/math/axis.ts";
+import {
+  delta,
+  type Expr,
+  type Leaf,
+  leaf,
+  openFresh,
+  type Tensor,
+  tensorsOf,
+} from "../../compiler/math/expr.ts";
 
 /** The terms W M and C, over the canonical axes of W; undefined where the update is no such map. */
 export function affineMap(update: Expr, state: Tensor): readonly Expr[] | undefined {
@@ -26,7 +34,10 @@ export function affineMap(update: Expr, state: Tensor): readonly Expr[] | undefi
     // The rows must pass through: what depends on them multiplies from the left.
     if (!found || !j || i !== rows || found.others.some((f) => f.axes.includes(rows))) return undefined;
     if (j !== columns && !found.bound.includes(j)) return undefined;
-    const body = sumOver(mul(...found.others), found.bound.filter((a) => a !== j));
+    const body = sumOver(
+      mul(...found.others),
+      found.bound.filter((a) => a !== j),
+    );
     const moved = renameAxes(body, new Map([[j, inner]]));
     const factors = isApply(moved, "mul") ? [...moved.args] : [moved];
     maps.push(j === columns ? [...factors, delta(inner, columns)] : factors);

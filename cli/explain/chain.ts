@@ -10,9 +10,28 @@ import type { Rule } from "../../compiler/derive/rule.ts";
 import { simplify } from "../../compiler/derive/simplify.ts";
 import { add, at, isReduce, mul, substitute } from "../../compiler/math/algebra.ts";
 import { axesFor, type Dim } from "../../compiler/math/axis.ts";
-import { constant, type Expr, isConstant, leaf, open, postorder, type Tensor, tensorsOf } from "../../compiler/math/expr.ts";
+import {
+  constant,
+  type Expr,
+  isConstant,
+  leaf,
+  open,
+  postorder,
+  type Tensor,
+  tensorsOf,
+} from "../../compiler/math/expr.ts";
 import { REAL } from "../../compiler/math/interval.ts";
-import { abbreviate, canonicalForm, define, type Definition, fold, foldAll, type Limits, type Same, whole } from "../../compiler/math/name.ts";
+import {
+  abbreviate,
+  canonicalForm,
+  type Definition,
+  define,
+  fold,
+  foldAll,
+  type Limits,
+  type Same,
+  whole,
+} from "../../compiler/math/name.ts";
 import { rewrite } from "../../compiler/math/rewrite.ts";
 import type { Names } from "./names.ts";
 
@@ -37,7 +56,9 @@ export interface Place {
 const instance = (spec: Spec, { x, state }: Place) => {
   const reads = new Set(spec.states.map((s) => s.read));
   return (e: Expr): Expr =>
-    substitute(e, (t, index) => (t === spec.read.x ? leaf(x, index) : reads.has(t) ? leaf(state(t), index) : undefined));
+    substitute(e, (t, index) =>
+      t === spec.read.x ? leaf(x, index) : reads.has(t) ? leaf(state(t), index) : undefined,
+    );
 };
 
 /** The calls that `read` was inlined from, in the order in which they are made, less those inside of others. */
@@ -48,7 +69,12 @@ function callsOf(spec: Spec, put: (e: Expr) => Expr, same: Same): { expr: Expr; 
     const tensors = [...tensorsOf(e)];
     return tensors.some((t) => own.has(t)) && !tensors.some((t) => others.has(t));
   });
-  const probe = (e: Expr): Definition => define("", e, e.axes.map((a) => a.dim));
+  const probe = (e: Expr): Definition =>
+    define(
+      "",
+      e,
+      e.axes.map((a) => a.dim),
+    );
   const internal = new Set<Expr>();
   for (const [outer, { args }] of calls.toReversed()) {
     if (internal.has(outer)) continue;
@@ -87,9 +113,21 @@ export function readChain(spec: Spec, place: Place, names: Names): Chain {
     const args = call.args.map((arg) => {
       const folded = cutProducts(arg);
       const simple = folded.kind === "leaf" || folded.kind === "constant" || folded.kind === "extent";
-      return simple ? folded : whole(name(folded, arg.axes.map((a) => a.dim), undefined));
+      return simple
+        ? folded
+        : whole(
+            name(
+              folded,
+              arg.axes.map((a) => a.dim),
+              undefined,
+            ),
+          );
     });
-    name(foldAll(expr, steps, same), expr.axes.map((a) => a.dim), { name: call.name, args });
+    name(
+      foldAll(expr, steps, same),
+      expr.axes.map((a) => a.dim),
+      { name: call.name, args },
+    );
   }
   const y = cutProducts(put(spec.read.body));
   // A call that was made elsewhere leaves a name that nothing here uses.
@@ -121,7 +159,11 @@ export function gradientChain(rule: Rule, chain: Chain): Step[] {
   const steps: Step[] = [];
   const give = (of: Tensor, expr: Expr): Expr => {
     // What only hands on another gradient needs no name of its own.
-    if (expr.kind === "leaf" && expr.tensor.name.startsWith("grad.") && !spec.states.some((s) => s.read === of)) {
+    if (
+      expr.kind === "leaf" &&
+      expr.tensor.name.startsWith("grad.") &&
+      !spec.states.some((s) => s.read === of)
+    ) {
       return expr;
     }
     const tensor: Tensor = { name: `grad.${of.name}`, shape: of.shape, domain: REAL };
@@ -146,7 +188,9 @@ export function gradientChain(rule: Rule, chain: Chain): Step[] {
 
   const shape = spec.read.shape;
   const values = spec.inputs.find((i) => i.tensor.name === "v")?.tensor as Tensor;
-  const error = substitute(rule.error.simple, (t, index) => (t === spec.bias.v ? leaf(values, index) : undefined));
+  const error = substitute(rule.error.simple, (t, index) =>
+    t === spec.bias.v ? leaf(values, index) : undefined,
+  );
   const y: Tensor = { ...spec.bias.y, shape };
   const adjoint = give(y, at(error, axesFor(spec.bias.y.shape), axesFor(shape)));
   back({ tensor: y, expr: chain.y, call: undefined }, adjoint);
@@ -176,9 +220,20 @@ export function shorten(steps: readonly Step[], spec: Spec, limits: Omit<Limits,
 const SHORT_DERIVATIVE = 6;
 
 /** d call / d argument, where the call works on each element of its one argument by itself. */
-function elementwiseDerivative({ call, expr }: { call: CallLabel | undefined; expr: Expr }): Expr | undefined {
+function elementwiseDerivative({
+  call,
+  expr,
+}: {
+  call: CallLabel | undefined;
+  expr: Expr;
+}): Expr | undefined {
   const [arg, ...others] = call?.args ?? [];
-  if (arg?.kind !== "leaf" || others.length > 0 || arg.axes.length === 0 || expr.axes.length !== arg.axes.length) {
+  if (
+    arg?.kind !== "leaf" ||
+    others.length > 0 ||
+    arg.axes.length === 0 ||
+    expr.axes.length !== arg.axes.length
+  ) {
     return undefined;
   }
   const touches = postorder([expr]).every((e) => e.kind !== "reduce");

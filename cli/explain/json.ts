@@ -1,10 +1,11 @@
 /** The page for tools: what the text says, with every formula in Unicode and in TeX. */
-import { proofJson } from "../check.ts";
-import { showInterval } from "../../compiler/math/interval.ts";
+
 import type { Dim } from "../../compiler/math/axis.ts";
 import type { Tensor } from "../../compiler/math/expr.ts";
+import { showInterval } from "../../compiler/math/interval.ts";
 import type { Model } from "../../compiler/pipeline.ts";
 import { textOf } from "../../compiler/source/span.ts";
+import { proofJson } from "../check.ts";
 import { showName } from "./notation.ts";
 import { type Equation, type Page, pageOf, rightSide, type Section } from "./page.ts";
 import { leftTex, rightTex } from "./tex.ts";
@@ -20,14 +21,18 @@ export function asJson(model: Model) {
     page.sections
       .filter((s: Section) => s.key === key)
       .flatMap((s) => s.rows.filter((r) => r.kind === "equation").map((r) => formula(r, page)));
-  const role = (wanted: "input" | "gate") => spec.inputs.filter((i) => i.role === wanted).map((i) => tensor(i.tensor));
+  const role = (wanted: "input" | "gate") =>
+    spec.inputs.filter((i) => i.role === wanted).map((i) => tensor(i.tensor));
   return {
     model: spec.name,
     file: page.path,
     choices: Object.fromEntries(
       spec.choices.map((c) => [
         c.kind,
-        { name: c.name, arguments: c.arguments.map((a) => ({ name: a.name, value: a.shown, origin: a.origin })) },
+        {
+          name: c.name,
+          arguments: c.arguments.map((a) => ({ name: a.name, value: a.shown, origin: a.origin })),
+        },
       ]),
     ),
     gradientAt: spec.point,
@@ -36,7 +41,12 @@ export function asJson(model: Model) {
     inputs: role("input"),
     gates: role("gate"),
     params: spec.parameters.map((p) => tensor(p.tensor)),
-    states: rule.states.map((s) => ({ name: s.name, role: s.role, shape: shape(s.shape), initial: s.initial })),
+    states: rule.states.map((s) => ({
+      name: s.name,
+      role: s.role,
+      shape: shape(s.shape),
+      initial: s.initial,
+    })),
     equalSizes: spec.equalities.pairs,
     objective: formulas("objective"),
     alreadySimple: rule.error.raw === rule.error.simple,

@@ -24,7 +24,11 @@ export function layOut(page: Page, c: Colors): string {
 }
 
 const label = (row: Row): string =>
-  row.kind === "fact" ? row.label : typeof row.left === "string" ? showName(row.left, "unicode") : row.left.unicode;
+  row.kind === "fact"
+    ? row.label
+    : typeof row.left === "string"
+      ? showName(row.left, "unicode")
+      : row.left.unicode;
 
 function lay(row: Row, width: number, column: number, page: Page, c: Colors): string[] {
   const left = label(row).padEnd(width);
@@ -32,7 +36,11 @@ function lay(row: Row, width: number, column: number, page: Page, c: Colors): st
   const text = isEquation ? `= ${rightSide(row, page.spec, "unicode").join(" = ")}` : row.text.padEnd(column);
   const lead = width === 0 ? "  " : `  ${isEquation ? left : c.dim(left)} ${isEquation ? "" : " "}`;
   const indent = width === 0 ? 2 : [...left].length + (isEquation ? 3 : 4);
-  const broken = breakAt(text, WIDEST - indent, isEquation ? BEFORE_OPERATOR : row.label === "" ? / / : AFTER_COMMA);
+  const broken = breakAt(
+    text,
+    WIDEST - indent,
+    isEquation ? BEFORE_OPERATOR : row.label === "" ? / / : AFTER_COMMA,
+  );
   const last = broken.length - 1;
   const out = broken.map((line, i) => `${i === 0 ? lead : " ".repeat(indent + (isEquation ? 2 : 0))}${line}`);
   if (row.note === undefined) return out;
@@ -65,7 +73,8 @@ function pieces(text: string, place: RegExp): string[] {
   for (const piece of text.split(place)) {
     if (depth > 0) whole[whole.length - 1] += ` ${piece}`;
     else whole.push(piece);
-    for (const character of piece) depth += "([{".includes(character) ? 1 : ")]}".includes(character) ? -1 : 0;
+    for (const character of piece)
+      depth += "([{".includes(character) ? 1 : ")]}".includes(character) ? -1 : 0;
   }
   return whole;
 }

@@ -8,7 +8,13 @@ import type { Reduction } from "../../compiler/math/op.ts";
 import { sum } from "../../compiler/math/ops/index.ts";
 import { printExpr } from "../../compiler/math/print.ts";
 import { type Rule, rewrite } from "../../compiler/math/rewrite.ts";
-import { type Doc, type Style, Tightness, tex as texStyle, unicode as unicodeStyle } from "../../compiler/math/style.ts";
+import {
+  type Doc,
+  type Style,
+  Tightness,
+  tex as texStyle,
+  unicode as unicodeStyle,
+} from "../../compiler/math/style.ts";
 
 /** A mean in print. It is never computed: everywhere else it is a sum over an extent. */
 const mean: Reduction = { ...sum, name: "mean", notation: { unicode: "mean", tex: "\\operatorname{mean}" } };
@@ -51,7 +57,9 @@ function forPeople(style: Style, target: string, derivative: (f: string, x: stri
   const beside = (factors: readonly Doc[]): Doc => {
     const last = factors.at(-1);
     const open = last && factors.length > 1 && sideBySide.has(last);
-    const made = style.juxtaposed(open ? [...factors.slice(0, -1), { ...last, tightness: Tightness.power }] : factors);
+    const made = style.juxtaposed(
+      open ? [...factors.slice(0, -1), { ...last, tightness: Tightness.power }] : factors,
+    );
     if (factors.length > 1) sideBySide.add(made);
     return made;
   };
@@ -96,7 +104,11 @@ function styleFor(mode: Mode, target: string): Style {
     styles.get(key) ??
     (mode === "unicode"
       ? forPeople(unicodeStyle, target, (f, x) => `${f}'(${x})`)
-      : forPeople(texStyle, target, (f, x) => `\\operatorname{${f.replaceAll("_", "\\_")}}'\\left(${x}\\right)`));
+      : forPeople(
+          texStyle,
+          target,
+          (f, x) => `\\operatorname{${f.replaceAll("_", "\\_")}}'\\left(${x}\\right)`,
+        ));
   styles.set(key, made);
   return made;
 }
@@ -106,7 +118,13 @@ export type Labels = ReadonlyMap<Expr, CallLabel>;
 export const showName = (name: string, mode: Mode): string => styleFor(mode, "v").name(name).text;
 
 /** Prints what lies along a shape. */
-export function show(e: Expr, shape: readonly Dim[], spec: Spec, mode: Mode, labels: Labels = new Map()): string {
+export function show(
+  e: Expr,
+  shape: readonly Dim[],
+  spec: Spec,
+  mode: Mode,
+  labels: Labels = new Map(),
+): string {
   const style = styleFor(mode, spec.bias.v.name);
   return printExpr(rewrite(e, means(spec)), axesFor(shape), { style, labels });
 }

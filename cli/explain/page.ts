@@ -1,7 +1,7 @@
 /** What the explanation of a model says, before it is laid out as text, TeX or JSON. */
 import type { CallLabel } from "../../compiler/check/labels.ts";
-import type { AlgorithmState, Choice, MemoryState, Spec } from "../../compiler/check/spec.ts";
 import { linked } from "../../compiler/check/model.ts";
+import type { AlgorithmState, Choice, MemoryState, Spec } from "../../compiler/check/spec.ts";
 import type { Rule } from "../../compiler/derive/rule.ts";
 import { simplify } from "../../compiler/derive/simplify.ts";
 import { at, mul, sub, substitute } from "../../compiler/math/algebra.ts";
@@ -13,7 +13,7 @@ import type { Model } from "../../compiler/pipeline.ts";
 import { textOf } from "../../compiler/source/span.ts";
 import { count, shapeText } from "../words.ts";
 import { affineMap } from "./affine.ts";
-import { gradientChain, inOnePiece, readChain, shorten, type Step } from "./chain.ts";
+import { gradientChain, inOnePiece, readChain, type Step, shorten } from "./chain.ts";
 import { Names } from "./names.ts";
 import { type Labels, type Mode, show, showName, showTerms } from "./notation.ts";
 
@@ -114,7 +114,8 @@ function choice({ kind, name, arguments: given }: Choice, spec: Spec): string {
     const text = a.shown === a.name ? a.name : `${a.name}: ${a.shown}`;
     return a.origin === "default" ? `${text} (default)` : text;
   });
-  if (kind === "algorithm") args.push(`at: ${spec.point}${spec.defaults.includes("at: prev") ? " (default)" : ""}`);
+  if (kind === "algorithm")
+    args.push(`at: ${spec.point}${spec.defaults.includes("at: prev") ? " (default)" : ""}`);
   return args.length > 0 ? `${name}(${args.join(", ")})` : name;
 }
 
@@ -125,14 +126,18 @@ function tensors(spec: Spec): Fact[] {
   };
   const list = (label: string, all: readonly Tensor[]): Fact[] =>
     all.length > 0 ? [fact(label, all.map(named).join(", "))] : [];
-  const of = (role: "input" | "gate"): Tensor[] => spec.inputs.filter((i) => i.role === role).map((i) => i.tensor);
+  const of = (role: "input" | "gate"): Tensor[] =>
+    spec.inputs.filter((i) => i.role === role).map((i) => i.tensor);
   const starting = (states: readonly (MemoryState | AlgorithmState)[]): string =>
     states.map((s) => `${s.name} ${shapeText(s.shape)} ${STARTS[s.initial]}`).join(", ");
   const algorithm = spec.choices.find((c) => c.kind === "algorithm")?.name ?? "";
   return [
     ...list("inputs", of("input")),
     ...list("gates", of("gate")),
-    ...list("params", spec.parameters.map((p) => p.tensor)),
+    ...list(
+      "params",
+      spec.parameters.map((p) => p.tensor),
+    ),
     fact("states", starting(spec.states)),
     ...(spec.algorithmStates.length > 0 ? [fact("", starting(spec.algorithmStates), `of ${algorithm}`)] : []),
     ...(spec.equalities.pairs.length > 0
@@ -168,7 +173,9 @@ function objective({ spec, error }: Rule): Row[] {
 }
 
 function expected({ expectation, proof }: Model["proofs"][number]): Fact {
-  const text = textOf(expectation.span).replace(/^expect\s+/, "").replace(/\s+/g, " ");
+  const text = textOf(expectation.span)
+    .replace(/^expect\s+/, "")
+    .replace(/\s+/g, " ");
   if (proof.verdict === "symbolic") return fact("", text, "proved symbolically");
   if (proof.verdict === "numeric") {
     const error = proof.largest.toExponential(1);
@@ -280,7 +287,11 @@ class Writer {
     const rows = (some: readonly Step[]): Equation[] => some.map((s) => this.#step(s));
     return [
       { key: "read", title: "read(k), step by step", rows: rows(steps.slice(0, end)) },
-      { key: "gradient", title: "gradient, back through the steps: ∇x is ∂ℓ/∂x", rows: rows(steps.slice(end)) },
+      {
+        key: "gradient",
+        title: "gradient, back through the steps: ∇x is ∂ℓ/∂x",
+        rows: rows(steps.slice(end)),
+      },
     ];
   }
 
@@ -295,7 +306,8 @@ class Writer {
 
   updateTitle(): string {
     const { chunk, point } = this.#spec;
-    if (chunk !== undefined) return `update of one token; gradients are taken where its chunk of ${chunk} starts`;
+    if (chunk !== undefined)
+      return `update of one token; gradients are taken where its chunk of ${chunk} starts`;
     return `update of one token; the gradient is taken at ${point === "kept" ? "what is kept" : "the memory before it"}`;
   }
 
@@ -306,7 +318,9 @@ class Writer {
     const gradients = new Map(spec.states.map((s) => [s.gradient, this.#tensor("G", s)]));
     return [
       ...byState((s) => (s.link ? this.#link(s, s.previous, s.name) : undefined)),
-      ...byState((s) => equation(this.#own("kept", s), this.#accumulated(mul(s.keep, whole(s.previous))), s.shape)),
+      ...byState((s) =>
+        equation(this.#own("kept", s), this.#accumulated(mul(s.keep, whole(s.previous))), s.shape),
+      ),
       ...byState((s) =>
         s.link && spec.chunk === undefined && spec.point === "kept"
           ? this.#link(s, this.#tensor("kept", s), `${s.name}.kept`)
@@ -361,7 +375,9 @@ class Writer {
   #next(s: MemoryState): Equation {
     const moved = sub(whole(this.#tensor("kept", s)), whole(this.#tensor("step", s)));
     const value = s.prox
-      ? substitute(s.prox, (t, index) => (t === s.linkArgument ? at(moved, axesFor(s.shape), index) : undefined))
+      ? substitute(s.prox, (t, index) =>
+          t === s.linkArgument ? at(moved, axesFor(s.shape), index) : undefined,
+        )
       : moved;
     return equation(s.link ? `${this.#own("A", s)}'` : s.next.name, value, s.shape);
   }
@@ -370,7 +386,8 @@ class Writer {
     const spec = this.#spec;
     const { output } = this.#rule;
     const plain = this.#accumulated(this.#linked(output));
-    if (this.#length(plain, spec.outputShape) <= IN_ONE_PIECE) return [equation("y", plain, spec.outputShape)];
+    if (this.#length(plain, spec.outputShape) <= IN_ONE_PIECE)
+      return [equation("y", plain, spec.outputShape)];
     // A deep memory reads as its calls.
     const after = (read: Tensor): Tensor => {
       const state = spec.states.find((s) => s.read === read) as MemoryState;
@@ -396,7 +413,12 @@ class Writer {
   #shorten(steps: readonly Step[]): Step[] {
     const lengths = new Map<Expr, number>();
     const length = (e: Expr): number => {
-      const known = lengths.get(e) ?? this.#length(e, e.axes.map((a) => a.dim));
+      const known =
+        lengths.get(e) ??
+        this.#length(
+          e,
+          e.axes.map((a) => a.dim),
+        );
       lengths.set(e, known);
       return known;
     };
@@ -426,7 +448,11 @@ class Writer {
 }
 
 /** A state after the token, with everything but the gradients put in. */
-function resolve(next: Tensor, definitions: ReadonlyMap<Tensor, Expr>, keep: ReadonlyMap<Tensor, Tensor>): Expr {
+function resolve(
+  next: Tensor,
+  definitions: ReadonlyMap<Tensor, Expr>,
+  keep: ReadonlyMap<Tensor, Tensor>,
+): Expr {
   const go = (e: Expr): Expr =>
     substitute(e, (t, index) => {
       const value = keep.has(t) ? undefined : definitions.get(t);
@@ -442,4 +468,3 @@ const rename = (e: Expr, names: ReadonlyMap<Tensor, Tensor>): Expr =>
         const other = names.get(t);
         return other && leaf(other, index);
       });
-

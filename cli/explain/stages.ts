@@ -6,7 +6,7 @@ import { REAL, showInterval } from "../../compiler/math/interval.ts";
 import type { Model } from "../../compiler/pipeline.ts";
 import { print } from "../../grammar/print.ts";
 import { shapeText } from "../words.ts";
-import { inOnePiece, readChain, shorten, type Step } from "./chain.ts";
+import { inOnePiece, readChain, type Step, shorten } from "./chain.ts";
 import { Names } from "./names.ts";
 import { show, showName } from "./notation.ts";
 
@@ -45,17 +45,33 @@ function specText(spec: Spec): string {
     `model ${spec.name}`,
     ...block(
       "choices",
-      spec.choices.map((c) => [c.kind, [c.name, ...c.arguments.map((a) => `${a.name} = ${a.shown} (${a.origin})`)].join("  ")]),
+      spec.choices.map((c) => [
+        c.kind,
+        [c.name, ...c.arguments.map((a) => `${a.name} = ${a.shown} (${a.origin})`)].join("  "),
+      ]),
     ),
     ...block("inputs", of("input")),
     ...block("gates", of("gate")),
-    ...block("params", spec.parameters.map((p) => tensor(p.tensor))),
-    ...block("states", carried.map((s) => [s.name, `${dims(s.shape)}  ${s.initial}`])),
-    ...block("equal sizes", spec.equalities.pairs.map(([a, b]) => [a, b])),
-    ...block("read", [[`read(${spec.read.x.name})`, `= ${show(expr, spec.read.shape, spec, "unicode", labels)}`]]),
+    ...block(
+      "params",
+      spec.parameters.map((p) => tensor(p.tensor)),
+    ),
+    ...block(
+      "states",
+      carried.map((s) => [s.name, `${dims(s.shape)}  ${s.initial}`]),
+    ),
+    ...block(
+      "equal sizes",
+      spec.equalities.pairs.map(([a, b]) => [a, b]),
+    ),
+    ...block("read", [
+      [`read(${spec.read.x.name})`, `= ${show(expr, spec.read.shape, spec, "unicode", labels)}`],
+    ]),
     ...block("bias", [
       ...(spec.bias.loss ? [["ℓ", `= ${shown(spec.bias.loss, [])}`] as const] : []),
-      ...(spec.bias.gradient ? [["dℓ/dy", `= ${shown(spec.bias.gradient, spec.bias.y.shape)}`] as const] : []),
+      ...(spec.bias.gradient
+        ? [["dℓ/dy", `= ${shown(spec.bias.gradient, spec.bias.y.shape)}`] as const]
+        : []),
     ]),
     ...block(
       "retention",
@@ -68,7 +84,10 @@ function specText(spec: Spec): string {
     ...block("algorithm", [
       ...spec.algorithmStates.map((s) => [s.next.name, `= ${shown(s.update, s.shape)}`] as const),
       ...spec.states.map((s) => [`step ${s.name}`, `= ${shown(s.step, s.shape)}`] as const),
-      ["gradient", spec.chunk === undefined ? `at ${spec.point}` : `at the start of each chunk of ${spec.chunk} tokens`],
+      [
+        "gradient",
+        spec.chunk === undefined ? `at ${spec.point}` : `at the start of each chunk of ${spec.chunk} tokens`,
+      ],
     ]),
     ...block("output", [["y", dims(spec.outputShape)]]),
   ].join("\n")}\n`;
@@ -93,12 +112,26 @@ function ruleText({ rule }: Model): string {
   ];
   const lengths = new Map<Expr, number>();
   const length = (e: Expr): number => {
-    const known = lengths.get(e) ?? show(e, e.axes.map((a) => a.dim), spec, "unicode").length;
+    const known =
+      lengths.get(e) ??
+      show(
+        e,
+        e.axes.map((a) => a.dim),
+        spec,
+        "unicode",
+      ).length;
     lengths.set(e, known);
     return known;
   };
   const names = new Names(spec);
-  const lines = shorten(steps, spec, { length, short: 8, long: LINE, name: (e, shape) => names.part(e, shape) });
-  const named = lines.map((s): Line => [showName(s.tensor.name, "unicode"), `= ${show(s.expr, s.tensor.shape, spec, "unicode")}`]);
+  const lines = shorten(steps, spec, {
+    length,
+    short: 8,
+    long: LINE,
+    name: (e, shape) => names.part(e, shape),
+  });
+  const named = lines.map(
+    (s): Line => [showName(s.tensor.name, "unicode"), `= ${show(s.expr, s.tensor.shape, spec, "unicode")}`],
+  );
   return `${[`rule of ${spec.name}`, ...block("each token", named)].join("\n")}\n`;
 }

@@ -23,7 +23,11 @@ export function asTex(page: Page): string {
   return `% ${page.name}, ${page.path}\n\\begin{align*}\n${lines.join("\n")}\n\\end{align*}\n`;
 }
 
-const SYMBOLS: Readonly<Record<string, string>> = { "₀": "$_0$", "∇": "$\\nabla$", "ℓ": "$\\ell$", "∂": "$\\partial$" };
+const SYMBOLS: Readonly<Record<string, string>> = {
+  "₀": "$_0$",
+  "∇": "$\\nabla$",
+  ℓ: "$\\ell$",
+  "∂": "$\\partial$",
+};
 
-const texText = (text: string): string =>
-  text.replace(/[₀∇ℓ∂_#%&$]/g, (c) => SYMBOLS[c] ?? `\\${c}`);
+const texText = (text: string): string => text.replace(/[₀∇ℓ∂_#%&$]/g, (c) => SYMBOLS[c] ?? `\\${c}`);

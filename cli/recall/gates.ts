@@ -57,7 +57,9 @@ export async function chooseGates(
   progress: (tried: number, of: number) => void,
 ): Promise<Chosen> {
   const third = allPairs.length / 3;
-  const pairs = [...new Set([allPairs[Math.floor(third)], allPairs[Math.floor(2 * third)]])].filter((n) => n !== undefined);
+  const pairs = [...new Set([allPairs[Math.floor(third)], allPairs[Math.floor(2 * third)]])].filter(
+    (n) => n !== undefined,
+  );
   const seeds = Array.from({ length: DRAWS }, (_, i) => (seed + i) >>> 0);
   const scores = new Map<string, number>();
   const score = async (setting: Setting): Promise<number> => {
@@ -89,7 +91,10 @@ export async function chooseGates(
   // Once more, now that the others are chosen, among the neighbours of each choice.
   for (const knob of knobs.length > 1 ? knobs : []) {
     const at = knob.values.indexOf(best.get(knob.name) as number);
-    await improve(knob, [knob.values[at - 1], knob.values[at + 1]].filter((v) => v !== undefined));
+    await improve(
+      knob,
+      [knob.values[at - 1], knob.values[at + 1]].filter((v) => v !== undefined),
+    );
   }
   return { setting: best, pairs };
 }

@@ -1,7 +1,7 @@
 /** Writes pairs into a memory, reads them back, and says how well. */
 import { linked } from "../../compiler/check/model.ts";
 import type { Spec } from "../../compiler/check/spec.ts";
-import { elements, type Extents, type Result, type Run } from "../../compiler/derive/interpret.ts";
+import { type Extents, elements, type Result, type Run } from "../../compiler/derive/interpret.ts";
 import { at, substitute } from "../../compiler/math/algebra.ts";
 import { axesFor, extentOf, type Sizes } from "../../compiler/math/axis.ts";
 import { type Evaluator, evaluator } from "../../compiler/math/evaluate.ts";
@@ -107,13 +107,21 @@ export class Recaller {
         asked++;
       }
     }
-    return { pairs, error: asked > 0 ? Math.sqrt(error / size) : 0, matched: asked > 0 ? matched / asked : 1 };
+    return {
+      pairs,
+      error: asked > 0 ? Math.sqrt(error / size) : 0,
+      matched: asked > 0 ? matched / asked : 1,
+    };
   }
 }
 
 /** What an input is here: a second key is the key, anything as long as a value is the value. */
 function source(tensor: Tensor, task: Task, { inputs }: Spec): Float64Array {
-  const shapeOf = (name: string): string => inputs.find((i) => i.tensor.name === name)?.tensor.shape.map((d) => d.key).join() ?? "";
+  const shapeOf = (name: string): string =>
+    inputs
+      .find((i) => i.tensor.name === name)
+      ?.tensor.shape.map((d) => d.key)
+      .join() ?? "";
   if (tensor.name === "v") return task.written;
   if (tensor.name === "q" || tensor.name === "k") return task.keys;
   const own = tensor.shape.map((d) => d.key).join();

@@ -33,6 +33,8 @@ export function place(
   if (small.length === large.length && small.every((d, i) => equalities.same(d, large[i] as Dim))) {
     return small.map((_, i) => i);
   }
+  // Two matrices are added as they stand: a transposed one is more likely meant otherwise.
+  if (small.length === large.length && small.length > 1) return "none";
   const taken = new Set<number>();
   const positions: number[] = [];
   for (const d of small) {

@@ -117,7 +117,7 @@ export class Elaborator {
     if (includes(range, is)) return true;
     this.#reporter.error(
       "argument-range",
-      { what, wants: showInterval(range), is: showInterval(is) },
+      { what, wants: /^[[(]/.test(showInterval(range)) ? `in ${showInterval(range)}` : showInterval(range), is: showInterval(is) },
       span,
       details,
     );
@@ -191,7 +191,7 @@ export class Elaborator {
   #unknown(name: string, span: Span, scope: Scope): undefined {
     const near = closest(name, scope.names());
     return this.#reporter.error("unknown-name", { name }, span, {
-      notes: near ? [] : [`here there are: ${scope.names().slice(0, 24).join(", ")}`],
+      notes: near ? [] : hints(scope),
       ...(near ? { fix: { text: `did you mean \`${near}\`?`, edits: [{ span, insert: near }] } } : {}),
     });
   }
@@ -280,6 +280,22 @@ export class Elaborator {
         { span: e.right.span, text: showShape(right.shape) },
       ],
     };
+    const turned = [...right.shape].reverse();
+    if (fit.kind === "union" && left.shape.length === 2 && left.shape.every((d, i) => d === turned[i])) {
+      const text = textOf(e.right.span);
+      return this.#reporter.error(
+        "shape-mismatch",
+        { what: `${showShape(left.shape)} ${op} ${showShape(right.shape)}: one of them lies the other way round` },
+        e.span,
+        {
+          others: labels.others,
+          fix: {
+            text: "transpose one side; `outer(a, b)` has the rows of a and the columns of b",
+            edits: [{ span: e.right.span, insert: `transpose(${text})` }],
+          },
+        },
+      );
+    }
     if (fit.kind === "union") {
       const vectors = left.shape.length === 1 && right.shape.length === 1;
       const [a, b] = [textOf(e.left.span), textOf(e.right.span)];
@@ -503,7 +519,11 @@ export class Elaborator {
 
   #read(args: readonly ast.Argument[], scope: Scope, span: Span): TensorValue | undefined {
     const reader = this.#reader;
-    if (!reader) return this.#reporter.error("read-outside", undefined, span);
+    if (!reader) {
+      return this.#reporter.error("read-outside", undefined, span, {
+        fix: { text: "write the read where the output is made: `output = read(q)`", edits: [] },
+      });
+    }
     const [first, ...rest] = args;
     const before = first?.value.kind === "ident" && first.value.text === "prev" && !scope.find("prev");
     const [x] = this.#reals("`read`", before ? rest : args, 1, scope, span) ?? [];
@@ -588,7 +608,7 @@ export class Elaborator {
         inner.define(p.name.text, { what: "a parameter", span: p.span, value: () => undefined });
         continue;
       }
-      if (!this.#accept(p, value, inner, what, argument?.span ?? span)) failed = true;
+      if (!this.#accept(p, value, inner, what, argument?.value ?? { span }, scope)) failed = true;
       inner.define(p.name.text, bind(value, "a parameter", p.span));
       values.push(value);
     }
@@ -604,19 +624,31 @@ export class Elaborator {
     if (!value) return undefined;
     if (p.type?.text === "function") {
       if (value.kind === "function") return value;
-      const is = value.kind === "tensor" ? `a value of shape ${showShape(value.shape)}` : `a ${value.kind}`;
-      return this.#reporter.error("argument-kind", { what: `\`${p.name.text}\` of ${what}`, wants: "a function", is }, e.span);
+      const is = value.kind === "size" || (value.kind === "tensor" && value.shape.length === 0) ? "a number" : `a ${value.kind}`;
+      return this.#reporter.error("argument-kind", { what: `\`${p.name.text}\` of ${what}`, wants: "a function", is }, e.span, {
+        fix: { text: "name a function, such as `tanh`, or one of your own: `fn f(x) = …`", edits: [] },
+      });
     }
     return this.#asTensor(value, e.span);
   }
 
   /** Checks a value against a parameter's shape pattern and range. */
-  #accept(p: ast.Param, value: Value, inner: Scope, what: string, span: Span): boolean {
+  #accept(p: ast.Param, value: Value, inner: Scope, what: string, from: ast.Expr | { span: Span }, scope: Scope): boolean {
     if (value.kind !== "tensor") return true;
-    if (p.shape && !this.#matches(p.shape, value, inner, what, span, p.name.text)) return false;
+    if (p.shape && !this.#matches(p.shape, value, inner, what, from.span, p.name.text)) return false;
     const range = p.range ? this.range(p.range, inner) : REAL;
-    return range !== undefined && this.within(value, range, `\`${p.name.text}\` of ${what}`, span, {
-      others: [{ span: p.span, text: "it is declared here" }],
+    if (!range) return false;
+    const name = "kind" in from && from.kind === "ident" ? from.text : undefined;
+    const declared = name === undefined ? undefined : scope.find(name);
+    return this.within(value, range, `\`${p.name.text}\` of ${what}`, from.span, {
+      others: [
+        ...(declared?.span ? [{ span: declared.span, text: `${declared.what} that can be ${showInterval(domainOf(value.expr))}` }] : []),
+        { span: p.span, text: "its range is declared here" },
+      ],
+      fix: {
+        text: declared?.what === "a gate" ? `give the gate that range: \`gate ${name} ${rangeText(range)}\`` : `use a value ${rangeText(range)}`,
+        edits: [],
+      },
     });
   }
 
@@ -644,6 +676,22 @@ export class Elaborator {
     }
     return true;
   }
+}
+
+/** A range as it is written after a name. */
+const rangeText = (range: Interval): string => {
+  const shown = showInterval(range).replace("≥", ">=").replace("≤", "<=");
+  return /^[[(]/.test(shown) ? `in ${shown.replace("[", "(").replace("]", ")")}` : shown;
+};
+
+/** What there is in a scope; a definition sees nothing of the model that chooses it. */
+function hints(scope: Scope): string[] {
+  const names = scope.names();
+  const inDefinition = !names.includes("head");
+  return [
+    `here there are: ${names.slice(0, 24).join(", ")}`,
+    ...(inDefinition ? ["a definition sees only its own parameters: add one, and pass it where the model chooses it"] : []),
+  ];
 }
 
 /** The functions that need no definition. */

@@ -79,7 +79,7 @@ class ModelChecker {
     this.#names();
     const chosen = this.#chosen();
     const memory = chosen.memory && this.#memory(chosen.memory);
-    const bias = chosen.bias && memory && this.#bias(chosen.bias, memory.read);
+    const bias = chosen.bias && memory && this.#bias(chosen.bias, memory.read, memory.states);
     const retention = chosen.retention && memory && this.#retention(chosen.retention, memory.states);
     const algorithm = chosen.algorithm && memory && this.#algorithm(chosen.algorithm, memory.states);
     const chunk = this.#chunk();
@@ -187,7 +187,9 @@ class ModelChecker {
         : Number.isFinite(range.low) && Number.isFinite(range.high);
     if (range && !squashes) {
       const shown = item.range ? textOf(item.range.span) : "it";
-      this.#reporter.error("gate-range", { range: shown }, item.range?.span ?? item.span);
+      this.#reporter.error("gate-range", { range: shown }, item.range?.span ?? item.span, {
+        fix: { text: `bound it on both sides, or say how it is made: \`gate ${item.name.text} ${shown} = expression\``, edits: [] },
+      });
     }
     const tensor = shape && range && ({ name: item.name.text, shape, domain: range } satisfies Tensor);
     if (!this.#declare(item.name, "a gate", () => tensor && whole(tensor)) || !tensor) return;
@@ -206,7 +208,14 @@ class ModelChecker {
     for (const name of item.names) {
       const usual = name.text === "v" ? [DV] : name.text === "q" || name.text === "k" ? [DK] : undefined;
       const shape = item.shape ? this.#elaborator.shape(item.shape, this.#scope) : usual;
-      if (!item.shape && !usual) this.#reporter.error("input-shape", { name: name.text }, name.span);
+      if (!item.shape && !usual) {
+        this.#reporter.error("input-shape", { name: name.text }, name.span, {
+          fix: {
+            text: `say it: \`input ${name.text} [dk]\``,
+            edits: [{ span: { ...name.span, start: name.span.end }, insert: " [dk]" }],
+          },
+        });
+      }
       const tensor = shape && ({ name: name.text, shape, domain: REAL } satisfies Tensor);
       if (!this.#declare(name, "an input", () => tensor && whole(tensor)) || !tensor) continue;
       this.#inputs.push({ tensor, role: "input", span: name.span, made: item });
@@ -222,7 +231,7 @@ class ModelChecker {
     this.#declare(item.name, item.kind === "let" ? "a let" : "a const", () => {
       if (state === "running") {
         state = "done";
-        return this.#reporter.error("definition-cycle", { names: `\`${name}\`` }, item.name.span, {
+        return this.#reporter.error("definition-cycle", { name }, item.name.span, {
           here: "this depends on itself",
         });
       }
@@ -322,8 +331,12 @@ class ModelChecker {
     const readItems = def.items.filter((i) => i.kind === "read");
     const [readItem, second] = readItems;
     const what = `memory \`${def.name.text}\``;
-    if (states.length === 0) return this.#reporter.error("missing-item", { what, item: "state" }, def.name.span);
-    if (!readItem) return this.#reporter.error("missing-item", { what, item: "read" }, def.name.span);
+    if (states.length === 0) return this.#reporter.error("missing-item", { what, item: "state" }, def.name.span, {
+        fix: { text: "add a line such as `state W [dv, dk] = zeros`", edits: [] },
+      });
+    if (!readItem) return this.#reporter.error("missing-item", { what, item: "read" }, def.name.span, {
+        fix: { text: "add a line such as `read(x [dk]) = …`", edits: [] },
+      });
     if (second) return this.#reporter.error("duplicate-item", { item: "read" }, second.span);
     const inner = new Scope(scope);
     const xShape = readItem.param.shape ? this.#elaborator.shape(readItem.param.shape, scope) : [DK];
@@ -358,7 +371,7 @@ class ModelChecker {
     });
   }
 
-  #bias(item: ast.ChoiceItem, read: ReadFunction): Bias | undefined {
+  #bias(item: ast.ChoiceItem, read: ReadFunction, states: readonly BareState[]): Bias | undefined {
     const def = this.#library.resolve("bias", item.name);
     if (!def) return undefined;
     const [yParam, vParam, ...params] = def.params;
@@ -383,6 +396,10 @@ class ModelChecker {
         {
           here: `this compares a prediction of shape ${showShape(read.shape)}`,
           others: span ? [{ span, text: `with this target, of shape ${showShape(target.shape)}` }] : [],
+          notes: [
+            ...(span ? [] : [`the target \`v\` is ${showShape(target.shape)} where the model does not declare it`]),
+            ...states.map((s) => `${s.name} is ${showShape(s.shape)}, a state of the memory`),
+          ],
           fix: mendable
             ? { text: `add \`require ${showDim(other)} = ${showDim(one)}\`, or give the memory an output of the target's shape`, edits: [] }
             : { text: "give the memory an output of the target's shape", edits: [] },
@@ -500,7 +517,10 @@ class ModelChecker {
     if (given.value.kind === "ident" && (given.value.text === "prev" || given.value.text === "kept")) {
       return given.value.text;
     }
-    return this.#reporter.error("bad-point", undefined, given.value.span);
+    return this.#reporter.error("bad-point", undefined, given.value.span, {
+      notes: ["`prev`: at the memory before the token; `kept`: at what retention kept of it"],
+      fix: { text: "write `at: prev`, which is the default", edits: [{ span: given.value.span, insert: "prev" }] },
+    });
   }
 
   /** The algorithm's own states and step for one state of the memory. */
@@ -543,11 +563,15 @@ class ModelChecker {
       }
     }
     const what = `algorithm \`${def.name.text}\``;
-    if (!step) return this.#reporter.error("missing-item", { what, item: "step" }, def.name.span);
+    if (!step) return this.#reporter.error("missing-item", { what, item: "step" }, def.name.span, {
+        fix: { text: "add a line such as `step rate * grad`", edits: [] },
+      });
     const idle = own.find((o) => !o.update);
     if (idle) {
       const item = `${idle.item.name.text}' = …`;
-      return this.#reporter.error("missing-item", { what, item }, idle.item.span);
+      return this.#reporter.error("missing-item", { what, item }, idle.item.span, {
+        fix: { text: `say what \`${idle.item.name.text}\` becomes: \`${item}\``, edits: [] },
+      });
     }
     return { states: own.map((o) => ({ ...o.state, update: o.update as Expr })), step };
   }
@@ -562,7 +586,9 @@ class ModelChecker {
     if (value === undefined) return undefined;
     const chunk = this.#overrides.chunk ?? value;
     if (Number.isSafeInteger(chunk) && chunk >= 1) return chunk;
-    return this.#reporter.error("bad-chunk", undefined, item.value.span);
+    return this.#reporter.error("bad-chunk", undefined, item.value.span, {
+      fix: { text: "write a number such as `chunk 16`", edits: [{ span: item.value.span, insert: "16" }] },
+    });
   }
 
   #reader(read: ReadFunction, states: readonly MemoryState[]): Reader {
@@ -608,6 +634,7 @@ class ModelChecker {
     if (only && states.length === 1) scope.define("grad", bind(whole(only.gradient), "the gradient"));
     const found: Expectation[] = [];
     for (const item of this.#items("expect")) {
+      if (this.#reporter.isBroken(item.span)) continue;
       const name = item.target.kind === "primed" ? textOf(item.target.of.span) : undefined;
       const target = name === undefined ? undefined : targets.get(name);
       if (!target) {
@@ -619,6 +646,13 @@ class ModelChecker {
         continue;
       }
       const value = this.#elaborator.reading(this.#reader(read, states), () => this.#elaborator.real(item.value, scope));
+      if (value && value.shape.length !== target.shape.length) {
+        const state = showShape(target.shape);
+        this.#reporter.error("state-shape", { what: "this rule", is: showShape(value.shape), state, name: `${name}'` }, item.value.span, {
+          fix: { text: `write a rule for the whole of ${name}, such as one with \`outer(v, k)\``, edits: [] },
+        });
+        continue;
+      }
       const placed = value && this.#fitTo(value, target.shape, "this rule", `${name}'`, item.value.span);
       if (placed) found.push({ target: target.tensor, value: placed, span: item.span });
     }
@@ -629,7 +663,9 @@ class ModelChecker {
     if (this.#reporter.diagnostics.hasErrors) return;
     for (const { tensor, role, span } of this.#inputs) {
       if (role !== "gate" || !span || this.#scope.wasUsed(tensor.name)) continue;
-      this.#reporter.error("unused-gate", { name: tensor.name }, span);
+      this.#reporter.error("unused-gate", { name: tensor.name }, span, {
+        fix: { text: `pass it to one of the choices, as in \`retention NAME(${tensor.name})\`, or remove it`, edits: [] },
+      });
     }
   }
 }

@@ -20,6 +20,11 @@ export class Reporter {
     this.diagnostics = diagnostics;
   }
 
+  /** Whether something within the span has been reported already: what follows from it is not told again. */
+  isBroken(span: Span): boolean {
+    return this.diagnostics.all.some(({ labels: [{ span: at }] }) => at.file === span.file && at.start >= span.start && at.start <= span.end);
+  }
+
   error<C extends Code>(code: C, params: Params<C>, span: Span, details: Details = {}): undefined {
     const text = messages[code].text as (p: Params<C>) => string;
     const outermost = this.calls[0];

@@ -2,7 +2,18 @@
  * Names for parts of expressions. A definition says what a tensor stands for; folding puts the tensor
  * back wherever its value occurs: as it is, as a part of a product or of a sum, up to the names of axes.
  */
-import { add, at, isReduce, mul, neg, pow, rebuild, reduce, splitCoefficient, splitPower } from "./algebra.ts";
+import {
+  add,
+  at,
+  isReduce,
+  mul,
+  neg,
+  pow,
+  rebuild,
+  reduce,
+  splitCoefficient,
+  splitPower,
+} from "./algebra.ts";
 import { type Axis, axesFor, type Dim } from "./axis.ts";
 import { domainOf } from "./domain.ts";
 import { children, constant, type Expr, isConstant, leaf, open, postorder, type Tensor } from "./expr.ts";
@@ -186,7 +197,8 @@ export function abbreviate(definitions: readonly Definition[], limits: Limits): 
   for (let n = 0; n < MOST; n++) {
     const roots = now.map((d) => d.expr);
     const long = roots.filter((e) => limits.length(e) > limits.long);
-    const part = shared(roots, limits) ?? long.map((e) => largestPart(e, limits)).find((e) => e !== undefined);
+    const part =
+      shared(roots, limits) ?? long.map((e) => largestPart(e, limits)).find((e) => e !== undefined);
     if (!part) break;
     give(part);
   }
@@ -199,7 +211,11 @@ const MOST = 60;
 const isUnderRoot = (e: Expr, definitions: readonly Definition[]): boolean =>
   postorder(definitions.map((d) => canonicalForm(d.expr).expr)).some((x) => {
     const [base, exponent] = splitPower(x);
-    if (exponent.kind !== "constant" || Number.isInteger(exponent.value) || !Number.isInteger(2 * exponent.value)) {
+    if (
+      exponent.kind !== "constant" ||
+      Number.isInteger(exponent.value) ||
+      !Number.isInteger(2 * exponent.value)
+    ) {
       return false;
     }
     return canonicalForm(base).expr === e;
@@ -223,7 +239,11 @@ function shared(roots: readonly Expr[], { length, short }: Limits): Expr | undef
     for (const c of children(r)) visit(c);
   }
   return order.find(
-    (e) => isPart(e) && (uses.get(e) ?? 0) > 1 && length(e) >= short && !(e.kind === "apply" && e.op.gives === "bool"),
+    (e) =>
+      isPart(e) &&
+      (uses.get(e) ?? 0) > 1 &&
+      length(e) >= short &&
+      !(e.kind === "apply" && e.op.gives === "bool"),
   );
 }
 
@@ -234,7 +254,8 @@ function largestPart(root: Expr, { length, short, long }: Limits): Expr | undefi
   const visit = (e: Expr): void => {
     for (const c of children(e)) {
       const n = length(c);
-      if (isPart(c) && n > size && n <= long && !(c.kind === "apply" && c.op.gives === "bool")) [best, size] = [c, n];
+      if (isPart(c) && n > size && n <= long && !(c.kind === "apply" && c.op.gives === "bool"))
+        [best, size] = [c, n];
       if (n > size) visit(c);
     }
   };

@@ -114,8 +114,8 @@ export const checkMessages = {
     ({ name }) => `\`${name}\` calls itself`,
     "Functions are inlined, so that a call must come to an end without running: recursion has no meaning here.",
   ),
-  "definition-cycle": entry<{ names: string }>(
-    ({ names }) => `these are defined by each other: ${names}`,
+  "definition-cycle": entry<{ name: string }>(
+    ({ name }) => `\`${name}\` is defined by itself`,
     "`let` and `const` name quantities; none may depend on itself, directly or through others.",
   ),
   "unused-gate": entry<{ name: string }>(

@@ -36,11 +36,17 @@ async function apply(given: Readonly<Record<string, Tensor>> | string, ...more: 
 }
 
 /** The command must refuse this, with a message that holds all of these parts. */
-async function refuses(given: Readonly<Record<string, Tensor>> | string, ...parts: readonly (string | RegExp)[]) {
+async function refuses(
+  given: Readonly<Record<string, Tensor>> | string,
+  ...parts: readonly (string | RegExp)[]
+) {
   const { code, err, out } = await apply(given);
   expect(code, err).toBe(2);
   expect(out).toBe("");
-  for (const part of parts) expect(err).toMatch(part instanceof RegExp ? part : new RegExp(part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")));
+  for (const part of parts)
+    expect(err).toMatch(
+      part instanceof RegExp ? part : new RegExp(part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")),
+    );
 }
 
 describe("apply", () => {
@@ -52,7 +58,11 @@ describe("apply", () => {
     const written = read(output);
     expect([...written.keys()]).toEqual(["y", "W"]);
     const data = doubles(given);
-    const want = interpret(specModel("gated_deltanet").rule, { B, T, H, sizes: { dk, dv } }, { tokens: data, parameters: new Map(), states: data });
+    const want = interpret(
+      specModel("gated_deltanet").rule,
+      { B, T, H, sizes: { dk, dv } },
+      { tokens: data, parameters: new Map(), states: data },
+    );
     expect(errorRatio(written.get("y")?.data ?? [], want.y)).toBeLessThan(1e-6);
     expect(errorRatio(written.get("W")?.data ?? [], want.states.get("W") ?? [])).toBeLessThan(1e-6);
     expect(written.get("y")?.shape).toEqual([B, T, H, dv]);
@@ -69,7 +79,9 @@ describe("apply", () => {
   });
 
   it("carries a state over no tokens at all", async () => {
-    const none = Object.fromEntries(Object.entries(good()).map(([n, t]) => [n, tensor([B, 0, ...t.shape.slice(2)])]));
+    const none = Object.fromEntries(
+      Object.entries(good()).map(([n, t]) => [n, tensor([B, 0, ...t.shape.slice(2)])]),
+    );
     const W = tensor([B, H, dv, dk]);
     const { code, output } = await apply({ ...none, W });
     expect(code).toBe(0);
@@ -83,13 +95,21 @@ describe("apply", () => {
         Object.entries(good()).map(([name, t]) => {
           const width = t.data.length / (B * T);
           const rows = [0, 1].map((b) => t.data.subarray((b * T + from) * width, (b * T + to) * width));
-          return [name, { shape: [B, to - from, ...t.shape.slice(2)], data: Float32Array.from(rows.flatMap((r) => [...r])) }];
+          return [
+            name,
+            {
+              shape: [B, to - from, ...t.shape.slice(2)],
+              data: Float32Array.from(rows.flatMap((r) => [...r])),
+            },
+          ];
         }),
       );
     const all = await apply(good());
     const first = await apply(cut(0, 2));
     const second = await apply({ ...cut(2, T), W: read(first.output).get("W") as Tensor });
-    expect(errorRatio(read(second.output).get("W")?.data ?? [], read(all.output).get("W")?.data ?? [])).toBeLessThan(1e-6);
+    expect(
+      errorRatio(read(second.output).get("W")?.data ?? [], read(all.output).get("W")?.data ?? []),
+    ).toBeLessThan(1e-6);
   });
 
   it("prints what it wrote for tools", async () => {
@@ -114,11 +134,27 @@ describe("apply", () => {
     const output = scratch("process.safetensors");
     const ran = spawnSync(
       "node",
-      ["--import", "tsx", "cli/main.ts", "apply", "specs/gated_deltanet.miras", "--input", tensors("p.safetensors", good()), "--output", output],
-      { cwd: join(import.meta.dirname, "../.."), env: { ...process.env, MIRAS_DEVICE: "interpreter" }, encoding: "utf8" },
+      [
+        "--import",
+        "tsx",
+        "cli/main.ts",
+        "apply",
+        "specs/gated_deltanet.miras",
+        "--input",
+        tensors("p.safetensors", good()),
+        "--output",
+        output,
+      ],
+      {
+        cwd: join(import.meta.dirname, "../.."),
+        env: { ...process.env, MIRAS_DEVICE: "interpreter" },
+        encoding: "utf8",
+      },
     );
     expect(ran.status, ran.stderr).toBe(0);
-    expect(ran.stderr.trim().split("\n")).toEqual([expect.stringContaining("Running on the f64 interpreter")]);
+    expect(ran.stderr.trim().split("\n")).toEqual([
+      expect.stringContaining("Running on the f64 interpreter"),
+    ]);
     expect(existsSync(output)).toBe(true);
   });
 });
@@ -126,43 +162,72 @@ describe("apply", () => {
 describe("apply refuses", () => {
   it("missing tensors, all of them at once", async () => {
     const { v, alpha } = good();
-    await refuses({ v, alpha } as Record<string, Tensor>, "missing: `q` [B, T, H, dk], an input", "missing: `k`", "missing: `beta` [B, T, H], a gate");
+    await refuses(
+      { v, alpha } as Record<string, Tensor>,
+      "missing: `q` [B, T, H, dk], an input",
+      "missing: `k`",
+      "missing: `beta` [B, T, H], a gate",
+    );
   });
 
   it("unknown tensors, with the nearest name", async () => {
     const { beta, ...others } = good();
     await refuses({ ...others, bata: beta as Tensor }, "unknown: `bata`; did you mean `beta`?");
-    await refuses({ ...good(), extra: tensor([1]) }, "unknown: `extra`; the model takes `q`, `k`, `v`, `alpha`, `beta`, `W`");
+    await refuses(
+      { ...good(), extra: tensor([1]) },
+      "unknown: `extra`; the model takes `q`, `k`, `v`, `alpha`, `beta`, `W`",
+    );
   });
 
   it("wrong shapes", async () => {
-    await refuses({ ...good(), k: tensor([B, T, H, 5]) }, "`k` is [2, 5, 3, 5], and should be [B, T, H, dk] = [2, 5, 3, 4]", "as in `q`");
-    await refuses({ ...good(), alpha: tensor([B, T], rate) }, "`alpha` is [2, 5], and should be [B, T, H]: 3 dimensions, not 2");
-    await refuses({ ...good(), W: tensor([B, H, dk, dv]) }, "`W` is [2, 3, 4, 6], and should be [B, H, dv, dk] = [2, 3, 6, 4]");
-    await refuses({ ...good(), W: tensor([dv, dk]) }, "`W` is [6, 4], and should be [B, H, dv, dk] or [H, dv, dk]");
+    await refuses(
+      { ...good(), k: tensor([B, T, H, 5]) },
+      "`k` is [2, 5, 3, 5], and should be [B, T, H, dk] = [2, 5, 3, 4]",
+      "as in `q`",
+    );
+    await refuses(
+      { ...good(), alpha: tensor([B, T], rate) },
+      "`alpha` is [2, 5], and should be [B, T, H]: 3 dimensions, not 2",
+    );
+    await refuses(
+      { ...good(), W: tensor([B, H, dk, dv]) },
+      "`W` is [2, 3, 4, 6], and should be [B, H, dv, dk] = [2, 3, 6, 4]",
+    );
+    await refuses(
+      { ...good(), W: tensor([dv, dk]) },
+      "`W` is [6, 4], and should be [B, H, dv, dk] or [H, dv, dk]",
+    );
   });
 
   it("sizes of zero, but for tokens", async () => {
-    const empty = Object.fromEntries(Object.entries(good()).map(([n, t]) => [n, tensor([0, ...t.shape.slice(1)])]));
+    const empty = Object.fromEntries(
+      Object.entries(good()).map(([n, t]) => [n, tensor([0, ...t.shape.slice(1)])]),
+    );
     await refuses(empty, "B = 0; it should be at least 1");
   });
 
   it("numbers that are none", async () => {
     const k = tensor([B, T, H, dk]);
-    k.data[(((0 * T + 3) * H + 1) * dk) + 2] = Number.NaN;
+    k.data[((0 * T + 3) * H + 1) * dk + 2] = Number.NaN;
     await refuses({ ...good(), k }, "`k` has NaN at [0, 3, 1, 2]");
     const v = tensor([B, T, H, dv]);
     v.data[0] = Number.NEGATIVE_INFINITY;
     await refuses({ ...good(), v }, "`v` has −infinity at [0, 0, 0, 0]");
     const q = { shape: [B, T, H, dk], data: Float64Array.from(tensor([B, T, H, dk]).data) };
     q.data[1] = 1e300;
-    await refuses(file("f64.safetensors", f64({ ...good(), q })), "`q` has 1e+300, which f32 cannot hold, at [0, 0, 0, 1]");
+    await refuses(
+      file("f64.safetensors", f64({ ...good(), q })),
+      "`q` has 1e+300, which f32 cannot hold, at [0, 0, 0, 1]",
+    );
   });
 
   it("gates out of their range", async () => {
     const beta = tensor([B, T, H], rate);
     beta.data[7] = 1.5;
-    await refuses({ ...good(), beta }, "`beta` is 1.5 at [0, 2, 1], and should be in [0, 1], as the gate is declared");
+    await refuses(
+      { ...good(), beta },
+      "`beta` is 1.5 at [0, 2, 1], and should be in [0, 1], as the gate is declared",
+    );
     const log = tensor([B, T, H], (i) => Math.log(rate(i)));
     await refuses({ ...good(), alpha: log }, "pass alpha itself, not log alpha");
     const logits = tensor([B, T, H], (i) => 3 * Math.sin(i));
@@ -189,17 +254,34 @@ describe("apply refuses", () => {
     expect(missing.err).not.toContain("S.W1");
     const states = { W1: tensor([H, 4, 16]), W2: tensor([H, 16, 4]) };
     expect((await apply({ ...vectors, ...gates, ...states }, "specs/titans.miras")).code).toBe(0);
-    const unequal = await apply({ ...vectors, v: tensor([B, T, H, 6]), ...gates, ...states }, "specs/titans.miras");
+    const unequal = await apply(
+      { ...vectors, v: tensor([B, T, H, 6]), ...gates, ...states },
+      "specs/titans.miras",
+    );
     expect(unequal.err).toContain("requires dv = dk, but dv is 6 in `v` and dk is 4 in `q`");
   });
 
   it("a wrong place for its output, and leaves what is there", async () => {
     const input = tensors("i.safetensors", good());
-    const nowhere = await miras("apply", "specs/gla.miras", "--input", input, "--output", scratch("no/such/out"));
+    const nowhere = await miras(
+      "apply",
+      "specs/gla.miras",
+      "--input",
+      input,
+      "--output",
+      scratch("no/such/out"),
+    );
     expect(nowhere).toMatchObject({ code: 2, err: expect.stringContaining("does not exist") });
     const kept = file("kept.safetensors", "what was there");
     const { beta: _, ...others } = good();
-    const failed = await miras("apply", "specs/gated_deltanet.miras", "--input", tensors("f.safetensors", others as Record<string, Tensor>), "--output", kept);
+    const failed = await miras(
+      "apply",
+      "specs/gated_deltanet.miras",
+      "--input",
+      tensors("f.safetensors", others as Record<string, Tensor>),
+      "--output",
+      kept,
+    );
     expect(failed.code).toBe(2);
     expect(readFileSync(kept, "utf8")).toBe("what was there");
   });
@@ -234,8 +316,11 @@ describe("settings", () => {
 
   it("are refused where they mean nothing", async () => {
     const path = file("fixed.miras", CONST);
-    const refused = async (...more: readonly string[]) => (await apply(given as Record<string, Tensor>, path, ...more)).err;
-    expect(await refused("--set", "alpa=1")).toMatch(/no constant alpa\n.*did you mean alpha\?\n.*can be set: alpha, chunk/);
+    const refused = async (...more: readonly string[]) =>
+      (await apply(given as Record<string, Tensor>, path, ...more)).err;
+    expect(await refused("--set", "alpa=1")).toMatch(
+      /no constant alpa\n.*did you mean alpha\?\n.*can be set: alpha, chunk/,
+    );
     expect(await refused("--set", "alpha=x")).toContain("should be a number");
     expect(await refused("--set", "chunk=0.5")).toContain("whole number");
     expect(await refused("--set", "alpha=2")).toContain("the model is in error");
@@ -245,7 +330,9 @@ describe("settings", () => {
   it("choose a model", async () => {
     const both = file("both.miras", `${CONST}\n${CONST.replace("Fixed", "Other")}`);
     expect((await apply(given as Record<string, Tensor>, both)).err).toContain("--model NAME");
-    expect((await apply(given as Record<string, Tensor>, both, "--model", "Othr")).err).toContain("did you mean Other?");
+    expect((await apply(given as Record<string, Tensor>, both, "--model", "Othr")).err).toContain(
+      "did you mean Other?",
+    );
     expect((await apply(given as Record<string, Tensor>, both, "--model", "Other")).code).toBe(0);
   });
 });

@@ -19,7 +19,9 @@ describe("check", () => {
     const { code, out, err } = await miras("check", "specs/gated_deltanet.miras", "specs/titans.miras");
     expect(code).toBe(0);
     expect(err).toBe("");
-    expect(out).toMatch(/ok GatedDeltaNet +matrix, l2, decay\(alpha\), gd\(beta, at: kept\) +W' proved symbolically/);
+    expect(out).toMatch(
+      /ok GatedDeltaNet +matrix, l2, decay\(alpha\), gd\(beta, at: kept\) +W' proved symbolically/,
+    );
     expect(out).toMatch(/ok Titans .*S\.W1', S\.W2', W1', W2' proved symbolically/);
     expect(out).toContain("2 models in 2 files: no errors");
   });
@@ -27,7 +29,10 @@ describe("check", () => {
   it("says which proofs were numerical", async () => {
     const path = file(
       "numeric.miras",
-      WRONG.replace("W + beta * outer(v, k)", "W - beta * outer(W @ k - v, k) * exp(log(2 + k * k)) / (2 + k^2)"),
+      WRONG.replace(
+        "W + beta * outer(v, k)",
+        "W - beta * outer(W @ k - v, k) * exp(log(2 + k * k)) / (2 + k^2)",
+      ),
     );
     const { code, out } = await miras("check", path, "--json");
     expect(out).toMatch(/"verdict": "(symbolic|numeric)"/);
@@ -51,11 +56,20 @@ describe("check", () => {
     const { ok, diagnostics } = JSON.parse(out);
     expect(code).toBe(1);
     expect(ok).toBe(false);
-    expect(diagnostics[0]).toMatchObject({ code: "expect-fails", severity: "error", line: 7, column: 3, endLine: 7 });
+    expect(diagnostics[0]).toMatchObject({
+      code: "expect-fails",
+      severity: "error",
+      line: 7,
+      column: 3,
+      endLine: 7,
+    });
     expect(diagnostics[0].labels[0]).toMatchObject({ file: scratch("wrong.miras"), line: 7 });
     const typo = file("typo.miras", WRONG.replace("matrix", "matrx"));
     const { fix } = JSON.parse((await miras("check", typo, "--json")).out).diagnostics[0];
-    expect(fix).toEqual({ text: "did you mean `matrix`?", edits: [expect.objectContaining({ insert: "matrix" })] });
+    expect(fix).toEqual({
+      text: "did you mean `matrix`?",
+      edits: [expect.objectContaining({ insert: "matrix" })],
+    });
   });
 
   it("takes a file of definitions", async () => {
@@ -68,7 +82,9 @@ describe("check", () => {
     expect(await miras("check", "specs/delta_net.miras")).toMatchObject({
       code: 2,
       out: "",
-      err: expect.stringMatching(/there is no file specs\/delta_net.miras\n.*did you mean specs\/deltanet.miras\?/),
+      err: expect.stringMatching(
+        /there is no file specs\/delta_net.miras\n.*did you mean specs\/deltanet.miras\?/,
+      ),
     });
     expect((await miras("check", "specs/yaad")).err).toContain("did you mean specs/yaad.miras?");
     expect((await miras("check", "specs/nothing-like-it.miras")).err).toContain("specs has deltanet.miras");
@@ -94,7 +110,10 @@ describe("the command line", () => {
 
   it("ends with 2 where it is not used well", async () => {
     expect((await miras()).code).toBe(2);
-    expect(await miras("chek")).toMatchObject({ code: 2, err: expect.stringContaining("Did you mean check?") });
+    expect(await miras("chek")).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("Did you mean check?"),
+    });
     expect((await miras("check")).code).toBe(2);
     expect((await miras("check", "--jsn", "specs/gla.miras")).code).toBe(2);
     expect((await miras("recall", "specs/gla.miras", "--pairs", "1,x")).code).toBe(2);
@@ -139,7 +158,9 @@ describe("the process", () => {
   });
 
   it("works from another folder", () => {
-    const ran = shell(`cd /tmp && node --import ${root}/node_modules/tsx/dist/loader.mjs ${root}/cli/main.ts check ${root}/specs/gla.miras`);
+    const ran = shell(
+      `cd /tmp && node --import ${root}/node_modules/tsx/dist/loader.mjs ${root}/cli/main.ts check ${root}/specs/gla.miras`,
+    );
     expect(ran.stderr).toBe("");
     expect(ran.status).toBe(0);
   });

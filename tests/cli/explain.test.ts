@@ -1,9 +1,11 @@
 /** `miras explain`: the page, what it derives, and the codes of diagnostics. */
+
+import pc from "picocolors";
 import { describe, expect, it } from "vitest";
 import { gradientChain, readChain, type Step, shorten } from "../../cli/explain/chain.ts";
+import { layOut } from "../../cli/explain/layout.ts";
 import { Names } from "../../cli/explain/names.ts";
 import { pageOf } from "../../cli/explain/page.ts";
-import { layOut } from "../../cli/explain/layout.ts";
 import { elements } from "../../compiler/derive/interpret.ts";
 import { sample, uniform } from "../../compiler/derive/sample.ts";
 import { substitute } from "../../compiler/math/algebra.ts";
@@ -11,7 +13,6 @@ import { axesFor } from "../../compiler/math/axis.ts";
 import { evaluator } from "../../compiler/math/evaluate.ts";
 import { leaf, type Tensor, tensorsOf } from "../../compiler/math/expr.ts";
 import type { Model } from "../../compiler/pipeline.ts";
-import pc from "picocolors";
 import { errorRatio } from "../support/compare.ts";
 import { compileText, modelOf, specModel } from "../support/specs.ts";
 import { file, miras } from "./support.ts";
@@ -131,7 +132,9 @@ describe("the page", () => {
     const path = file("logcosh.miras", OWN);
     const { code, out } = await miras("explain", path);
     expect(code).toBe(0);
-    expect(out).toMatch(/dℓ\/dy {3}= .*cosh\(y − v\) {3}as differentiated\n +=\s+tanh\(y − v\) {3}simplified/);
+    expect(out).toMatch(
+      /dℓ\/dy {3}= .*cosh\(y − v\) {3}as differentiated\n +=\s+tanh\(y − v\) {3}simplified/,
+    );
     expect(out).toContain("W' = α W − β tanh(W k − v) kᵀ");
     expect((await miras("check", path)).out).toContain("W' proved symbolically");
   });
@@ -151,24 +154,36 @@ describe("the page", () => {
   it("says the same as TeX and as JSON", async () => {
     const tex = (await miras("explain", "specs/gated_deltanet.miras", "--tex")).out;
     expect(tex).toMatch(/^% GatedDeltaNet.*\n\\begin\{align\*\}\n/);
-    expect(tex).toContain("W' &= \\alpha\\, W\\, \\left(I - \\beta\\, k\\, k^{\\top}\\right) + \\beta\\, v\\, k^{\\top}");
+    expect(tex).toContain(
+      "W' &= \\alpha\\, W\\, \\left(I - \\beta\\, k\\, k^{\\top}\\right) + \\beta\\, v\\, k^{\\top}",
+    );
     const page = JSON.parse((await miras("explain", "specs/gated_deltanet.miras", "--json")).out);
     expect(page).toMatchObject({
       model: "GatedDeltaNet",
       gradientAt: "kept",
       chunk: null,
-      choices: { retention: { name: "decay", arguments: [{ name: "alpha", value: "alpha", origin: "given" }] } },
+      choices: {
+        retention: { name: "decay", arguments: [{ name: "alpha", value: "alpha", origin: "given" }] },
+      },
       states: [{ name: "W", role: "memory", shape: ["dv", "dk"], initial: "zeros" }],
       alreadySimple: true,
       expectations: [{ verdict: "symbolic" }],
     });
-    expect(page.rule.at(-1)).toMatchObject({ left: "W'", right: ["α W (I − β k kᵀ) + β v kᵀ"], note: "as a map of the state" });
+    expect(page.rule.at(-1)).toMatchObject({
+      left: "W'",
+      right: ["α W (I − β k kᵀ) + β v kᵀ"],
+      note: "as a map of the state",
+    });
   });
 
   it("has stages", async () => {
     expect((await miras("explain", "specs/gla.miras", "--stage", "ast")).out).toContain("model GLA {");
-    expect((await miras("explain", "specs/gla.miras", "--stage", "spec")).out).toContain("W  [dv, dk]  zeros");
-    expect((await miras("explain", "specs/gla.miras", "--stage", "rule")).out).toContain("W'  = W Diag(α) + v kᵀ");
+    expect((await miras("explain", "specs/gla.miras", "--stage", "spec")).out).toContain(
+      "W  [dv, dk]  zeros",
+    );
+    expect((await miras("explain", "specs/gla.miras", "--stage", "rule")).out).toContain(
+      "W'  = W Diag(α) + v kᵀ",
+    );
     expect((await miras("explain", "specs/gla.miras", "--stage", "soup")).code).toBe(2);
   });
 });
@@ -185,7 +200,8 @@ function compute(steps: readonly Step[], dk: number): Map<string, Float64Array> 
       const known = byName.get(t.name) ?? t;
       byName.set(t.name, known);
       const data =
-        named.get(t.name) ?? Float64Array.from({ length: elements(t.shape, sizes) }, () => sample(t.domain, random));
+        named.get(t.name) ??
+        Float64Array.from({ length: elements(t.shape, sizes) }, () => sample(t.domain, random));
       named.set(t.name, data);
       values.set(t, data);
     }
@@ -214,11 +230,18 @@ describe("the steps", () => {
       });
       const got = compute(steps, 3);
       for (const { state, shown } of rule.gradients) {
-        const whole = substitute(shown, (t, index) => (t.name === spec.bias.y.name ? leaf(y.tensor, index) : undefined));
+        const whole = substitute(shown, (t, index) =>
+          t.name === spec.bias.y.name ? leaf(y.tensor, index) : undefined,
+        );
         const all = tensorsOf(whole);
         const values = new Map([...all].map((t) => [t, got.get(t.name) as Float64Array]));
-        const [want] = evaluator([{ expr: whole, axes: axesFor(state.shape) }], { dk: 3, dv: 3 })(values) as [Float64Array];
-        expect(errorRatio(got.get(`grad.${state.name}`) ?? [], want), `${spec.name} ${state.name}`).toBeLessThan(1e-10);
+        const [want] = evaluator([{ expr: whole, axes: axesFor(state.shape) }], { dk: 3, dv: 3 })(values) as [
+          Float64Array,
+        ];
+        expect(
+          errorRatio(got.get(`grad.${state.name}`) ?? [], want),
+          `${spec.name} ${state.name}`,
+        ).toBeLessThan(1e-10);
       }
     }
   });

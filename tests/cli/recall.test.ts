@@ -10,7 +10,12 @@ const small = ["--pairs", "1,4,8", "--dk", "16", "--draws", "2", "--device", "in
 
 describe("recall", () => {
   it("compares memories in a table and a plot", async () => {
-    const { code, out, err } = await miras("recall", "specs/deltanet.miras", "specs/linear_attention.miras", ...small);
+    const { code, out, err } = await miras(
+      "recall",
+      "specs/deltanet.miras",
+      "specs/linear_attention.miras",
+      ...small,
+    );
     expect(code, err).toBe(0);
     expect(out).toMatch(/^recall on the f64 interpreter\n/);
     expect(out).toMatch(/pairs +DeltaNet +LinearAttention\n/);
@@ -40,11 +45,24 @@ describe("recall", () => {
     expect(spoilt).toBeLessThan(75);
     const at = task.isOutlier.indexOf(true) * 4;
     expect(task.written[at]).toBeCloseTo(10 * (task.values[at] as number), 10);
-    for (let n = 0; n < 200; n++) expect(Math.hypot(...task.keys.subarray(n * 4, n * 4 + 4))).toBeCloseTo(1, 10);
+    for (let n = 0; n < 200; n++)
+      expect(Math.hypot(...task.keys.subarray(n * 4, n * 4 + 4))).toBeCloseTo(1, 10);
   });
 
   it("runs deep memories from a random start", async () => {
-    const { code, out } = await miras("recall", "specs/yaad.miras", "--pairs", "1,4", "--dk", "4", "--draws", "1", "--device", "interpreter", "--json");
+    const { code, out } = await miras(
+      "recall",
+      "specs/yaad.miras",
+      "--pairs",
+      "1,4",
+      "--dk",
+      "4",
+      "--draws",
+      "1",
+      "--device",
+      "interpreter",
+      "--json",
+    );
     expect(code).toBe(0);
     const [yaad] = JSON.parse(out).memories;
     expect(Object.keys(yaad.gates).sort()).toEqual(["alpha", "delta", "eta"]);
@@ -80,10 +98,24 @@ describe("the plot", () => {
 
   it("keeps to its width, and bears gaps", () => {
     const series = [
-      { name: "a", points: [[1, 0], [2, 0.5], [4, Number.POSITIVE_INFINITY], [1024, 1]] as const },
+      {
+        name: "a",
+        points: [
+          [1, 0],
+          [2, 0.5],
+          [4, Number.POSITIVE_INFINITY],
+          [1024, 1],
+        ] as const,
+      },
       { name: "b", points: [[1, 1]] as const },
     ];
-    const text = plot(series, { columns: 60, rows: 8, xLabel: "x", yLabel: "y", colors: pc.createColors(false) });
+    const text = plot(series, {
+      columns: 60,
+      rows: 8,
+      xLabel: "x",
+      yLabel: "y",
+      colors: pc.createColors(false),
+    });
     const lines = text.split("\n");
     expect(lines.length).toBe(11);
     for (const line of lines.slice(0, -1)) expect([...line].length).toBeLessThanOrEqual(60);

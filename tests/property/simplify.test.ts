@@ -1,6 +1,6 @@
 /** The algebra of expressions on random ones: values kept, fixed points reached, nothing captured. */
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { renameAxes, substitute, sumOver } from "../../compiler/math/algebra.ts";
 import { type Axis, freshAxis } from "../../compiler/math/axis.ts";
 import { domainOf } from "../../compiler/math/domain.ts";
@@ -13,6 +13,7 @@ import { simplify } from "../../compiler/derive/simplify.ts";
 import { AXES, build, difference, environment, type Program, programs, SIZES } from "../support/expressions.ts";
 
 const RUNS = Number(process.env.MIRAS_FUZZ_RUNS ?? 1500);
+vi.setConfig({ testTimeout: 20_000 + RUNS * 20 });
 const BOUND = 1e-9;
 
 const valueOf = (e: Expr, axes: readonly Axis[], program: Program): Float64Array =>
