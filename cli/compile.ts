@@ -1,5 +1,4 @@
-/** From a file on disk to its models, with everything that is wrong told in one way. */
-
+/** From a file on disk to its models, with what is wrong told on stderr. */
 import type { Overrides } from "../compiler/check/model.ts";
 import { messages } from "../compiler/messages/index.ts";
 import { type Compilation, compile, type Model } from "../compiler/pipeline.ts";
@@ -17,23 +16,37 @@ export interface Compiled extends Compilation {
 
 export function compileFile(path: string, overrides?: Overrides): Compiled {
   const file = readSource(path);
-  const compilation = compile(file, prelude(), overrides);
-  return { ...compilation, file };
+  return { ...compile(file, prelude(), overrides), file };
 }
 
-/** The file's models; where it is in error, says so on stderr and gives up. */
-export function modelsOf(path: string, io: Io, overrides?: Overrides): readonly Model[] {
-  const { models, diagnostics } = compileFile(path, overrides);
-  if (diagnostics.all.length > 0) {
-    io.err(`${renderDiagnostics(diagnostics.all, { color: io.errColors.isColorSupported })}\n`);
-  }
+function compileTold(path: string, io: Io): Compiled {
+  const compiled = compileFile(path);
+  const { all } = compiled.diagnostics;
+  if (all.length > 0) io.err(`${renderDiagnostics(all, { color: io.errColors.isColorSupported })}\n`);
+  return compiled;
+}
+
+/** The models of a file; gives up where it is in error. */
+export function modelsOf(path: string, io: Io): readonly Model[] {
+  const { models, diagnostics } = compileTold(path, io);
   if (diagnostics.hasErrors) throw new SpecError(`${path} is in error`);
   return models;
 }
 
-/** The one model of a file that is meant; where it is in error, says so on stderr and gives up. */
-export function modelOf(path: string, name: string | undefined, io: Io, overrides?: Overrides): Model {
-  return chosen(modelsOf(path, io, overrides), path, name);
+/** The one model of a file that is meant; gives up where the file is in error. */
+export const modelOf = (path: string, name: string | undefined, io: Io): Model =>
+  chosen(modelsOf(path, io), path, name);
+
+/** As `modelOf`, but for rules that the author got wrong: these need explaining more than others do. */
+export function modelToExplain(
+  path: string,
+  name: string | undefined,
+  io: Io,
+): { model: Model; isRefuted: boolean } {
+  const { models, diagnostics } = compileTold(path, io);
+  const errors = diagnostics.all.filter((d) => d.severity === "error");
+  if (errors.some((d) => d.code !== "expect-fails")) throw new SpecError(`${path} is in error`);
+  return { model: chosen(models, path, name), isRefuted: errors.length > 0 };
 }
 
 /** The model of that name; without a name, the only one there is. */

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { messages } from "../compiler/messages/index.ts";
 import { closest } from "../compiler/source/suggest.ts";
-import { modelOf } from "./compile.ts";
+import { modelToExplain } from "./compile.ts";
 import { EXIT, UsageError } from "./errors.ts";
 import { asJson } from "./explain/json.ts";
 import { layOut } from "./explain/layout.ts";
@@ -24,12 +24,12 @@ export function explain(what: string, options: ExplainOptions, io: Io): number {
     explainCode(what, options, io);
     return EXIT.well;
   }
-  const model = modelOf(what, options.model, io);
+  const { model, isRefuted } = modelToExplain(what, options.model, io);
   if (options.stage) io.out(stageText(model, options.stage));
   else if (options.json) io.out(`${JSON.stringify(asJson(model), undefined, 2)}\n`);
   else if (options.tex) io.out(asTex(pageOf(model)));
   else io.out(layOut(pageOf(model), io.outColors));
-  return EXIT.well;
+  return isRefuted ? EXIT.fails : EXIT.well;
 }
 
 /** A file has a dot or a slash in its path, as a rule; a code has neither. */

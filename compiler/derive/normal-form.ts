@@ -154,10 +154,13 @@ function contracted(body: Expr, bound: readonly Axis[]): { axis: Axis; rest: Exp
     const meets = factorsOf(body).some((f) => f.kind === "delta" && f.axes.includes(axis));
     if (!meets && body.axes.includes(axis)) continue;
     const rest = sumOver(body, [axis]);
-    if (rest.depth <= body.depth) return { axis, rest };
+    if (summations(rest) <= summations(body)) return { axis, rest };
   }
   return undefined;
 }
+
+const summations = (e: Expr): number =>
+  factorsOf(e).filter((f) => f.kind === "reduce" && f.op === sum).length;
 
 /** Orders of summation: dimension by dimension, and within one in every order. */
 function* orders(axes: readonly Axis[]): Generator<readonly Axis[]> {

@@ -151,7 +151,7 @@ export function pow(base: Expr, exponent: Expr): Expr {
   if (exponent.kind === "constant") {
     const p = exponent.value;
     if (p === 0) return ONE;
-    if (p === 1) return base;
+    if (p === 1 || (base.kind === "delta" && p > 0)) return base;
     if (base.kind === "constant") {
       const folded = base.value ** p;
       if (Number.isFinite(folded)) return constant(folded);

@@ -271,6 +271,14 @@ it("refuses a spec in error, and asks which model is meant", async () => {
   expect((await miras("explain", file("none.miras", "fn f(x) = x\n"))).err).toContain("defines no model");
 });
 
+it("explains a model whose expected rule is wrong, and fails", async () => {
+  const wrong = file("wrong.miras", OWN.replace("W - beta", "W + beta"));
+  const { code, out, err } = await miras("explain", wrong);
+  expect(code).toBe(1);
+  expect(err).toContain("error[expect-fails]");
+  expect(out).toMatch(/expected\n.* refuted\n/);
+});
+
 it("explains the smallest of models", () => {
   expect(pageText(modelOf(OWN))).toContain("LogCosh");
 });

@@ -1,0 +1,149 @@
+/** What must hold for every spec: gradients, proofs, causality, and sequences split in two. */
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { gradient } from "../../compiler/derive/gradient.ts";
+import { elements, type Extents, interpret, type Result, type Run } from "../../compiler/derive/interpret.ts";
+import { at, substitute, sumOver } from "../../compiler/math/algebra.ts";
+import { axesFor } from "../../compiler/math/axis.ts";
+import { evaluator } from "../../compiler/math/evaluate.ts";
+import { type Expr, leaf, type Tensor, tensorsOf } from "../../compiler/math/expr.ts";
+import type { Model } from "../../compiler/pipeline.ts";
+import { errorRatio } from "../support/compare.ts";
+import { specModel, specNames } from "../support/specs.ts";
+
+const sizesOf = ({ spec }: Model) => ({ dk: 3, dv: spec.equalities.pairs.length > 0 ? 3 : 4 });
+
+/** A generator of numbers in the domain of a tensor. */
+function numbers(seed: number): (t: Tensor, n: number) => Float64Array {
+  let state = seed | 1;
+  const random = (): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+  return ({ domain }, n) => {
+    const low = Number.isFinite(domain.low) ? domain.low : -1;
+    const high = Number.isFinite(domain.high) ? domain.high : low + 2;
+    return Float64Array.from({ length: n }, () => low + (high - low) * random());
+  };
+}
+
+function sequence(model: Model, { B, T, H, sizes }: Extents, seed: number): Run {
+  const draw = numbers(seed);
+  const { spec, rule } = model;
+  return {
+    tokens: new Map(spec.inputs.map(({ tensor: t }) => [t.name, draw(t, B * T * H * elements(t.shape, sizes))])),
+    parameters: new Map(spec.parameters.map(({ tensor: t }) => [t.name, draw(t, H * elements(t.shape, sizes))])),
+    states: new Map(rule.states.map((s) => [s.name, draw(s.previous, B * H * elements(s.shape, sizes))])),
+  };
+}
+
+/** Tokens `from` to `to` of a run with B = 1. */
+const part = (run: Run, T: number, from: number, to: number, states: Run["states"]): Run => ({
+  ...run,
+  tokens: new Map([...run.tokens].map(([n, x]) => [n, x.slice((from * x.length) / T, (to * x.length) / T)])),
+  states,
+});
+
+describe.each(specNames)("%s", (name) => {
+  const model = specModel(name);
+  const { spec, rule } = model;
+  const sizes = sizesOf(model);
+
+  test("every expect is proved, symbolically for a linear memory", () => {
+    expect(model.proofs.length).toBeGreaterThan(0);
+    const reads = new Set(spec.states.map((s) => s.read));
+    const slopes = [...gradient(sumOfRead(model), [...reads]).values()];
+    const linear = ![...tensorsOf(...slopes)].some((t) => reads.has(t));
+    for (const { expectation, proof } of model.proofs) {
+      console.log(`${spec.name}: ${expectation.target.name} is proved ${proof.verdict === "symbolic" ? "symbolically" : proof.verdict}`);
+      expect(linear ? ["symbolic"] : ["symbolic", "numeric"]).toContain(proof.verdict);
+    }
+  });
+
+  const { loss } = spec.bias;
+  test.skipIf(!loss)(`∇ℓ is what finite differences show${loss ? "" : " (skipped: the bias gives its gradient outright)"}`, () => {
+    const { read, bias, states } = spec;
+    const keys = spec.inputs.find((i) => i.tensor.name === "k")?.tensor as Tensor;
+    const values = spec.inputs.find((i) => i.tensor.name === "v")?.tensor as Tensor;
+    const y = substitute(read.body, (t, index) => (t === read.x ? leaf(keys, index) : undefined));
+    const through = (e: Expr): Expr =>
+      substitute(e, (t, index) =>
+        t === bias.y ? at(y, axesFor(read.shape), index) : t === bias.v ? leaf(values, index) : undefined,
+      );
+    const objective = through(loss as Expr);
+    const derived = rule.gradients.map((g) => ({ expr: through(g.shown), axes: axesFor(g.state.shape) }));
+    const tensors = [...tensorsOf(objective, ...derived.map((d) => d.expr))];
+    const value = evaluator([{ expr: objective, axes: [] }], sizes);
+    const slopes = evaluator(derived, sizes);
+    fc.assert(
+      fc.property(fc.integer(), (seed) => {
+        const draw = numbers(seed);
+        const environment = new Map(tensors.map((t) => [t, draw(t, elements(t.shape, sizes))]));
+        const found = slopes(environment);
+        for (const [i, s] of states.entries()) {
+          const data = environment.get(s.read);
+          if (!data) continue;
+          const differences = data.map((x, j) => {
+            const moved = (by: number): number => {
+              const nudged = data.map((v, k) => (k === j ? x + by : v));
+              return (value(new Map([...environment, [s.read, nudged]]))[0] as Float64Array)[0] as number;
+            };
+            return (moved(1e-5) - moved(-1e-5)) / 2e-5;
+          });
+          expect(errorRatio(found[i] ?? [], differences), s.name).toBeLessThanOrEqual(1e-6);
+        }
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  test("outputs up to a token do not change with what comes after it", () => {
+    fc.assert(
+      fc.property(fc.integer(), fc.integer({ min: 1, max: 19 }), (seed, cut) => {
+        const extents = { B: 1, T: 20, H: 2, sizes };
+        const run = sequence(model, extents, seed);
+        const other = sequence(model, extents, seed + 1);
+        const mixed = new Map(
+          [...run.tokens].map(([n, x]) => {
+            const keep = (cut * x.length) / 20;
+            return [n, Float64Array.of(...x.slice(0, keep), ...(other.tokens.get(n) as Float64Array).slice(keep))];
+          }),
+        );
+        const a = interpret(rule, extents, run).y;
+        const b = interpret(rule, extents, { ...run, tokens: mixed }).y;
+        const until = (cut * a.length) / 20;
+        expect(b.slice(0, until)).toEqual(a.slice(0, until));
+      }),
+      { numRuns: 10 },
+    );
+  });
+
+  test("a sequence split in two, at a chunk's start, is the whole", () => {
+    const chunk = spec.chunk ?? 1;
+    fc.assert(
+      fc.property(fc.integer(), fc.integer({ min: 0, max: Math.floor(33 / chunk) }), (seed, chunks) => {
+        const T = 33;
+        const cut = chunks * chunk;
+        const run = sequence(model, { B: 1, T, H: 2, sizes }, seed);
+        const over = (r: Run, length: number): Result => interpret(rule, { B: 1, T: length, H: 2, sizes }, r);
+        const whole = over(run, T);
+        const first = over(part(run, T, 0, cut, run.states), cut);
+        const second = over(part(run, T, cut, T, first.states), T - cut);
+        expect(Float64Array.of(...first.y, ...second.y)).toEqual(whole.y);
+        expect(second.states).toEqual(whole.states);
+      }),
+      { numRuns: 10 },
+    );
+  });
+
+  test("no tokens leave the states as they are", () => {
+    const extents = { B: 2, T: 0, H: 3, sizes };
+    const run = sequence(model, extents, 1);
+    const { y, states } = interpret(rule, extents, run);
+    expect(y.length).toBe(0);
+    expect(states).toEqual(run.states);
+  });
+});
+
+/** Σ of what is read: linear in a state if its gradient there does not read the states. */
+const sumOfRead = ({ spec }: Model): Expr => sumOver(spec.read.body, axesFor(spec.read.shape));
