@@ -45,7 +45,7 @@ module.exports = {
       { path: "^runtime/(?!node/)" },
       { path: "^runtime/node/" },
     ),
-    rule("only tests import cli", { pathNot: "^(cli|tests)/" }, { path: "^cli/" }),
+    rule("only tests and benchmarks import cli", { pathNot: "^(cli|tests|bench)/" }, { path: "^cli/" }),
     rule("nobody imports tests", { pathNot: "^tests/" }, { path: "^tests/" }),
     rule("nobody imports bench", { pathNot: "^bench/" }, { path: "^bench/" }),
     rule(

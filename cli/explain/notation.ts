@@ -4,7 +4,7 @@ import type { Spec } from "../../compiler/check/spec.ts";
 import { add, isApply, isReduce, mul, splitPower } from "../../compiler/math/algebra.ts";
 import { axesFor, type Dim } from "../../compiler/math/axis.ts";
 import { type Expr, isConstant, open, rawReduce } from "../../compiler/math/expr.ts";
-import type { Reduction } from "../../compiler/math/op.ts";
+import type { Reduction } from "../../compiler/math/node.ts";
 import { sum } from "../../compiler/math/ops/index.ts";
 import { printExpr } from "../../compiler/math/print.ts";
 import { type Rule, rewrite } from "../../compiler/math/rewrite.ts";

@@ -2,11 +2,16 @@
  * How shapes meet. Elementwise operations need equal shapes, a scalar, or one shape whose dimensions are
  * among the other's; a dimension fits one of the same name first, and one that `require` makes equal next.
  */
-import { axesFor, type Axis, type Dim } from "../math/axis.ts";
+import { type Axis, axesFor, type Dim } from "../math/axis.ts";
 import type { Equalities } from "./dimensions.ts";
 
 export type Fit =
-  | { readonly kind: "fits"; readonly shape: readonly Dim[]; readonly left: Placement; readonly right: Placement }
+  | {
+      readonly kind: "fits";
+      readonly shape: readonly Dim[];
+      readonly left: Placement;
+      readonly right: Placement;
+    }
   | { readonly kind: "union" }
   | { readonly kind: "ambiguous"; readonly small: readonly Dim[]; readonly large: readonly Dim[] };
 

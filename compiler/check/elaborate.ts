@@ -7,14 +7,14 @@ import type * as ast from "../../grammar/ast.ts";
 import {
   add, apply, at, div, elementwiseNamed, mul, neg, pow, reduce, reductionNamed, sub, sumOver,
 } from "../math/algebra.ts"; // biome-ignore format: a list
-import { axesFor, type Axis, type Dim, dim, freshAxis } from "../math/axis.ts";
+import { type Axis, axesFor, type Dim, dim, freshAxis } from "../math/axis.ts";
 import { domainOf } from "../math/domain.ts";
 import { constant, delta, type Expr, extent } from "../math/expr.ts";
-import { includes, type Interval, interval, REAL, showInterval } from "../math/interval.ts";
-import type { Elementwise, Reduction } from "../math/op.ts";
+import { type Interval, includes, interval, REAL, showInterval } from "../math/interval.ts";
+import type { Elementwise, Reduction } from "../math/node.ts";
 import { elementwise, pow as powOp, reductions } from "../math/ops/index.ts";
-import { closest } from "../source/suggest.ts";
 import { type Span, textOf } from "../source/span.ts";
+import { closest } from "../source/suggest.ts";
 import { broadcast } from "./broadcast.ts";
 import { type Equalities, showDim, showShape } from "./dimensions.ts";
 import type { CallLabel } from "./labels.ts";
@@ -107,7 +107,8 @@ export class Elaborator {
     const low = r.low ? this.number(r.low.value, scope) : -Infinity;
     const high = r.high ? this.number(r.high.value, scope) : Infinity;
     if (low === undefined || high === undefined) return undefined;
-    if (!(low < high)) return this.#reporter.error("bad-range", { why: `${low} is not below ${high}` }, r.span);
+    if (!(low < high))
+      return this.#reporter.error("bad-range", { why: `${low} is not below ${high}` }, r.span);
     return interval(low, high, r.low?.open ?? true, r.high?.open ?? true);
   }
 
@@ -117,7 +118,11 @@ export class Elaborator {
     if (includes(range, is)) return true;
     this.#reporter.error(
       "argument-range",
-      { what, wants: /^[[(]/.test(showInterval(range)) ? `in ${showInterval(range)}` : showInterval(range), is: showInterval(is) },
+      {
+        what,
+        wants: /^[[(]/.test(showInterval(range)) ? `in ${showInterval(range)}` : showInterval(range),
+        is: showInterval(is),
+      },
       span,
       details,
     );
@@ -203,7 +208,10 @@ export class Elaborator {
     const left = this.#besides(leftValue, rightValue, e.left.span);
     const right = this.#besides(rightValue, leftValue, e.right.span);
     if (!left || !right) return undefined;
-    for (const [side, value] of [[e.left, left], [e.right, right]] as const) {
+    for (const [side, value] of [
+      [e.left, left],
+      [e.right, right],
+    ] as const) {
       if (value.type === "bool") return this.#reporter.error("unexpected-condition", undefined, side.span);
     }
     const fit = this.#fit(left, right, e.op, e);
@@ -285,7 +293,9 @@ export class Elaborator {
       const text = textOf(e.right.span);
       return this.#reporter.error(
         "shape-mismatch",
-        { what: `${showShape(left.shape)} ${op} ${showShape(right.shape)}: one of them lies the other way round` },
+        {
+          what: `${showShape(left.shape)} ${op} ${showShape(right.shape)}: one of them lies the other way round`,
+        },
         e.span,
         {
           others: labels.others,
@@ -301,9 +311,15 @@ export class Elaborator {
       const [a, b] = [textOf(e.left.span), textOf(e.right.span)];
       const product = vectors && op === "*";
       const repair = product
-        ? { text: `for all products write \`outer(${a}, ${b})\``, edits: [{ span: e.span, insert: `outer(${a}, ${b})` }] }
+        ? {
+            text: `for all products write \`outer(${a}, ${b})\``,
+            edits: [{ span: e.span, insert: `outer(${a}, ${b})` }],
+          }
         : vectors
-          ? { text: `add \`require ${showDim(left.shape[0] as Dim)} = ${showDim(right.shape[0] as Dim)}\` to the model if these are the same size, or combine them with \`outer(a, b)\``, edits: [] }
+          ? {
+              text: `add \`require ${showDim(left.shape[0] as Dim)} = ${showDim(right.shape[0] as Dim)}\` to the model if these are the same size, or combine them with \`outer(a, b)\``,
+              edits: [],
+            }
           : { text: "sum over a dimension, contract with `@`, or transpose one side", edits: [] };
       return this.#reporter.error(
         "broadcast-union",
@@ -352,7 +368,10 @@ export class Elaborator {
             { span: e.right.span, text: showShape(right.shape) },
           ],
           fix: turned
-            ? { text: "transpose the left side", edits: [{ span: e.left.span, insert: `transpose(${textOf(e.left.span)})` }] }
+            ? {
+                text: "transpose the left side",
+                edits: [{ span: e.left.span, insert: `transpose(${textOf(e.left.span)})` }],
+              }
             : { text: "for an elementwise product write `*`", edits: [] },
         },
       );
@@ -402,12 +421,20 @@ export class Elaborator {
     const known = [...this.#functions.keys(), ...BUILTINS];
     const near = closest(name, known);
     return this.#reporter.error("unknown-function", { name }, callee.span, {
-      ...(near ? { fix: { text: `did you mean \`${near}\`?`, edits: [{ span: callee.span, insert: near }] } } : {}),
+      ...(near
+        ? { fix: { text: `did you mean \`${near}\`?`, edits: [{ span: callee.span, insert: near }] } }
+        : {}),
     });
   }
 
   /** Positional arguments as real tensors; reports a wrong number of them. */
-  #reals(what: string, args: readonly ast.Argument[], takes: number, scope: Scope, span: Span): TensorValue[] | undefined {
+  #reals(
+    what: string,
+    args: readonly ast.Argument[],
+    takes: number,
+    scope: Scope,
+    span: Span,
+  ): TensorValue[] | undefined {
     if (!this.#counted(what, args, takes, takes, span)) return undefined;
     const values = args.map((a) => this.real(a.value, scope));
     return values.some((v) => v === undefined) ? undefined : (values as TensorValue[]);
@@ -420,11 +447,21 @@ export class Elaborator {
       return false;
     }
     if (args.length >= least && args.length <= most) return true;
-    this.#reporter.error("too-many-arguments", { what, takes: args.length < least ? least : most, given: args.length }, span);
+    this.#reporter.error(
+      "too-many-arguments",
+      { what, takes: args.length < least ? least : most, given: args.length },
+      span,
+    );
     return false;
   }
 
-  #elementwise(op: Elementwise, name: string, args: readonly ast.Argument[], scope: Scope, span: Span): TensorValue | undefined {
+  #elementwise(
+    op: Elementwise,
+    name: string,
+    args: readonly ast.Argument[],
+    scope: Scope,
+    span: Span,
+  ): TensorValue | undefined {
     if (!this.#counted(`\`${name}\``, args, op.takes.length, op.takes.length, span)) return undefined;
     const values: TensorValue[] = [];
     for (const [i, a] of args.entries()) {
@@ -441,7 +478,7 @@ export class Elaborator {
     let widest = values[0] as TensorValue;
     for (const [i, v] of values.entries()) {
       if (i === 0) continue;
-      const pair = { left: (args[i - 1] as ast.Argument), right: (args[i] as ast.Argument), span };
+      const pair = { left: args[i - 1] as ast.Argument, right: args[i] as ast.Argument, span };
       const fit = this.#fit(widest, v, ",", pair);
       if (!fit) return undefined;
       widest = tensorValue(constant(0), fit.shape);
@@ -478,21 +515,39 @@ export class Elaborator {
     return tensorValue(pow(x.expr, half), x.shape);
   }
 
-  #reduction(op: Reduction, name: string, args: readonly ast.Argument[], scope: Scope, span: Span): TensorValue | undefined {
+  #reduction(
+    op: Reduction,
+    name: string,
+    args: readonly ast.Argument[],
+    scope: Scope,
+    span: Span,
+  ): TensorValue | undefined {
     if (!this.#counted(`\`${name}\``, args, 1, 2, span)) return undefined;
     const [first, along] = args as [ast.Argument, ast.Argument | undefined];
     const x = this.real(first.value, scope);
     if (!x) return undefined;
     const axes = axesFor(x.shape);
-    if (!along) return tensorValue(axes.reduce((e, a) => reduce(op, a, e), x.expr), []);
+    if (!along)
+      return tensorValue(
+        axes.reduce((e, a) => reduce(op, a, e), x.expr),
+        [],
+      );
     const over = this.size(along.value, scope);
     if (!over) return undefined;
     const exact = [...x.shape.keys()].filter((i) => x.shape[i] === over);
-    const found = exact.length > 0 ? exact : [...x.shape.keys()].filter((i) => this.#equalities.same(x.shape[i] as Dim, over));
+    const found =
+      exact.length > 0
+        ? exact
+        : [...x.shape.keys()].filter((i) => this.#equalities.same(x.shape[i] as Dim, over));
     if (found.length !== 1) {
-      return this.#reporter.error("not-a-dimension", { shape: showShape(x.shape), dim: showDim(over) }, along.span, {
-        others: [{ span: first.span, text: showShape(x.shape) }],
-      });
+      return this.#reporter.error(
+        "not-a-dimension",
+        { shape: showShape(x.shape), dim: showDim(over) },
+        along.span,
+        {
+          others: [{ span: first.span, text: showShape(x.shape) }],
+        },
+      );
     }
     const position = found[0] as number;
     const shape = x.shape.filter((_, i) => i !== position);
@@ -529,7 +584,8 @@ export class Elaborator {
     const [x] = this.#reals("`read`", before ? rest : args, 1, scope, span) ?? [];
     if (!x) return undefined;
     const wanted = this.#readShape();
-    const fits = x.shape.length === wanted.length && x.shape.every((d, i) => this.#equalities.same(d, wanted[i] as Dim));
+    const fits =
+      x.shape.length === wanted.length && x.shape.every((d, i) => this.#equalities.same(d, wanted[i] as Dim));
     if (!fits) {
       const argument = (before ? rest : args)[0] as ast.Argument;
       return this.#reporter.error(
@@ -579,14 +635,26 @@ export class Elaborator {
     const positional = args.filter((a) => !a.name);
     if (positional.length > params.length) {
       const extra = positional[params.length] as ast.Argument;
-      return this.#reporter.error("too-many-arguments", { what, takes: params.length, given: positional.length }, extra.span);
+      return this.#reporter.error(
+        "too-many-arguments",
+        { what, takes: params.length, given: positional.length },
+        extra.span,
+      );
     }
     for (const a of args) {
       if (!a.name || params.some((p) => p.name.text === a.name?.text)) continue;
-      const near = closest(a.name.text, params.map((p) => p.name.text));
+      const near = closest(
+        a.name.text,
+        params.map((p) => p.name.text),
+      );
       return this.#reporter.error("unknown-argument", { what, name: a.name.text }, a.name.span, {
-        notes: params.length > 0 ? [`its parameters: ${params.map((p) => p.name.text).join(", ")}`] : ["it has no parameters"],
-        ...(near ? { fix: { text: `did you mean \`${near}\`?`, edits: [{ span: a.name.span, insert: near }] } } : {}),
+        notes:
+          params.length > 0
+            ? [`its parameters: ${params.map((p) => p.name.text).join(", ")}`]
+            : ["it has no parameters"],
+        ...(near
+          ? { fix: { text: `did you mean \`${near}\`?`, edits: [{ span: a.name.span, insert: near }] } }
+          : {}),
       });
     }
     const values: Value[] = [];
@@ -624,16 +692,31 @@ export class Elaborator {
     if (!value) return undefined;
     if (p.type?.text === "function") {
       if (value.kind === "function") return value;
-      const is = value.kind === "size" || (value.kind === "tensor" && value.shape.length === 0) ? "a number" : `a ${value.kind}`;
-      return this.#reporter.error("argument-kind", { what: `\`${p.name.text}\` of ${what}`, wants: "a function", is }, e.span, {
-        fix: { text: "name a function, such as `tanh`, or one of your own: `fn f(x) = …`", edits: [] },
-      });
+      const is =
+        value.kind === "size" || (value.kind === "tensor" && value.shape.length === 0)
+          ? "a number"
+          : `a ${value.kind}`;
+      return this.#reporter.error(
+        "argument-kind",
+        { what: `\`${p.name.text}\` of ${what}`, wants: "a function", is },
+        e.span,
+        {
+          fix: { text: "name a function, such as `tanh`, or one of your own: `fn f(x) = …`", edits: [] },
+        },
+      );
     }
     return this.#asTensor(value, e.span);
   }
 
   /** Checks a value against a parameter's shape pattern and range. */
-  #accept(p: ast.Param, value: Value, inner: Scope, what: string, from: ast.Expr | { span: Span }, scope: Scope): boolean {
+  #accept(
+    p: ast.Param,
+    value: Value,
+    inner: Scope,
+    what: string,
+    from: ast.Expr | { span: Span },
+    scope: Scope,
+  ): boolean {
     if (value.kind !== "tensor") return true;
     if (p.shape && !this.#matches(p.shape, value, inner, what, from.span, p.name.text)) return false;
     const range = p.range ? this.range(p.range, inner) : REAL;
@@ -642,17 +725,34 @@ export class Elaborator {
     const declared = name === undefined ? undefined : scope.find(name);
     return this.within(value, range, `\`${p.name.text}\` of ${what}`, from.span, {
       others: [
-        ...(declared?.span ? [{ span: declared.span, text: `${declared.what} that can be ${showInterval(domainOf(value.expr))}` }] : []),
+        ...(declared?.span
+          ? [
+              {
+                span: declared.span,
+                text: `${declared.what} that can be ${showInterval(domainOf(value.expr))}`,
+              },
+            ]
+          : []),
         { span: p.span, text: "its range is declared here" },
       ],
       fix: {
-        text: declared?.what === "a gate" ? `give the gate that range: \`gate ${name} ${rangeText(range)}\`` : `use a value ${rangeText(range)}`,
+        text:
+          declared?.what === "a gate"
+            ? `give the gate that range: \`gate ${name} ${rangeText(range)}\``
+            : `use a value ${rangeText(range)}`,
         edits: [],
       },
     });
   }
 
-  #matches(pattern: ast.Shape, value: TensorValue, inner: Scope, what: string, span: Span, name: string): boolean {
+  #matches(
+    pattern: ast.Shape,
+    value: TensorValue,
+    inner: Scope,
+    what: string,
+    span: Span,
+    name: string,
+  ): boolean {
     const wanted = `[${pattern.dims.map((d) => textOf(d.span)).join(", ")}]`;
     const fail = (): boolean => {
       this.#reporter.error(
@@ -690,7 +790,9 @@ function hints(scope: Scope): string[] {
   const inDefinition = !names.includes("head");
   return [
     `here there are: ${names.slice(0, 24).join(", ")}`,
-    ...(inDefinition ? ["a definition sees only its own parameters: add one, and pass it where the model chooses it"] : []),
+    ...(inDefinition
+      ? ["a definition sees only its own parameters: add one, and pass it where the model chooses it"]
+      : []),
   ];
 }
 

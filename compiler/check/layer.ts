@@ -26,7 +26,8 @@ function parts(e: ast.Expr): readonly ast.Expr[] {
   }
 }
 
-const some = (e: ast.Expr, test: (e: ast.Expr) => boolean): boolean => test(e) || parts(e).some((p) => some(p, test));
+const some = (e: ast.Expr, test: (e: ast.Expr) => boolean): boolean =>
+  test(e) || parts(e).some((p) => some(p, test));
 
 const reads = (e: ast.Expr): boolean => some(e, (x) => x.kind === "call" && x.callee.text === "read");
 
@@ -45,13 +46,22 @@ export function memoryOutput(output: ast.Expr, reporter: Reporter): ast.Expr | u
 }
 
 /** Checks that a pipeline starts at `project` and that each stage is an operation there is. */
-export function checkPipeline(e: ast.Expr, library: Library, reporter: Reporter, isFunction: (name: string) => boolean): void {
+export function checkPipeline(
+  e: ast.Expr,
+  library: Library,
+  reporter: Reporter,
+  isFunction: (name: string) => boolean,
+): void {
   const stages = e.kind === "pipe" ? e.stages : [e];
   for (const [i, stage] of stages.entries()) {
     const name = stage.kind === "ident" ? stage.text : stage.kind === "call" ? stage.callee.text : undefined;
     if (name === undefined) {
       if (stage.kind !== "invalid") {
-        reporter.error("pipeline", { why: "a stage of a pipeline is an operation or a function" }, stage.span);
+        reporter.error(
+          "pipeline",
+          { why: "a stage of a pipeline is an operation or a function" },
+          stage.span,
+        );
       }
       return;
     }
@@ -61,9 +71,14 @@ export function checkPipeline(e: ast.Expr, library: Library, reporter: Reporter,
       return;
     }
     if (i === 0 && name !== "project" && name !== "conv") {
-      reporter.error("pipeline", { why: "a pipeline starts from the layer's input, with `project`" }, stage.span, {
-        fix: { text: `write \`project |> ${name}\``, edits: [] },
-      });
+      reporter.error(
+        "pipeline",
+        { why: "a pipeline starts from the layer's input, with `project`" },
+        stage.span,
+        {
+          fix: { text: `write \`project |> ${name}\``, edits: [] },
+        },
+      );
       return;
     }
   }

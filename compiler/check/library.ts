@@ -34,7 +34,9 @@ export class Library {
         continue;
       }
       if (d.kind === "fn" && (isBuiltin(name) || LAYER_OPERATIONS.has(name))) {
-        this.#reporter.error("reserved-name", { name }, d.name.span, { here: "this is a built-in operation" });
+        this.#reporter.error("reserved-name", { name }, d.name.span, {
+          here: "this is a built-in operation",
+        });
         continue;
       }
       here.set(name, d);
@@ -58,7 +60,9 @@ export class Library {
     const near = closest(name.text, ofKind);
     return this.#reporter.error("unknown-choice", { kind, name: name.text }, name.span, {
       notes: [`there are these ${plural(kind)}: ${ofKind.join(", ")}`],
-      ...(near ? { fix: { text: `did you mean \`${near}\`?`, edits: [{ span: name.span, insert: near }] } } : {}),
+      ...(near
+        ? { fix: { text: `did you mean \`${near}\`?`, edits: [{ span: name.span, insert: near }] } }
+        : {}),
     });
   }
 }

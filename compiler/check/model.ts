@@ -1,7 +1,7 @@
 /** A model, item by item: names, choices, shapes and domains, down to the typed spec. */
 import type * as ast from "../../grammar/ast.ts";
 import { at, substitute } from "../math/algebra.ts";
-import { axesFor, type Axis, type Dim, dim } from "../math/axis.ts";
+import { type Axis, axesFor, type Dim, dim } from "../math/axis.ts";
 import { constant, type Expr, leaf, type Tensor } from "../math/expr.ts";
 import { type Interval, interval, NONNEGATIVE, REAL } from "../math/interval.ts";
 import type { Span } from "../source/span.ts";
@@ -85,7 +85,8 @@ class ModelChecker {
     const chunk = this.#chunk();
     const states = memory && retention && algorithm && joinStates(memory.states, retention, algorithm.steps);
     const output = memory && states && this.#output(memory.read, states);
-    const expectations = memory && states && algorithm && this.#expectations(memory.read, states, algorithm.states);
+    const expectations =
+      memory && states && algorithm && this.#expectations(memory.read, states, algorithm.states);
     this.#checkUse();
     // Whatever was left out above has been reported.
     if (this.#reporter.diagnostics.all.length > before) return undefined;
@@ -134,7 +135,11 @@ class ModelChecker {
       const size = this.#elaborator.size(e, this.#scope);
       if (!size) return undefined;
       if (size.scale === 1 && size.names.length === 1) return size.names[0];
-      return this.#reporter.error("unsquare", { left: textOf(item.left.span), right: textOf(item.right.span) }, item.span);
+      return this.#reporter.error(
+        "unsquare",
+        { left: textOf(item.left.span), right: textOf(item.right.span) },
+        item.span,
+      );
     });
     if (names[0] && names[1]) this.#equalities.require(names[0], names[1]);
   }
@@ -163,7 +168,11 @@ class ModelChecker {
       else if (item.kind === "input") this.#input(item);
       else if (item.kind === "let" || item.kind === "const") this.#quantity(item);
     }
-    for (const [name, shape] of [["q", [DK]], ["k", [DK]], ["v", [DV]]] as const) {
+    for (const [name, shape] of [
+      ["q", [DK]],
+      ["k", [DK]],
+      ["v", [DV]],
+    ] as const) {
       if (this.#scope.own(name)) continue;
       const tensor: Tensor = { name, shape, domain: REAL };
       this.#scope.define(name, bind(whole(tensor), "an input"));
@@ -171,7 +180,8 @@ class ModelChecker {
       this.#defaults.push(`input ${name} ${showShape(shape)}`);
     }
     // Evaluate every quantity, so that one that nothing uses is checked too.
-    for (const item of [...this.#items("let"), ...this.#items("const")]) this.#scope.own(item.name.text)?.value();
+    for (const item of [...this.#items("let"), ...this.#items("const")])
+      this.#scope.own(item.name.text)?.value();
     for (const item of this.#items("input")) {
       if (item.value) checkPipeline(item.value, this.#library, this.#reporter, isBuiltin);
     }
@@ -188,7 +198,10 @@ class ModelChecker {
     if (range && !squashes) {
       const shown = item.range ? textOf(item.range.span) : "it";
       this.#reporter.error("gate-range", { range: shown }, item.range?.span ?? item.span, {
-        fix: { text: `bound it on both sides, or say how it is made: \`gate ${item.name.text} ${shown} = expression\``, edits: [] },
+        fix: {
+          text: `bound it on both sides, or say how it is made: \`gate ${item.name.text} ${shown} = expression\``,
+          edits: [],
+        },
       });
     }
     const tensor = shape && range && ({ name: item.name.text, shape, domain: range } satisfies Tensor);
@@ -268,14 +281,25 @@ class ModelChecker {
         "missing-choice",
         { model: this.#model.name.text, missing: missing.join(" and its ") },
         this.#model.name.span,
-        { notes: [`a model is four choices: ${CHOICES.join(", ")}`], fix: { text: `add a line such as ${missing.map((m) => `\`${EXAMPLES[m]}\``).join(", ")}`, edits: [] } },
+        {
+          notes: [`a model is four choices: ${CHOICES.join(", ")}`],
+          fix: {
+            text: `add a line such as ${missing.map((m) => `\`${EXAMPLES[m]}\``).join(", ")}`,
+            edits: [],
+          },
+        },
       );
     }
     return chosen;
   }
 
   /** Binds the arguments of a choice, and records where each came from. */
-  #choose(item: ast.ChoiceItem, params: readonly ast.Param[], args: readonly ast.Argument[], inner: Scope): boolean {
+  #choose(
+    item: ast.ChoiceItem,
+    params: readonly ast.Param[],
+    args: readonly ast.Argument[],
+    inner: Scope,
+  ): boolean {
     const shown: ChoiceArgument[] = [];
     const sameName = (p: ast.Param): Value | undefined => {
       const value = this.#scope.find(p.name.text)?.value();
@@ -331,10 +355,12 @@ class ModelChecker {
     const readItems = def.items.filter((i) => i.kind === "read");
     const [readItem, second] = readItems;
     const what = `memory \`${def.name.text}\``;
-    if (states.length === 0) return this.#reporter.error("missing-item", { what, item: "state" }, def.name.span, {
+    if (states.length === 0)
+      return this.#reporter.error("missing-item", { what, item: "state" }, def.name.span, {
         fix: { text: "add a line such as `state W [dv, dk] = zeros`", edits: [] },
       });
-    if (!readItem) return this.#reporter.error("missing-item", { what, item: "read" }, def.name.span, {
+    if (!readItem)
+      return this.#reporter.error("missing-item", { what, item: "read" }, def.name.span, {
         fix: { text: "add a line such as `read(x [dk]) = …`", edits: [] },
       });
     if (second) return this.#reporter.error("duplicate-item", { item: "read" }, second.span);
@@ -355,7 +381,14 @@ class ModelChecker {
     const right = this.#elaborator.size(item.right, scope);
     if (!left || !right) return;
     const [a, b] = [left.names[0], right.names[0]];
-    if (left.scale === 1 && right.scale === 1 && left.names.length === 1 && right.names.length === 1 && a && b) {
+    if (
+      left.scale === 1 &&
+      right.scale === 1 &&
+      left.names.length === 1 &&
+      right.names.length === 1 &&
+      a &&
+      b
+    ) {
       this.#equalities.require(a, b);
     } else if (left !== right) {
       this.#reporter.error("unsquare", { left: showDim(left), right: showDim(right) }, item.span);
@@ -376,15 +409,22 @@ class ModelChecker {
     if (!def) return undefined;
     const [yParam, vParam, ...params] = def.params;
     if (!yParam || !vParam) {
-      return this.#reporter.error("missing-item", { what: `bias \`${def.name.text}\``, item: "(y, v)" }, def.name.span, {
-        notes: ["the first two parameters of a bias are the prediction y and the target v"],
-      });
+      return this.#reporter.error(
+        "missing-item",
+        { what: `bias \`${def.name.text}\``, item: "(y, v)" },
+        def.name.span,
+        {
+          notes: ["the first two parameters of a bias are the prediction y and the target v"],
+        },
+      );
     }
     const scope = this.#innerScope();
     if (!this.#choose(item, params, item.args, scope)) return undefined;
     const target = this.#scope.find("v")?.value();
     if (target?.kind !== "tensor") return undefined;
-    const fits = target.shape.length === read.shape.length && target.shape.every((d, i) => this.#equalities.same(d, read.shape[i] as Dim));
+    const fits =
+      target.shape.length === read.shape.length &&
+      target.shape.every((d, i) => this.#equalities.same(d, read.shape[i] as Dim));
     if (!fits) {
       const span = this.#scope.own("v")?.span;
       const [one, other] = [read.shape[0], target.shape[0]];
@@ -397,11 +437,16 @@ class ModelChecker {
           here: `this compares a prediction of shape ${showShape(read.shape)}`,
           others: span ? [{ span, text: `with this target, of shape ${showShape(target.shape)}` }] : [],
           notes: [
-            ...(span ? [] : [`the target \`v\` is ${showShape(target.shape)} where the model does not declare it`]),
+            ...(span
+              ? []
+              : [`the target \`v\` is ${showShape(target.shape)} where the model does not declare it`]),
             ...states.map((s) => `${s.name} is ${showShape(s.shape)}, a state of the memory`),
           ],
           fix: mendable
-            ? { text: `add \`require ${showDim(other)} = ${showDim(one)}\`, or give the memory an output of the target's shape`, edits: [] }
+            ? {
+                text: `add \`require ${showDim(other)} = ${showDim(one)}\`, or give the memory an output of the target's shape`,
+                edits: [],
+              }
             : { text: "give the memory an output of the target's shape", edits: [] },
         },
       );
@@ -418,9 +463,17 @@ class ModelChecker {
         const value = this.#elaborator.real(i.value, scope);
         if (!value) return undefined;
         if (value.shape.length > 0) {
-          return this.#reporter.error("not-a-scalar", { what: `the loss of \`${def.name.text}\``, shape: showShape(value.shape) }, i.value.span, {
-            fix: { text: `sum over it: \`sum(${textOf(i.value.span)})\``, edits: [{ span: i.value.span, insert: `sum(${textOf(i.value.span)})` }] },
-          });
+          return this.#reporter.error(
+            "not-a-scalar",
+            { what: `the loss of \`${def.name.text}\``, shape: showShape(value.shape) },
+            i.value.span,
+            {
+              fix: {
+                text: `sum over it: \`sum(${textOf(i.value.span)})\``,
+                edits: [{ span: i.value.span, insert: `sum(${textOf(i.value.span)})` }],
+              },
+            },
+          );
         }
         loss = value.expr;
       } else if (i.kind === "grad") {
@@ -431,16 +484,30 @@ class ModelChecker {
       }
     }
     if (!loss && !gradient) {
-      return this.#reporter.error("missing-item", { what: `bias \`${def.name.text}\``, item: "loss` or `grad" }, def.name.span);
+      return this.#reporter.error(
+        "missing-item",
+        { what: `bias \`${def.name.text}\``, item: "loss` or `grad" },
+        def.name.span,
+      );
     }
     return { y, v, loss, gradient };
   }
 
   /** An expression placed along the axes of `shape`, which it must broadcast to. */
-  #fitTo(value: TensorValue, shape: readonly Dim[], what: string, name: string, span: Span): Expr | undefined {
+  #fitTo(
+    value: TensorValue,
+    shape: readonly Dim[],
+    what: string,
+    name: string,
+    span: Span,
+  ): Expr | undefined {
     const fit = broadcast(value.shape, shape, this.#equalities);
     if (fit.kind !== "fits" || fit.shape.length !== shape.length) {
-      return this.#reporter.error("state-shape", { what, is: showShape(value.shape), state: showShape(shape), name }, span);
+      return this.#reporter.error(
+        "state-shape",
+        { what, is: showShape(value.shape), state: showShape(shape), name },
+        span,
+      );
     }
     return at(value.expr, axesFor(value.shape), fit.left);
   }
@@ -469,7 +536,11 @@ class ModelChecker {
             );
           }
           const axes = axesFor(state.shape);
-          keep = at(value.expr, axesFor(value.shape), placed.map((p) => axes[p] as Axis));
+          keep = at(
+            value.expr,
+            axesFor(value.shape),
+            placed.map((p) => axes[p] as Axis),
+          );
         } else if (i.kind === "link" || i.kind === "prox") {
           const inner = new Scope(scope);
           inner.define(i.param.text, bind(whole(state.linkArgument), "the accumulator", i.param.span));
@@ -480,7 +551,10 @@ class ModelChecker {
           else prox = placed;
         } else if (i.kind === "minimize") {
           return this.#reporter.error("not-solved", { term: `\`${textOf(i.value.span)}\`` }, i.span, {
-            fix: { text: "give the retention in closed form: `keep`, `link(A) = …` or `prox(A) = …`", edits: [] },
+            fix: {
+              text: "give the retention in closed form: `keep`, `link(A) = …` or `prox(A) = …`",
+              edits: [],
+            },
           });
         }
       }
@@ -489,9 +563,10 @@ class ModelChecker {
     return retained;
   }
 
-  #algorithm(item: ast.ChoiceItem, states: readonly BareState[]):
-    | { states: AlgorithmState[]; steps: Expr[]; point: GradientPoint }
-    | undefined {
+  #algorithm(
+    item: ast.ChoiceItem,
+    states: readonly BareState[],
+  ): { states: AlgorithmState[]; steps: Expr[]; point: GradientPoint } | undefined {
     const def = this.#library.resolve("algorithm", item.name);
     const point = this.#point(item);
     const scope = this.#innerScope();
@@ -519,12 +594,19 @@ class ModelChecker {
     }
     return this.#reporter.error("bad-point", undefined, given.value.span, {
       notes: ["`prev`: at the memory before the token; `kept`: at what retention kept of it"],
-      fix: { text: "write `at: prev`, which is the default", edits: [{ span: given.value.span, insert: "prev" }] },
+      fix: {
+        text: "write `at: prev`, which is the default",
+        edits: [{ span: given.value.span, insert: "prev" }],
+      },
     });
   }
 
   /** The algorithm's own states and step for one state of the memory. */
-  #algorithmFor(def: ast.AlgorithmDef, state: BareState, outer: Scope): { states: AlgorithmState[]; step: Expr } | undefined {
+  #algorithmFor(
+    def: ast.AlgorithmDef,
+    state: BareState,
+    outer: Scope,
+  ): { states: AlgorithmState[]; step: Expr } | undefined {
     const scope = new Scope(outer);
     scope.define("grad", bind(whole(state.gradient), "the gradient"));
     const own: { item: ast.LikeStateItem; state: Omit<AlgorithmState, "update">; update?: Expr }[] = [];
@@ -547,12 +629,15 @@ class ModelChecker {
         const target = own.find((o) => o.item.name.text === name);
         if (!target) {
           return this.#reporter.error("unknown-name", { name }, i.target.span, {
-            notes: [`the states of \`${def.name.text}\` are: ${own.map((o) => o.item.name.text).join(", ") || "none"}`],
+            notes: [
+              `the states of \`${def.name.text}\` are: ${own.map((o) => o.item.name.text).join(", ") || "none"}`,
+            ],
           });
         }
         if (target.update) return this.#reporter.error("duplicate-item", { item: `${name}'` }, i.span);
         const value = this.#elaborator.real(i.value, scope);
-        const placed = value && this.#fitTo(value, state.shape, `\`${name}'\``, target.state.name, i.value.span);
+        const placed =
+          value && this.#fitTo(value, state.shape, `\`${name}'\``, target.state.name, i.value.span);
         if (!placed) return undefined;
         target.update = placed;
       } else if (i.kind === "step") {
@@ -563,7 +648,8 @@ class ModelChecker {
       }
     }
     const what = `algorithm \`${def.name.text}\``;
-    if (!step) return this.#reporter.error("missing-item", { what, item: "step" }, def.name.span, {
+    if (!step)
+      return this.#reporter.error("missing-item", { what, item: "step" }, def.name.span, {
         fix: { text: "add a line such as `step rate * grad`", edits: [] },
       });
     const idle = own.find((o) => !o.update);
@@ -645,12 +731,22 @@ class ModelChecker {
         }
         continue;
       }
-      const value = this.#elaborator.reading(this.#reader(read, states), () => this.#elaborator.real(item.value, scope));
+      const value = this.#elaborator.reading(this.#reader(read, states), () =>
+        this.#elaborator.real(item.value, scope),
+      );
       if (value && value.shape.length !== target.shape.length) {
         const state = showShape(target.shape);
-        this.#reporter.error("state-shape", { what: "this rule", is: showShape(value.shape), state, name: `${name}'` }, item.value.span, {
-          fix: { text: `write a rule for the whole of ${name}, such as one with \`outer(v, k)\``, edits: [] },
-        });
+        this.#reporter.error(
+          "state-shape",
+          { what: "this rule", is: showShape(value.shape), state, name: `${name}'` },
+          item.value.span,
+          {
+            fix: {
+              text: `write a rule for the whole of ${name}, such as one with \`outer(v, k)\``,
+              edits: [],
+            },
+          },
+        );
         continue;
       }
       const placed = value && this.#fitTo(value, target.shape, "this rule", `${name}'`, item.value.span);
@@ -664,7 +760,10 @@ class ModelChecker {
     for (const { tensor, role, span } of this.#inputs) {
       if (role !== "gate" || !span || this.#scope.wasUsed(tensor.name)) continue;
       this.#reporter.error("unused-gate", { name: tensor.name }, span, {
-        fix: { text: `pass it to one of the choices, as in \`retention NAME(${tensor.name})\`, or remove it`, edits: [] },
+        fix: {
+          text: `pass it to one of the choices, as in \`retention NAME(${tensor.name})\`, or remove it`,
+          edits: [],
+        },
       });
     }
   }
@@ -701,7 +800,11 @@ function bareState(name: string, shape: readonly Dim[], initial: Initial, span: 
   };
 }
 
-const joinStates = (bare: readonly BareState[], retained: readonly Retained[], steps: readonly Expr[]): MemoryState[] =>
+const joinStates = (
+  bare: readonly BareState[],
+  retained: readonly Retained[],
+  steps: readonly Expr[],
+): MemoryState[] =>
   bare.map(({ span: _, ...s }, i) => ({ ...s, ...(retained[i] as Retained), step: steps[i] as Expr }));
 
 /** W of an accumulator: the link applied to it. */
@@ -711,4 +814,3 @@ export function linked(state: MemoryState, accumulator: Tensor): Expr {
     tensor === state.linkArgument ? leaf(accumulator, index) : undefined,
   );
 }
-

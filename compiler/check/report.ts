@@ -22,7 +22,9 @@ export class Reporter {
 
   /** Whether something within the span has been reported already: what follows from it is not told again. */
   isBroken(span: Span): boolean {
-    return this.diagnostics.all.some(({ labels: [{ span: at }] }) => at.file === span.file && at.start >= span.start && at.start <= span.end);
+    return this.diagnostics.all.some(
+      ({ labels: [{ span: at }] }) => at.file === span.file && at.start >= span.start && at.start <= span.end,
+    );
   }
 
   error<C extends Code>(code: C, params: Params<C>, span: Span, details: Details = {}): undefined {

@@ -126,4 +126,3 @@ export interface Spec {
   /** Choices that the model left open, in words. */
   readonly defaults: readonly string[];
 }
-

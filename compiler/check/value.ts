@@ -2,7 +2,7 @@
 import type * as ast from "../../grammar/ast.ts";
 import { axesFor, type Dim } from "../math/axis.ts";
 import { type Expr, leaf, type Tensor } from "../math/expr.ts";
-import type { ValueType } from "../math/op.ts";
+import type { ValueType } from "../math/node.ts";
 import type { Span } from "../source/span.ts";
 
 /** A tensor: an expression over the canonical axes (`axesFor`) of its shape. */
@@ -32,11 +32,12 @@ export interface IdentityValue {
 
 export type Value = TensorValue | SizeValue | FunctionValue | IdentityValue;
 
-export const tensorValue = (
-  expr: Expr,
-  shape: readonly Dim[],
-  type: ValueType = "real",
-): TensorValue => ({ kind: "tensor", expr, shape, type });
+export const tensorValue = (expr: Expr, shape: readonly Dim[], type: ValueType = "real"): TensorValue => ({
+  kind: "tensor",
+  expr,
+  shape,
+  type,
+});
 
 /** The whole of a named tensor. */
 export const whole = (t: Tensor): TensorValue => tensorValue(leaf(t, axesFor(t.shape)), t.shape);

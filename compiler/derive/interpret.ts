@@ -71,7 +71,8 @@ export function interpret(rule: Rule, { B, T, H, sizes }: Extents, run: Run): Re
           environment.set(tensor, slice(run.tokens, tensor.name, token, elements(tensor.shape, sizes)));
         }
         if (t % (spec.chunk ?? 1) === 0) {
-          for (const s of rule.states) if (s.start) environment.set(s.start, environment.get(s.previous) as Float64Array);
+          for (const s of rule.states)
+            if (s.start) environment.set(s.start, environment.get(s.previous) as Float64Array);
         }
         const next = update(environment);
         for (const [i, s] of rule.states.entries()) environment.set(s.next, next[i] as Float64Array);

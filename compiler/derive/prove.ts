@@ -32,14 +32,17 @@ const DV = 4;
 export function prove(rule: Rule, expectation: Expectation): Proof {
   // First with the gradients, and the algorithm's states after the token, as names on both sides.
   const opaque = rule.definitions.get(expectation.target) as Expr;
-  if (normalForm(sub(opaque, expectation.value)) === normalForm(sub(opaque, opaque))) return { verdict: "symbolic" };
+  if (normalForm(sub(opaque, expectation.value)) === normalForm(sub(opaque, opaque)))
+    return { verdict: "symbolic" };
   const derived = expand(rule, opaque);
   const expected = expand(rule, expectation.value);
   const difference = normalForm(sub(derived, expected));
   if (difference.kind === "constant" && difference.value === 0) return { verdict: "symbolic" };
 
   const { witness, largest } = compareAtPoints(rule, derived, expected, expectation.target.shape);
-  return witness ? { verdict: "refuted", difference, witness } : { verdict: "numeric", points: POINTS, largest };
+  return witness
+    ? { verdict: "refuted", difference, witness }
+    : { verdict: "numeric", points: POINTS, largest };
 }
 
 /** An element where two expressions differ. */
@@ -59,21 +62,33 @@ export function compareAtPoints(
   const square = spec.equalities.pairs.length > 0;
   const sizes: Sizes = { dk: DK, dv: square ? DK : DV };
   const axes = axesFor(shape);
-  const both = evaluator([{ expr: derived, axes }, { expr: expected, axes }], sizes);
+  const both = evaluator(
+    [
+      { expr: derived, axes },
+      { expr: expected, axes },
+    ],
+    sizes,
+  );
   const tensors = [...tensorsOf(derived, expected)];
   const random = uniform(1);
   let largest = 0;
   for (let n = 0; n < POINTS; n++) {
     const environment = new Map<Tensor, Float64Array>();
     for (const t of tensors) {
-      environment.set(t, Float64Array.from({ length: elements(t.shape, sizes) }, () => sample(t.domain, random)));
+      environment.set(
+        t,
+        Float64Array.from({ length: elements(t.shape, sizes) }, () => sample(t.domain, random)),
+      );
     }
     const [a, b] = both(environment) as [Float64Array, Float64Array];
     const scale = Math.max(1, ...a.map(Math.abs), ...b.map(Math.abs));
     for (const [i, x] of a.entries()) {
       const error = Math.abs(x - (b[i] as number)) / scale;
       if (!(error <= TOLERANCE)) {
-        const index = unflatten(i, shape.map((d) => elements([d], sizes)));
+        const index = unflatten(
+          i,
+          shape.map((d) => elements([d], sizes)),
+        );
         return { witness: { index, derived: x, expected: b[i] as number }, largest };
       }
       largest = Math.max(largest, error);

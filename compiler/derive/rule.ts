@@ -65,12 +65,18 @@ export function deriveRule(spec: Spec): Rule {
   const prediction = substitute(read.body, (t, index) => (t === read.x ? leaf(keys, index) : undefined));
   const error = substitute(simple, (t, index) => (t === bias.v ? leaf(values, index) : undefined));
   const adjoint = at(error, axesFor(bias.y.shape), axesFor(read.shape));
-  const pulled = pullBack([[prediction, adjoint]], states.map((s) => s.read));
+  const pulled = pullBack(
+    [[prediction, adjoint]],
+    states.map((s) => s.read),
+  );
   const gradients = states.map((state) => ({ state, shown: simplify(pulled.get(state.read) as Expr) }));
 
   // The same at W*.
   const starts = new Map(
-    states.map((s) => [s, { name: `${s.name}@chunk`, shape: s.shape, domain: s.previous.domain } satisfies Tensor]),
+    states.map((s) => [
+      s,
+      { name: `${s.name}@chunk`, shape: s.shape, domain: s.previous.domain } satisfies Tensor,
+    ]),
   );
   const point = new Map(states.map((s) => [s.read, evaluationPoint(s, spec, starts.get(s) as Tensor)]));
   const atPoint = (e: Expr): Expr =>
@@ -95,7 +101,11 @@ export function deriveRule(spec: Spec): Rule {
       const definition = definitions.get(t);
       return definition && at(resolve(definition), axesFor(t.shape), index);
     });
-  const carry = (s: MemoryState | AlgorithmState, role: RuleState["role"], start: Tensor | undefined): RuleState => ({
+  const carry = (
+    s: MemoryState | AlgorithmState,
+    role: RuleState["role"],
+    start: Tensor | undefined,
+  ): RuleState => ({
     name: s.name,
     role,
     shape: s.shape,
@@ -117,7 +127,16 @@ export function deriveRule(spec: Spec): Rule {
   const differentiated = [bias.gradient ?? (bias.loss as Expr), read.body];
   const mapped = states.flatMap((s) => [s.keep, s.step, s.link, s.prox].filter((e) => e !== undefined));
   const kinks = kinksOf([...differentiated, ...mapped, ...spec.algorithmStates.map((s) => s.update)]);
-  return { spec, error: { raw, simple }, gradients, shownUpdates, definitions, states: carried, output, kinks };
+  return {
+    spec,
+    error: { raw, simple },
+    gradients,
+    shownUpdates,
+    definitions,
+    states: carried,
+    output,
+    kinks,
+  };
 }
 
 /** W*, where the gradient is taken. */
@@ -143,7 +162,8 @@ function accumulate(s: MemoryState): Expr {
 function kinksOf(roots: readonly Expr[]): string[] {
   const found = new Set<string>();
   for (const e of postorder(roots)) {
-    const kink = e.kind === "apply" ? e.op.kink?.(...e.args.map(domainOf)) : e.kind === "reduce" ? e.op.kink : undefined;
+    const kink =
+      e.kind === "apply" ? e.op.kink?.(...e.args.map(domainOf)) : e.kind === "reduce" ? e.op.kink : undefined;
     if (kink) found.add(kink);
   }
   return [...found];

@@ -15,7 +15,11 @@ export function uniform(seed: number): () => number {
 
 /** A number of the domain, of moderate size, and inside open bounds. */
 export function sample(domain: Interval, random: () => number): number {
-  const low = Number.isFinite(domain.low) ? domain.low : Number.isFinite(domain.high) ? domain.high - 2 : -1.5;
+  const low = Number.isFinite(domain.low)
+    ? domain.low
+    : Number.isFinite(domain.high)
+      ? domain.high - 2
+      : -1.5;
   const high = Number.isFinite(domain.high) ? domain.high : low + (Number.isFinite(domain.low) ? 2 : 3);
   return low + (high - low) * (0.02 + 0.96 * random());
 }

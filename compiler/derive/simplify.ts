@@ -1,5 +1,15 @@
 /** Simplification: the rules that make a derived expression one that a person would have written. */
-import { add, call, isApply, isReduce, mul, pow, splitCoefficient, splitPower, sumOver } from "../math/algebra.ts";
+import {
+  add,
+  call,
+  isApply,
+  isReduce,
+  mul,
+  pow,
+  splitCoefficient,
+  splitPower,
+  sumOver,
+} from "../math/algebra.ts";
 import { type Apply, compare, constant, type Expr, isConstant, open } from "../math/expr.ts";
 import { type Rule, rewrite } from "../math/rewrite.ts";
 
@@ -10,7 +20,10 @@ const factorsOf = (e: Expr): readonly Expr[] => (isApply(e, "mul") ? e.args : [e
 const arg = (e: Apply, i: number): Expr => e.args[i] as Expr;
 
 /** The first factor that `pick` accepts, with the others. */
-function pickFactor<T>(e: Expr, pick: (f: Expr) => T | undefined): { picked: T; factor: Expr; others: Expr[] } | undefined {
+function pickFactor<T>(
+  e: Expr,
+  pick: (f: Expr) => T | undefined,
+): { picked: T; factor: Expr; others: Expr[] } | undefined {
   if (!isApply(e, "mul")) return undefined;
   for (const factor of e.args) {
     const picked = pick(factor);
@@ -48,7 +61,12 @@ const rules: readonly Rule[] = [
       for (const [c, cases] of byCondition) {
         if (cases.length < 2) continue;
         const others = termsOf(e).filter((t) => !(cases as readonly Expr[]).includes(t));
-        const joined = call("where", c, add(...cases.map((t) => arg(t, 1))), add(...cases.map((t) => arg(t, 2))));
+        const joined = call(
+          "where",
+          c,
+          add(...cases.map((t) => arg(t, 1))),
+          add(...cases.map((t) => arg(t, 2))),
+        );
         return add(joined, ...others);
       }
       return undefined;

@@ -3,7 +3,7 @@
  * and storage memory, with counted loops. Every decision has been taken; emitting it as WGSL only prints.
  */
 import type { Tensor } from "../math/expr.ts";
-import type { Elementwise, Reduction } from "../math/op.ts";
+import type { Elementwise, Reduction } from "../math/node.ts";
 
 /** An unsigned integer expression: positions in arrays and buffers. */
 export type Index =

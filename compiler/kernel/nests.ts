@@ -1,7 +1,7 @@
 import { reduce } from "../math/algebra.ts";
 import { type Axis, type Dim, extentOf } from "../math/axis.ts";
 import { type Expr, type Leaf, open, type Tensor } from "../math/expr.ts";
-import type { Elementwise } from "../math/op.ts";
+import type { Elementwise } from "../math/node.ts";
 import { printExpr } from "../math/print.ts";
 import { unicode } from "../math/style.ts";
 import { InternalError } from "../source/diagnostic.ts";

@@ -8,7 +8,7 @@ import { add, at, mul, rebuild, reduce, renameAxes } from "../math/algebra.ts";
 import { type Axis, axesFor, type Dim, freshAxis } from "../math/axis.ts";
 import { domainOf } from "../math/domain.ts";
 import { type Expr, leaf, open, type Tensor } from "../math/expr.ts";
-import type { Reduction } from "../math/op.ts";
+import type { Reduction } from "../math/node.ts";
 
 /** `target[result…] = body`, or `target[result…] = reduction over an axis of body`. */
 export interface Statement {

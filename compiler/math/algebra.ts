@@ -7,12 +7,19 @@ import { InternalError } from "../source/diagnostic.ts";
 import type { Axis } from "./axis.ts";
 import { domainOf } from "./domain.ts";
 import {
-  type Apply, compare, compareShapes, constant, delta, type Expr, extent, isConstant, leaf, open, openFresh, postorder, rawApply,
-  rawReduce, type Reduce, type Tensor,
+  type Apply, compare, compareShapes, constant, delta, type Expr, extent, isConstant, leaf, open, openFresh, postorder, type Reduce, rawApply,
+  rawReduce, type Tensor,
 } from "./expr.ts"; // biome-ignore format: a list
 import { isNonNegative } from "./interval.ts";
-import type { Algebra, Elementwise, OpName, Reduction } from "./op.ts";
-import { add as addOp, elementwise, mul as mulOp, pow as powOp, reductions, sum as sumOp } from "./ops/index.ts";
+import type { Algebra, Elementwise, OpName, Reduction } from "./node.ts";
+import {
+  add as addOp,
+  elementwise,
+  mul as mulOp,
+  pow as powOp,
+  reductions,
+  sum as sumOp,
+} from "./ops/index.ts";
 
 const ZERO = constant(0);
 const ONE = constant(1);
@@ -103,7 +110,8 @@ export function mul(...factors: readonly Expr[]): Expr {
   // x − y and y − x are one factor: the one in which plus prevails, unless it stands alone.
   if (exponents.size > 1 || exponential !== ZERO || c !== 1) {
     for (const [base, exponent] of [...exponents]) {
-      if (!isConstant(exponent, 1) || base.kind !== "apply" || base.op !== addOp || !isNegativeSum(base.args)) continue;
+      if (!isConstant(exponent, 1) || base.kind !== "apply" || base.op !== addOp || !isNegativeSum(base.args))
+        continue;
       exponents.delete(base);
       c = -c;
       const turned = add(...base.args.map(neg));

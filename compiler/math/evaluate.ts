@@ -27,7 +27,7 @@ interface Value {
 export function evaluator(outputs: readonly Output[], sizes: Sizes): Evaluator {
   const values = new Map<Expr, Value>();
   const steps: ((environment: Environment) => void)[] = [];
-  const valueOf = (e: Expr): Value => {
+  const valueAt = (e: Expr): Value => {
     const value = values.get(e);
     if (!value) throw new InternalError("an expression is used before it is computed");
     return value;
@@ -49,8 +49,8 @@ export function evaluator(outputs: readonly Output[], sizes: Sizes): Evaluator {
     values.set(e, value);
     if (e.kind === "constant") value.data[0] = e.value;
     else if (e.kind === "extent") value.data[0] = extentOf(e.dim, sizes);
-    else if (e.kind === "apply") steps.push(elementwiseStep(e, value, e.args.map(valueOf), sizes));
-    else if (e.kind === "reduce") steps.push(reductionStep(e, value, valueOf(open(e).body), sizes));
+    else if (e.kind === "apply") steps.push(elementwiseStep(e, value, e.args.map(valueAt), sizes));
+    else if (e.kind === "reduce") steps.push(reductionStep(e, value, valueAt(open(e).body), sizes));
     else {
       const n = extentOf(e.left.dim, sizes);
       for (let i = 0; i < n; i++) value.data[i * n + i] = 1;
@@ -61,7 +61,7 @@ export function evaluator(outputs: readonly Output[], sizes: Sizes): Evaluator {
     for (const step of steps) step(environment);
     return outputs.map(({ expr, axes }) => {
       const out = new Float64Array(count(axes, sizes));
-      const { data, strides } = valueOf(expr);
+      const { data, strides } = valueAt(expr);
       walk(axes, sizes, [strides], ([at = 0], n) => {
         out[n] = data[at] as number;
       });
@@ -137,7 +137,8 @@ function walk(
       const step = strides[d] as number[];
       const wraps = index[d] === (extents[d] as number) - 1;
       const move = wraps ? -(index[d] as number) : 1;
-      for (let k = 0; k < offsets.length; k++) offsets[k] = (offsets[k] as number) + move * (step[k] as number);
+      for (let k = 0; k < offsets.length; k++)
+        offsets[k] = (offsets[k] as number) + move * (step[k] as number);
       index[d] = (index[d] as number) + move;
       if (!wraps) break;
     }

@@ -8,65 +8,20 @@
  */
 import { InternalError } from "../source/diagnostic.ts";
 import { type Axis, boundAxis, type Dim, freshAxis } from "./axis.ts";
-import type { Interval } from "./interval.ts";
-import type { Elementwise, Reduction } from "./op.ts";
+import type {
+  Apply,
+  Constant,
+  Delta,
+  Elementwise,
+  Expr,
+  Extent,
+  Leaf,
+  Reduce,
+  Reduction,
+  Tensor,
+} from "./node.ts";
 
-/** A named tensor that an expression reads: an input, a gate, a state. Compared by identity. */
-export interface Tensor {
-  readonly name: string;
-  readonly shape: readonly Dim[];
-  readonly domain: Interval;
-}
-
-interface Common {
-  /** Free axes, in order of their ids, each once. */
-  readonly axes: readonly Axis[];
-  /** How deep reductions nest in it. */
-  readonly depth: number;
-  /** Order of creation. */
-  readonly serial: number;
-}
-
-export interface Constant extends Common {
-  readonly kind: "constant";
-  readonly value: number;
-}
-
-/** `tensor[index…]` */
-export interface Leaf extends Common {
-  readonly kind: "leaf";
-  readonly tensor: Tensor;
-  readonly index: readonly Axis[];
-}
-
-/** The extent of a dimension as a number. */
-export interface Extent extends Common {
-  readonly kind: "extent";
-  readonly dim: Dim;
-}
-
-/** The identity matrix: 1 where two axes agree, else 0. */
-export interface Delta extends Common {
-  readonly kind: "delta";
-  readonly left: Axis;
-  readonly right: Axis;
-}
-
-export interface Apply extends Common {
-  readonly kind: "apply";
-  readonly op: Elementwise;
-  readonly args: readonly Expr[];
-}
-
-export interface Reduce extends Common {
-  readonly kind: "reduce";
-  readonly op: Reduction;
-  /** The canonical bound axis; use `open` to get at the body. */
-  readonly axis: Axis;
-  readonly body: Expr;
-}
-
-export type Expr = Constant | Leaf | Extent | Delta | Apply | Reduce;
+export type { Apply, Constant, Delta, Expr, Extent, Leaf, Reduce, Tensor } from "./node.ts";
 
 // ---------------------------------------------------------------- hash-consing
 
@@ -282,11 +237,7 @@ function descend(a: Expr, b: Expr, next: (a: Expr, b: Expr) => number, named: bo
 const dimsOf = (axes: readonly Axis[]): string => axes.map((a) => a.dim.key).join();
 const text = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-function lexical(
-  a: readonly Expr[],
-  b: readonly Expr[],
-  next: (a: Expr, b: Expr) => number,
-): number {
+function lexical(a: readonly Expr[], b: readonly Expr[], next: (a: Expr, b: Expr) => number): number {
   if (a.length !== b.length) return a.length - b.length;
   for (let i = 0; i < a.length; i++) {
     const order = next(a[i] as Expr, b[i] as Expr);

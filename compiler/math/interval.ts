@@ -38,8 +38,7 @@ export const isBelow = (a: Interval, b: Interval, strictly: boolean): boolean =>
 
 /** Whether every point of `inner` lies in `outer`. */
 export function includes(outer: Interval, inner: Interval): boolean {
-  const lowFits =
-    inner.low > outer.low || (inner.low === outer.low && (!outer.openLow || inner.openLow));
+  const lowFits = inner.low > outer.low || (inner.low === outer.low && (!outer.openLow || inner.openLow));
   const highFits =
     inner.high < outer.high || (inner.high === outer.high && (!outer.openHigh || inner.openHigh));
   return lowFits && highFits;

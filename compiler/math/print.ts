@@ -3,7 +3,7 @@
  * TeX. `sum[j](W[i,j]·k[j])` prints as `W k`, and `e[i]·k[j]` as `e kᵀ`.
  */
 import { algebra, at, mul, splitCoefficient, splitPower } from "./algebra.ts";
-import { axesFor, type Axis } from "./axis.ts";
+import { type Axis, axesFor } from "./axis.ts";
 import { constant, type Expr, isConstant, type Leaf, open, type Reduce } from "./expr.ts";
 import type { Doc, Style } from "./style.ts";
 
@@ -40,7 +40,11 @@ class Printer {
     const name = this.#options.names?.get(e);
     if (name !== undefined) return s.name(name);
     const label = this.#options.labels?.get(e);
-    if (label) return s.call(label.name, label.args.map((a) => this.#own(a).text));
+    if (label)
+      return s.call(
+        label.name,
+        label.args.map((a) => this.#own(a).text),
+      );
     switch (e.kind) {
       case "constant":
         return s.number(e.value);
@@ -71,7 +75,10 @@ class Printer {
       case "cases":
         return s.cases(arg(0), arg(1), arg(2));
       case "function":
-        return s.call(s.pick(notation), e.args.map((_, i) => arg(i).text));
+        return s.call(
+          s.pick(notation),
+          e.args.map((_, i) => arg(i).text),
+        );
     }
   }
 
@@ -213,4 +220,3 @@ function squareOf(e: Reduce): Expr | undefined {
   const whole = isConstant(exponent, 2) && base.axes.length === 1 && base.axes[0] === axis;
   return whole ? base : undefined;
 }
-

@@ -24,7 +24,8 @@ export function rewrite(e: Expr, rules: readonly Rule[], log?: (rule: Rule) => v
     for (let fired = 0; ; fired++) {
       const next = step(now);
       if (!next) break;
-      if (fired >= REWRITES_AT_ONE_NODE) throw new InternalError(`rewrite rule ${next.rule.name} does not end`);
+      if (fired >= REWRITES_AT_ONE_NODE)
+        throw new InternalError(`rewrite rule ${next.rule.name} does not end`);
       log?.(next.rule);
       // The new expression may have unfinished parts: finish these before looking at its top again.
       now = finishParts(next.to);

@@ -44,7 +44,19 @@ const TEX_GREEK = new Map(Object.entries(GREEK).map(([name, letter]) => [letter,
 /** Up to twelve digits, so that 0.1 + 0.2 does not print as it is stored. */
 const decimal = (x: number): string => String(Number(x.toPrecision(12)));
 
-const SUPERSCRIPTS: Readonly<Record<string, string>> = { "0": "⁰", "1": "¹", "2": "²", "3": "³", "4": "⁴", "5": "⁵", "6": "⁶", "7": "⁷", "8": "⁸", "9": "⁹", "-": "⁻" };
+const SUPERSCRIPTS: Readonly<Record<string, string>> = {
+  "0": "⁰",
+  "1": "¹",
+  "2": "²",
+  "3": "³",
+  "4": "⁴",
+  "5": "⁵",
+  "6": "⁶",
+  "7": "⁷",
+  "8": "⁸",
+  "9": "⁹",
+  "-": "⁻",
+};
 
 interface Marks {
   readonly open: string;
@@ -79,7 +91,10 @@ function common(marks: Marks) {
     hadamard: (factors: readonly Doc[]): Doc => {
       const [only] = factors;
       if (factors.length === 1 && only) return only;
-      return doc(factors.map((f) => wrap(f, Tightness.power).text).join(` ${marks.times} `), Tightness.product);
+      return doc(
+        factors.map((f) => wrap(f, Tightness.power).text).join(` ${marks.times} `),
+        Tightness.product,
+      );
     },
     operand: (x: Doc): Doc => wrap(x, Tightness.power),
     infix: (left: Doc, op: string, right: Doc): Doc =>
@@ -106,7 +121,10 @@ export const unicode: Style = {
   number: (x) => (x < 0 ? doc(`−${decimal(-x)}`, Tightness.sum) : atom(decimal(x))),
   call: (name, args) => atom(`${name}(${args.join(", ")})`),
   fraction: (above, below) =>
-    doc(`${plain.wrap(above, Tightness.product).text} / ${plain.wrap(below, Tightness.power).text}`, Tightness.product),
+    doc(
+      `${plain.wrap(above, Tightness.product).text} / ${plain.wrap(below, Tightness.power).text}`,
+      Tightness.product,
+    ),
   power: (base, exponent) => {
     const raised = [...exponent.text.replace("−", "-")].map((c) => SUPERSCRIPTS[c]);
     const simple = raised.every((c) => c !== undefined);
@@ -143,14 +161,20 @@ export const tex: Style = {
   name: (name) => atom(texName(name)),
   number: (x) => (x < 0 ? doc(decimal(x), Tightness.sum) : atom(decimal(x))),
   call: (name, args) =>
-    atom(`${name.startsWith("\\") ? name : `\\operatorname{${name.replaceAll("_", "\\_")}}`}\\left(${args.join(", ")}\\right)`),
+    atom(
+      `${name.startsWith("\\") ? name : `\\operatorname{${name.replaceAll("_", "\\_")}}`}\\left(${args.join(", ")}\\right)`,
+    ),
   fraction: (above, below) => doc(`\\frac{${above.text}}{${below.text}}`, Tightness.power),
-  power: (base, exponent) => doc(`${tex0.wrap(base, Tightness.atom).text}^{${exponent.text}}`, Tightness.power),
+  power: (base, exponent) =>
+    doc(`${tex0.wrap(base, Tightness.atom).text}^{${exponent.text}}`, Tightness.power),
   root: (x) => atom(`\\sqrt{${x.text}}`),
   norm: (x) => atom(`\\left\\lVert ${x.text} \\right\\rVert`),
   transposed: (x) => doc(`${tex0.wrap(x, Tightness.atom).text}^{\\top}`, Tightness.power),
   diagonal: (x) => atom(`\\operatorname{Diag}\\left(${x.text}\\right)`),
-  over: (op, dim, body) => doc(`${op}_{${texName(dim)}} ${tex0.wrap(body, Tightness.product).text}`, Tightness.product),
+  over: (op, dim, body) =>
+    doc(`${op}_{${texName(dim)}} ${tex0.wrap(body, Tightness.product).text}`, Tightness.product),
   cases: (condition, then, otherwise) =>
-    atom(`\\begin{cases} ${then.text} & ${condition.text} \\\\ ${otherwise.text} & \\text{otherwise} \\end{cases}`),
+    atom(
+      `\\begin{cases} ${then.text} & ${condition.text} \\\\ ${otherwise.text} & \\text{otherwise} \\end{cases}`,
+    ),
 };

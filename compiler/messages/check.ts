@@ -51,7 +51,8 @@ export const checkMessages = {
     "Arguments are given by position or by the parameter's name. Every algorithm also takes `at: prev` or `at: kept`: where the gradient is taken.",
   ),
   "too-many-arguments": entry<{ what: string; takes: number; given: number }>(
-    ({ what, takes, given }) => `${what} takes ${takes === 1 ? "one argument" : `${takes} arguments`}, not ${given}`,
+    ({ what, takes, given }) =>
+      `${what} takes ${takes === 1 ? "one argument" : `${takes} arguments`}, not ${given}`,
     "The definition says how many parameters there are.",
   ),
   "argument-kind": entry<{ what: string; wants: string; is: string }>(
@@ -75,7 +76,8 @@ export const checkMessages = {
     "Where a matrix has one dimension twice, say which is meant: `outer(x, y)`, `M @ x`, or a diagonal by `x * I`.",
   ),
   "contraction-mismatch": entry<{ left: string; right: string }>(
-    ({ left, right }) => `\`@\` contracts the last dimension of ${left} with the first of ${right}, and they differ`,
+    ({ left, right }) =>
+      `\`@\` contracts the last dimension of ${left} with the first of ${right}, and they differ`,
     "`W @ k` sums over the dimension in between: the last of the left side and the first of the right side. `transpose(W)` turns a matrix around.",
   ),
   "not-a-dimension": entry<{ shape: string; dim: string }>(
@@ -86,7 +88,7 @@ export const checkMessages = {
     ({ why }) => `this is not a size: ${why}`,
     "A size is a whole number from 1 on, a name such as `dk` or a size parameter, or a product of these.",
   ),
-  "domain": entry<{ op: string; is: string; reason: string }>(
+  domain: entry<{ op: string; is: string; reason: string }>(
     ({ op, is, reason }) => `${op} of what can be ${is}: ${reason}`,
     "Ranges are carried through expressions by interval analysis, from the ranges of gates, params and constants. It is careful: what might be outside the domain is refused. Rewrite the expression so that its range shows.",
   ),
@@ -154,7 +156,7 @@ export const checkMessages = {
     () => "the reads of this output cannot be separated from the layer around them",
     "The memory's own output y is the part of `output` that holds every `read` and no `project`, `conv` or `norm`: in `norm(read(q)) * silu(project)` it is `read(q)`. Write the layer's operations around one such part.",
   ),
-  "pipeline": entry<{ why: string }>(
+  pipeline: entry<{ why: string }>(
     ({ why }) => why,
     "A pipeline starts from the layer's input: `project |> conv(4) |> silu |> unit`. Each stage is `project`, `conv(width)`, or a function of one argument.",
   ),
@@ -182,7 +184,7 @@ export const checkMessages = {
     ({ term }) => `no closed form was found for this penalty: ${term}`,
     "Give the retention in closed form instead: `keep`, `link(A) = …` or `prox(A) = …`.",
   ),
-  "unsquare": entry<{ left: string; right: string }>(
+  unsquare: entry<{ left: string; right: string }>(
     ({ left, right }) => `\`require\` sets sizes equal, but this compares ${left} with ${right}`,
     "`require dv = dk` takes a size name on each side.",
   ),

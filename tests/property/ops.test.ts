@@ -14,9 +14,11 @@ const STEP = 1e-6;
 const SMOOTH = 1e-4;
 
 const scalar = (name: string): Tensor => ({ name, shape: [], domain: REAL });
-const valueOf = (e: Expr, tensors: readonly Tensor[], values: readonly number[]): number => {
+const evaluate = (e: Expr, tensors: readonly Tensor[], values: readonly number[]): number => {
   const run = evaluator([{ expr: e, axes: [] }], {});
-  const [out] = run(new Map(tensors.map((t, i) => [t, Float64Array.of(values[i] as number)]))) as [Float64Array];
+  const [out] = run(new Map(tensors.map((t, i) => [t, Float64Array.of(values[i] as number)]))) as [
+    Float64Array,
+  ];
   return out[0] as number;
 };
 
@@ -43,7 +45,8 @@ describe.each(elementwise.map((op) => [op.name, op] as const))("%s", (_, op) => 
           const value = op.value(args[0] ?? 0, args[1] ?? 0, args[2] ?? 0);
           // Bounds are computed in floating point too.
           const slack = 1e-12 * Math.max(1, Math.abs(value));
-          const holds = contains(domain, value) || contains(domain, value - slack) || contains(domain, value + slack);
+          const holds =
+            contains(domain, value) || contains(domain, value - slack) || contains(domain, value + slack);
           expect(holds, `${op.name}(${args}) = ${value}`).toBe(true);
         }
       }),
@@ -57,19 +60,26 @@ describe.each(elementwise.map((op) => [op.name, op] as const))("%s", (_, op) => 
       fc.property(arbitrary, (at) => {
         if (op.refuses?.(...at.map((x) => interval(x, x)))) return;
         const args = tensors.map((t, i) =>
-          op.takes[i] === "bool" ? apply(compareOp, [constant(0), constant(at[i] === 1 ? 1 : 0)]) : leaf(t, []),
+          op.takes[i] === "bool"
+            ? apply(compareOp, [constant(0), constant(at[i] === 1 ? 1 : 0)])
+            : leaf(t, []),
         );
         const e = apply(op, args);
         const gradients = pullBack([[e, constant(1)]], tensors);
         for (const [i, t] of tensors.entries()) {
           if (op.takes[i] === "bool") continue;
-          const shifted = (by: number): number => valueOf(e, tensors, at.map((x, j) => (j === i ? x + by : x)));
+          const shifted = (by: number): number =>
+            evaluate(
+              e,
+              tensors,
+              at.map((x, j) => (j === i ? x + by : x)),
+            );
           const here = shifted(0);
           const [left, right] = [(here - shifted(-STEP)) / STEP, (shifted(STEP) - here) / STEP];
           if (![left, right].every(Number.isFinite)) continue;
           const jumps = op.kink !== undefined && Math.abs(left) > 0.1 / STEP;
           if (jumps || Math.abs(left - right) > SMOOTH * Math.max(1, Math.abs(left))) continue;
-          const derived = valueOf(gradients.get(t) as Expr, tensors, at);
+          const derived = evaluate(gradients.get(t) as Expr, tensors, at);
           expect(Math.abs(derived - (left + right) / 2), `∂/∂x${i} at ${at}`).toBeLessThanOrEqual(
             1e-4 * Math.max(1, Math.abs(derived)),
           );
@@ -94,9 +104,13 @@ describe.each(reductions.map((op) => [op.name, op] as const))("%s", (_, op) => {
         const sizes = { n: numbers.length };
         const data = Float64Array.from(numbers, (v) => v / 7);
         const value = (d: Float64Array): number =>
-          (evaluator([{ expr: reduced, axes: [] }], sizes)(new Map([[x, d]]))[0] as Float64Array)[0] as number;
+          (
+            evaluator([{ expr: reduced, axes: [] }], sizes)(new Map([[x, d]]))[0] as Float64Array
+          )[0] as number;
         const adjoint = pullBack([[reduced, constant(1)]], [x]).get(x) as Expr;
-        const [derived] = evaluator([{ expr: adjoint, axes: [axis] }], sizes)(new Map([[x, data]])) as [Float64Array];
+        const [derived] = evaluator([{ expr: adjoint, axes: [axis] }], sizes)(new Map([[x, data]])) as [
+          Float64Array,
+        ];
         for (const i of data.keys()) {
           const moved = (by: number): Float64Array => data.map((v, j) => (j === i ? v + by : v));
           const quotient = (value(moved(STEP)) - value(moved(-STEP))) / (2 * STEP);

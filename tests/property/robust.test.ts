@@ -20,11 +20,15 @@ function survive(text: string): void {
   for (const { rule, spec } of models) {
     const sizes = { dk: 2, dv: spec.equalities.pairs.length > 0 ? 2 : 3 };
     const ones = (n: number): Float64Array => new Float64Array(n).fill(0.5);
-    interpret(rule, { B: 1, T: 2, H: 1, sizes }, {
-      tokens: new Map(spec.inputs.map(({ tensor: t }) => [t.name, ones(2 * elements(t.shape, sizes))])),
-      parameters: new Map(spec.parameters.map(({ tensor: t }) => [t.name, ones(elements(t.shape, sizes))])),
-      states: new Map(rule.states.map((s) => [s.name, ones(elements(s.shape, sizes))])),
-    });
+    interpret(
+      rule,
+      { B: 1, T: 2, H: 1, sizes },
+      {
+        tokens: new Map(spec.inputs.map(({ tensor: t }) => [t.name, ones(2 * elements(t.shape, sizes))])),
+        parameters: new Map(spec.parameters.map(({ tensor: t }) => [t.name, ones(elements(t.shape, sizes))])),
+        states: new Map(rule.states.map((s) => [s.name, ones(elements(s.shape, sizes))])),
+      },
+    );
   }
 }
 

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { gradient } from "../../compiler/derive/gradient.ts";
-import { elements, type Extents, interpret, type Result, type Run } from "../../compiler/derive/interpret.ts";
+import { type Extents, elements, interpret, type Result, type Run } from "../../compiler/derive/interpret.ts";
 import { at, substitute, sumOver } from "../../compiler/math/algebra.ts";
 import { axesFor } from "../../compiler/math/axis.ts";
 import { evaluator } from "../../compiler/math/evaluate.ts";
@@ -31,8 +31,12 @@ function sequence(model: Model, { B, T, H, sizes }: Extents, seed: number): Run 
   const draw = numbers(seed);
   const { spec, rule } = model;
   return {
-    tokens: new Map(spec.inputs.map(({ tensor: t }) => [t.name, draw(t, B * T * H * elements(t.shape, sizes))])),
-    parameters: new Map(spec.parameters.map(({ tensor: t }) => [t.name, draw(t, H * elements(t.shape, sizes))])),
+    tokens: new Map(
+      spec.inputs.map(({ tensor: t }) => [t.name, draw(t, B * T * H * elements(t.shape, sizes))]),
+    ),
+    parameters: new Map(
+      spec.parameters.map(({ tensor: t }) => [t.name, draw(t, H * elements(t.shape, sizes))]),
+    ),
     states: new Map(rule.states.map((s) => [s.name, draw(s.previous, B * H * elements(s.shape, sizes))])),
   };
 }
@@ -55,47 +59,52 @@ describe.each(specNames)("%s", (name) => {
     const slopes = [...gradient(sumOfRead(model), [...reads]).values()];
     const linear = ![...tensorsOf(...slopes)].some((t) => reads.has(t));
     for (const { expectation, proof } of model.proofs) {
-      console.log(`${spec.name}: ${expectation.target.name} is proved ${proof.verdict === "symbolic" ? "symbolically" : proof.verdict}`);
+      console.log(
+        `${spec.name}: ${expectation.target.name} is proved ${proof.verdict === "symbolic" ? "symbolically" : proof.verdict}`,
+      );
       expect(linear ? ["symbolic"] : ["symbolic", "numeric"]).toContain(proof.verdict);
     }
   });
 
   const { loss } = spec.bias;
-  test.skipIf(!loss)(`∇ℓ is what finite differences show${loss ? "" : " (skipped: the bias gives its gradient outright)"}`, () => {
-    const { read, bias, states } = spec;
-    const keys = spec.inputs.find((i) => i.tensor.name === "k")?.tensor as Tensor;
-    const values = spec.inputs.find((i) => i.tensor.name === "v")?.tensor as Tensor;
-    const y = substitute(read.body, (t, index) => (t === read.x ? leaf(keys, index) : undefined));
-    const through = (e: Expr): Expr =>
-      substitute(e, (t, index) =>
-        t === bias.y ? at(y, axesFor(read.shape), index) : t === bias.v ? leaf(values, index) : undefined,
+  test.skipIf(!loss)(
+    `∇ℓ is what finite differences show${loss ? "" : " (skipped: the bias gives its gradient outright)"}`,
+    () => {
+      const { read, bias, states } = spec;
+      const keys = spec.inputs.find((i) => i.tensor.name === "k")?.tensor as Tensor;
+      const values = spec.inputs.find((i) => i.tensor.name === "v")?.tensor as Tensor;
+      const y = substitute(read.body, (t, index) => (t === read.x ? leaf(keys, index) : undefined));
+      const through = (e: Expr): Expr =>
+        substitute(e, (t, index) =>
+          t === bias.y ? at(y, axesFor(read.shape), index) : t === bias.v ? leaf(values, index) : undefined,
+        );
+      const objective = through(loss as Expr);
+      const derived = rule.gradients.map((g) => ({ expr: through(g.shown), axes: axesFor(g.state.shape) }));
+      const tensors = [...tensorsOf(objective, ...derived.map((d) => d.expr))];
+      const value = evaluator([{ expr: objective, axes: [] }], sizes);
+      const slopes = evaluator(derived, sizes);
+      fc.assert(
+        fc.property(fc.integer(), (seed) => {
+          const draw = numbers(seed);
+          const environment = new Map(tensors.map((t) => [t, draw(t, elements(t.shape, sizes))]));
+          const found = slopes(environment);
+          for (const [i, s] of states.entries()) {
+            const data = environment.get(s.read);
+            if (!data) continue;
+            const differences = data.map((x, j) => {
+              const moved = (by: number): number => {
+                const nudged = data.map((v, k) => (k === j ? x + by : v));
+                return (value(new Map([...environment, [s.read, nudged]]))[0] as Float64Array)[0] as number;
+              };
+              return (moved(1e-5) - moved(-1e-5)) / 2e-5;
+            });
+            expect(errorRatio(found[i] ?? [], differences), s.name).toBeLessThanOrEqual(1e-6);
+          }
+        }),
+        { numRuns: 20 },
       );
-    const objective = through(loss as Expr);
-    const derived = rule.gradients.map((g) => ({ expr: through(g.shown), axes: axesFor(g.state.shape) }));
-    const tensors = [...tensorsOf(objective, ...derived.map((d) => d.expr))];
-    const value = evaluator([{ expr: objective, axes: [] }], sizes);
-    const slopes = evaluator(derived, sizes);
-    fc.assert(
-      fc.property(fc.integer(), (seed) => {
-        const draw = numbers(seed);
-        const environment = new Map(tensors.map((t) => [t, draw(t, elements(t.shape, sizes))]));
-        const found = slopes(environment);
-        for (const [i, s] of states.entries()) {
-          const data = environment.get(s.read);
-          if (!data) continue;
-          const differences = data.map((x, j) => {
-            const moved = (by: number): number => {
-              const nudged = data.map((v, k) => (k === j ? x + by : v));
-              return (value(new Map([...environment, [s.read, nudged]]))[0] as Float64Array)[0] as number;
-            };
-            return (moved(1e-5) - moved(-1e-5)) / 2e-5;
-          });
-          expect(errorRatio(found[i] ?? [], differences), s.name).toBeLessThanOrEqual(1e-6);
-        }
-      }),
-      { numRuns: 20 },
-    );
-  });
+    },
+  );
 
   test("outputs up to a token do not change with what comes after it", () => {
     fc.assert(
@@ -106,7 +115,10 @@ describe.each(specNames)("%s", (name) => {
         const mixed = new Map(
           [...run.tokens].map(([n, x]) => {
             const keep = (cut * x.length) / 20;
-            return [n, Float64Array.of(...x.slice(0, keep), ...(other.tokens.get(n) as Float64Array).slice(keep))];
+            return [
+              n,
+              Float64Array.of(...x.slice(0, keep), ...(other.tokens.get(n) as Float64Array).slice(keep)),
+            ];
           }),
         );
         const a = interpret(rule, extents, run).y;

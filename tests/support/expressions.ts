@@ -10,7 +10,7 @@ import { domainOf } from "../../compiler/math/domain.ts";
 import type { Environment } from "../../compiler/math/evaluate.ts";
 import { constant, delta, type Expr, extent, leaf, type Tensor } from "../../compiler/math/expr.ts";
 import { type Interval, interval, POSITIVE, REAL } from "../../compiler/math/interval.ts";
-import type { Elementwise } from "../../compiler/math/op.ts";
+import type { Elementwise } from "../../compiler/math/node.ts";
 import { elementwise, reductions } from "../../compiler/math/ops/index.ts";
 
 const M = dim(["m"]);
@@ -57,9 +57,7 @@ const drawn = ({ low, high }: Interval): fc.Arbitrary<number> => {
 const count = (shape: readonly Dim[]): number => shape.reduce((n, d) => n * extentOf(d, SIZES), 1);
 
 const data = fc.tuple(
-  ...TENSORS.map((t) =>
-    fc.array(drawn(t.domain), { minLength: count(t.shape), maxLength: count(t.shape) }),
-  ),
+  ...TENSORS.map((t) => fc.array(drawn(t.domain), { minLength: count(t.shape), maxLength: count(t.shape) })),
 );
 
 const step: fc.Arbitrary<Step> = fc.tuple(fc.nat(99), fc.nat(99), fc.nat(99), fc.nat(99), fc.nat(99));
@@ -134,9 +132,7 @@ function jumps(op: Elementwise, args: readonly number[]): boolean {
 }
 
 export const fold = (op: Elementwise, args: readonly number[]): number =>
-  op.variadic
-    ? args.reduce((a, b) => op.value(a, b, 0))
-    : op.value(args[0] ?? 0, args[1] ?? 0, args[2] ?? 0);
+  op.variadic ? args.reduce((a, b) => op.value(a, b, 0)) : op.value(args[0] ?? 0, args[1] ?? 0, args[2] ?? 0);
 
 class Run {
   readonly pool: Made[] = [];
@@ -273,10 +269,7 @@ class Run {
 
 /** A value brought into a range: low + (high − low) · sigmoid. */
 function squashed(x: Made, low: number, high: number): Made {
-  const expr = apply(addOp, [
-    constant(low),
-    apply(mulOp, [constant(high - low), call("sigmoid", x.expr)]),
-  ]);
+  const expr = apply(addOp, [constant(low), apply(mulOp, [constant(high - low), call("sigmoid", x.expr)])]);
   const value = (v: number): number => low + (high - low) / (1 + Math.exp(-v));
   return { ...x, expr, table: { axes: x.table.axes, data: x.table.data.map(value) } };
 }

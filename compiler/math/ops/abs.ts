@@ -1,5 +1,5 @@
 import { even, isNonNegative } from "../interval.ts";
-import type { Elementwise } from "../op.ts";
+import type { Elementwise } from "../node.ts";
 
 /** |x| */
 export const abs: Elementwise = {

@@ -1,5 +1,5 @@
 import { add as addIntervals } from "../interval.ts";
-import type { Elementwise } from "../op.ts";
+import type { Elementwise } from "../node.ts";
 
 /** a + b + …; like terms are collected by the constructor in `algebra.ts`. */
 export const add: Elementwise = {

@@ -1,5 +1,5 @@
 import { interval } from "../interval.ts";
-import type { Elementwise } from "../op.ts";
+import type { Elementwise } from "../node.ts";
 
 /** The cosine, in radians. */
 export const cos: Elementwise = {

@@ -1,5 +1,5 @@
 import { even } from "../interval.ts";
-import type { Elementwise } from "../op.ts";
+import type { Elementwise } from "../node.ts";
 
 /** The hyperbolic cosine. */
 export const cosh: Elementwise = {

@@ -1,5 +1,5 @@
 import { increasing, interval } from "../interval.ts";
-import type { Elementwise } from "../op.ts";
+import type { Elementwise } from "../node.ts";
 
 /** eˣ */
 export const exp: Elementwise = {

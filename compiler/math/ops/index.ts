@@ -1,5 +1,5 @@
 /** Every operation there is. To add one, write its file and list it here; the tests pick it up. */
-import type { Elementwise, Reduction } from "../op.ts";
+import type { Elementwise, Reduction } from "../node.ts";
 import { abs } from "./abs.ts";
 import { add } from "./add.ts";
 import { cos } from "./cos.ts";

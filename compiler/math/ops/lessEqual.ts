@@ -1,5 +1,5 @@
 import { interval, isBelow } from "../interval.ts";
-import type { Elementwise } from "../op.ts";
+import type { Elementwise } from "../node.ts";
 
 /** a ≤ b: a condition for `where`. */
 export const lessEqual: Elementwise = {

@@ -1,5 +1,5 @@
 import { increasing, isPositive } from "../interval.ts";
-import type { Elementwise } from "../op.ts";
+import type { Elementwise } from "../node.ts";
 
 /** The natural logarithm. */
 export const log: Elementwise = {
@@ -16,7 +16,8 @@ export const log: Elementwise = {
       : {
           arg: 0,
           reason: "the logarithm is real only of positive numbers",
-          repair: "add a small constant inside it, as in `log(x + 1e-6)` for x ≥ 0, or use a positive quantity",
+          repair:
+            "add a small constant inside it, as in `log(x + 1e-6)` for x ≥ 0, or use a positive quantity",
         },
   simplify: (_m, [x]) => (x?.kind === "apply" && x.op.name === "exp" ? x.args[0] : undefined),
   derivative: (m, [x]) => m.pow(x ?? m.constant(1), m.constant(-1)),

@@ -1,4 +1,4 @@
-import type { Reduction } from "../op.ts";
+import type { Reduction } from "../node.ts";
 
 const ROUNDING = 1e-6;
 

@@ -1,5 +1,5 @@
 import { interval } from "../interval.ts";
-import type { Elementwise } from "../op.ts";
+import type { Elementwise } from "../node.ts";
 
 /** The smaller of two numbers. */
 export const minimum: Elementwise = {

@@ -1,5 +1,5 @@
 import { multiply } from "../interval.ts";
-import type { Elementwise } from "../op.ts";
+import type { Elementwise } from "../node.ts";
 
 /** a · b · …; powers of one base are merged by the constructor in `algebra.ts`. */
 export const mul: Elementwise = {

@@ -1,6 +1,17 @@
-import { even, type Interval, increasing, interval, isNonNegative, isPositive, NONNEGATIVE, POSITIVE, point, REAL } from "../interval.ts";
 import type { Expr } from "../expr.ts";
-import type { Elementwise } from "../op.ts";
+import {
+  even,
+  type Interval,
+  increasing,
+  interval,
+  isNonNegative,
+  isPositive,
+  NONNEGATIVE,
+  POSITIVE,
+  point,
+  REAL,
+} from "../interval.ts";
+import type { Elementwise } from "../node.ts";
 
 const exact = (p: Interval): number | undefined => (p.low === p.high ? p.low : undefined);
 

@@ -1,5 +1,5 @@
 import { interval, isNegative, isPositive } from "../interval.ts";
-import type { Elementwise } from "../op.ts";
+import type { Elementwise } from "../node.ts";
 
 /** −1, 0 or 1: the sign of x, and sign(0) = 0. */
 export const sign: Elementwise = {

@@ -1,5 +1,5 @@
 import { increasing } from "../interval.ts";
-import type { Elementwise } from "../op.ts";
+import type { Elementwise } from "../node.ts";
 
 /** The hyperbolic sine. */
 export const sinh: Elementwise = {

@@ -1,5 +1,5 @@
 import { interval } from "../interval.ts";
-import type { Reduction } from "../op.ts";
+import type { Reduction } from "../node.ts";
 
 /** Σ over an axis. */
 export const sum: Reduction = {

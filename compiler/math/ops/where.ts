@@ -1,5 +1,5 @@
 import { union } from "../interval.ts";
-import type { Elementwise } from "../op.ts";
+import type { Elementwise } from "../node.ts";
 
 /** where(condition, a, b): a where the condition holds, else b. */
 export const where: Elementwise = {

@@ -1,6 +1,68 @@
-/** What an operation is: one value of these types, in one file of `ops/`. */
-import type { Expr } from "./expr.ts";
+/**
+ * What expressions are made of: their nodes, and what an operation is (one value of these types in each
+ * file of `ops/`). Types only; `expr.ts` makes nodes, `algebra.ts` makes them canonical.
+ */
+import type { Axis, Dim } from "./axis.ts";
 import type { Interval } from "./interval.ts";
+
+/** A named tensor that an expression reads: an input, a gate, a state. Compared by identity. */
+export interface Tensor {
+  readonly name: string;
+  readonly shape: readonly Dim[];
+  readonly domain: Interval;
+}
+
+interface Common {
+  /** Free axes, in order of their ids, each once. */
+  readonly axes: readonly Axis[];
+  /** How deep reductions nest in it. */
+  readonly depth: number;
+  /** Order of creation. */
+  readonly serial: number;
+}
+
+export interface Constant extends Common {
+  readonly kind: "constant";
+  readonly value: number;
+}
+
+/** `tensor[index…]` */
+export interface Leaf extends Common {
+  readonly kind: "leaf";
+  readonly tensor: Tensor;
+  readonly index: readonly Axis[];
+}
+
+/** The extent of a dimension as a number. */
+export interface Extent extends Common {
+  readonly kind: "extent";
+  readonly dim: Dim;
+}
+
+/** The identity matrix: 1 where two axes agree, else 0. */
+export interface Delta extends Common {
+  readonly kind: "delta";
+  readonly left: Axis;
+  readonly right: Axis;
+}
+
+export interface Apply extends Common {
+  readonly kind: "apply";
+  readonly op: Elementwise;
+  readonly args: readonly Expr[];
+}
+
+export interface Reduce extends Common {
+  readonly kind: "reduce";
+  readonly op: Reduction;
+  /** The canonical bound axis; use `open` to get at the body. */
+  readonly axis: Axis;
+  readonly body: Expr;
+}
+
+export type Expr = Constant | Leaf | Extent | Delta | Apply | Reduce;
+
+// ---------------------------------------------------------------- operations
 
 /** The constructors that derivatives and local simplifications are written with. */
 export interface Algebra {
