@@ -1,6 +1,6 @@
 /** `miras explain`: what a spec means, or what a diagnostic means. */
 import { existsSync } from "node:fs";
-import { messages } from "../compiler/messages/index.ts";
+import { explanations } from "../compiler/messages/index.ts";
 import { closest } from "../compiler/source/suggest.ts";
 import { modelToExplain } from "./compile.ts";
 import { EXIT, UsageError } from "./errors.ts";
@@ -36,14 +36,14 @@ export function explain(what: string, options: ExplainOptions, io: Io): number {
 const isCode = (what: string): boolean => !/[./\\]/.test(what) && !existsSync(what);
 
 function explainCode(code: string, options: ExplainOptions, io: Io): void {
-  const codes = Object.keys(messages);
-  if (!Object.hasOwn(messages, code)) {
+  const codes = [...explanations.keys()];
+  const explanation = explanations.get(code);
+  if (explanation === undefined) {
     const near = closest(code, codes);
     throw new UsageError(`there is no file and no diagnostic called ${code}`, [
       near ? `did you mean ${near}?` : `the diagnostics: ${codes.join(", ")}`,
     ]);
   }
-  const { explanation } = messages[code as keyof typeof messages];
   if (options.json) io.out(`${JSON.stringify({ code, explanation }, undefined, 2)}\n`);
   else io.out(`${io.outColors.bold(code)}\n\n${wrap(explanation, Math.min(io.columns ?? 88, 88))}\n`);
 }

@@ -161,7 +161,9 @@ function accumulate(s: MemoryState): Expr {
 
 function kinksOf(roots: readonly Expr[]): string[] {
   const found = new Set<string>();
-  for (const e of postorder(roots)) {
+  // Conditions are never differentiated, and what only they hold is not either.
+  const conditions = (e: Expr): boolean => e.kind === "apply" && e.op.gives === "bool";
+  for (const e of postorder(roots, (x) => !conditions(x))) {
     const kink =
       e.kind === "apply" ? e.op.kink?.(...e.args.map(domainOf)) : e.kind === "reduce" ? e.op.kink : undefined;
     if (kink) found.add(kink);

@@ -301,14 +301,14 @@ export function children(e: Expr): readonly Expr[] {
   return [];
 }
 
-/** Every distinct node reachable from the roots, arguments before users. */
-export function postorder(roots: readonly Expr[]): Expr[] {
+/** Every distinct node reachable from the roots through those that `enter` accepts, arguments before users. */
+export function postorder(roots: readonly Expr[], enter: (e: Expr) => boolean = () => true): Expr[] {
   const seen = new Set<Expr>();
   const order: Expr[] = [];
   const visit = (e: Expr): void => {
     if (seen.has(e)) return;
     seen.add(e);
-    for (const c of children(e)) visit(c);
+    if (enter(e)) for (const c of children(e)) visit(c);
     order.push(e);
   };
   for (const r of roots) visit(r);

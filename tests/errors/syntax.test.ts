@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { explanations } from "../../compiler/messages/index.ts";
 import { type Diagnostic, Diagnostics, type Edit } from "../../compiler/source/diagnostic.ts";
 import { renderDiagnostics } from "../../compiler/source/render.ts";
 import { parse } from "../../grammar/parse.ts";
@@ -30,6 +31,10 @@ describe.each(programs)("%s", (name) => {
     await expect(`${renderDiagnostics(all, { color: false })}\n`).toMatchFileSnapshot(
       join(directory, `${name}.txt`),
     );
+  });
+
+  it("has codes that can be explained", () => {
+    for (const { code } of all) expect(explanations.has(code), code).toBe(true);
   });
 
   it("has fixes that fix", () => {

@@ -15,9 +15,18 @@ import type { Elementwise } from "../node.ts";
 
 const exact = (p: Interval): number | undefined => (p.low === p.high ? p.low : undefined);
 
+/** x > 0: the power is monotone in x and in p, so that its extremes are at the corners. */
+function corners(x: Interval, p: Interval): Interval {
+  const values = [x.low, x.high]
+    .flatMap((v) => [p.low, p.high].map((e) => v ** e))
+    .map((v) => (Number.isNaN(v) ? 1 : v));
+  const low = Math.min(...values);
+  return interval(low, Math.max(...values), low === 0);
+}
+
 function domain(x: Interval, p: Interval): Interval {
   const n = exact(p);
-  if (n === undefined) return isPositive(x) ? POSITIVE : isNonNegative(x) ? NONNEGATIVE : REAL;
+  if (n === undefined) return isPositive(x) ? corners(x, p) : isNonNegative(x) ? NONNEGATIVE : REAL;
   if (n === 0) return point(1);
   const f = (v: number): number => v ** n;
   if (n > 0) {
