@@ -7,10 +7,11 @@ import type { Model } from "../../compiler/pipeline.ts";
 import { print } from "../../grammar/print.ts";
 import { shapeText } from "../words.ts";
 import { inOnePiece, readChain, type Step, shorten } from "./chain.ts";
+import { formText, kernelText, wgslText } from "./kernel.ts";
 import { Names } from "./names.ts";
 import { show, showName } from "./notation.ts";
 
-export const STAGES = ["ast", "spec", "rule"] as const;
+export const STAGES = ["ast", "spec", "rule", "form", "kernel", "wgsl"] as const;
 export type Stage = (typeof STAGES)[number];
 
 export function stageText(model: Model, stage: Stage): string {
@@ -21,6 +22,12 @@ export function stageText(model: Model, stage: Stage): string {
       return specText(model.spec);
     case "rule":
       return ruleText(model);
+    case "form":
+      return formText(model);
+    case "kernel":
+      return kernelText(model);
+    case "wgsl":
+      return wgslText(model);
   }
 }
 

@@ -1,0 +1,79 @@
+/** The stages below the rule: the form, the block program of its kernel, and the kernel's text. */
+import { recurrentForm } from "../../compiler/form/recurrent.ts";
+import type { Block, Stmt } from "../../compiler/kernel/block.ts";
+import { DEFAULT_FACTS, targetFor } from "../../compiler/kernel/target.ts";
+import { compileKernel, type Kernel, type Model } from "../../compiler/pipeline.ts";
+import { shapeText } from "../words.ts";
+
+/** What is shown does not depend on the machine: kernels are specialised, so one case stands for all. */
+const SIZE = 64;
+const LANES = 8;
+const CASE = `dk = dv = ${SIZE}, subgroups of ${LANES}, the default limits of WebGPU`;
+
+const kernelOf = ({ rule }: Model): Kernel =>
+  compileKernel(rule, { dk: SIZE, dv: SIZE }, targetFor({ ...DEFAULT_FACTS, subgroupSize: LANES }));
+
+/** What is carried from token to token, and how the sequence is walked. */
+export function formText({ rule }: Model): string {
+  const form = recurrentForm(rule);
+  const shape = (dims: typeof form.outputShape): string => (dims.length === 0 ? "a scalar" : shapeText(dims));
+  return `${[
+    `form of ${form.name}: recurrent, token by token; exact`,
+    "carries",
+    ...form.carry.map(
+      (s) => `  ${s.name} ${shape(s.shape)}${s.start ? `, and ${s.name} as its chunk started` : ""}`,
+    ),
+    "reads of each token",
+    ...form.tokens.map((t) => `  ${t.name} ${shape(t.shape)}`),
+    ...(form.parameters.length > 0
+      ? ["reads of each head", ...form.parameters.map((t) => `  ${t.name} ${shape(t.shape)}`)]
+      : []),
+    "gives",
+    `  y ${shape(form.outputShape)}`,
+    form.chunk === undefined
+      ? "a sequence may be split anywhere"
+      : `a sequence may be split at multiples of ${form.chunk} tokens, where chunks start`,
+  ].join("\n")}\n`;
+}
+
+/** The program for one workgroup, without its arithmetic. */
+export function kernelText(model: Model): string {
+  const { block } = kernelOf(model);
+  const outside = block.body.flatMap((s) => (s.kind === "loop" && s.name === "t" ? [] : [s]));
+  const token = block.body.flatMap((s) => (s.kind === "loop" && s.name === "t" ? s.body : []));
+  const resident = outside.filter((s) => s.kind === "variable" && s.extents.length === 3);
+  return `${[
+    `kernel of ${block.name}, for ${CASE}`,
+    `workgroups  ${block.tiles === 1 ? "one for each head of each sequence" : `${block.tiles} tiles of rows for each head of each sequence`}, of ${block.lanes} lanes that exchange values ${block.subgroups ? "by subgroup shuffles" : "through workgroup memory"}`,
+    `states      ${resident.length > 0 ? `in registers: ${registers(resident)} numbers a lane` : "in storage memory"}`,
+    `memory      ${4 * block.state.stride} bytes of state and ${4 * block.scratchStride} of scratch a head, ${4 * sum(block.workgroup.map((w) => w.length))} of workgroup memory`,
+    `splits      at multiples of ${block.quantum} ${block.quantum === 1 ? "token" : "tokens"}`,
+    "buffers",
+    ...block.bindings.map(
+      (b, i) => `  ${i}  ${b.name}, ${b.access === "read" ? "read" : "read and written"}${packed(b)}`,
+    ),
+    "each token",
+    ...comments(token).map((c) => `  ${c}`),
+  ].join("\n")}\n`;
+}
+
+/** The WGSL that is given to the driver. */
+export const wgslText = (model: Model): string => `// For ${CASE}.\n${kernelOf(model).wgsl}`;
+
+const packed = (b: Block["bindings"][number]): string =>
+  b.holds.length > 1 ? `: ${b.holds.map((t) => t.name).join(", ")}` : "";
+
+const sum = (xs: readonly number[]): number => xs.reduce((a, b) => a + b, 0);
+
+const registers = (variables: readonly Stmt[]): number =>
+  sum(variables.map((v) => (v.kind === "variable" ? v.extents.reduce((a, b) => a * b, 1) : 0)));
+
+/** What each nest computes, and where lanes wait for each other. */
+function comments(body: readonly Stmt[]): string[] {
+  return body.flatMap((s) => {
+    if (s.kind === "comment") return [s.text];
+    if (s.kind === "barrier") return ["(all lanes wait)"];
+    if (s.kind === "every") return [`(every ${s.period} tokens: copy the states)`];
+    return [];
+  });
+}
