@@ -14,6 +14,7 @@ import { type Interval, includes, interval, REAL, showInterval } from "../math/i
 import type { Elementwise, Reduction } from "../math/node.ts";
 import { elementwise, pow as powOp, reductions } from "../math/ops/index.ts";
 import { type Span, textOf } from "../source/span.ts";
+import { GREEK } from "../math/style.ts";
 import { closest } from "../source/suggest.ts";
 import { broadcast } from "./broadcast.ts";
 import { type Equalities, showDim, showShape } from "./dimensions.ts";
@@ -25,7 +26,11 @@ import { bind, type FunctionTable, Scope, type TensorValue, tensorValue, type Va
 export const LAYER_OPERATIONS: ReadonlySet<string> = new Set(["project", "conv", "norm"]);
 
 const STRUCTURAL = ["sqrt", "outer", "transpose", "read"];
-const LARGEST_F32 = 3.4028234663852886e38;
+export const LARGEST_F32 = 3.4028234663852886e38;
+/** Sizes in numbers are factors such as the 4 of `4 * dk`. */
+const LARGEST_SIZE = 4096;
+/** Calls that one model may inline. */
+const MOST_CALLS = 10_000;
 
 /** What `read(…)` means in a place where it may be used. */
 export type Reader = (x: TensorValue, when: "next" | "previous") => TensorValue;
@@ -36,6 +41,9 @@ export class Elaborator {
   readonly #functions: FunctionTable;
   readonly #equalities: Equalities;
   readonly #inlining: string[] = [];
+  /** What calls came to, by function and arguments: a function that calls another twice is inlined once. */
+  readonly #inlined = new Map<string, Value>();
+  #calls = 0;
   readonly #readShape: () => readonly Dim[];
   #reader: Reader | undefined;
 
@@ -66,23 +74,34 @@ export class Elaborator {
   /** A number or a tensor of numbers. */
   real(e: ast.Expr, scope: Scope): TensorValue | undefined {
     const value = this.#tensor(e, scope);
-    if (value?.type === "bool") return this.#reporter.error("unexpected-condition", undefined, e.span);
-    return value;
+    return value?.type === "bool" ? this.#notANumber(e.span) : value;
+  }
+
+  #notANumber(span: Span): undefined {
+    const insert = `where(${textOf(span)}, 1, 0)`;
+    return this.#reporter.error("unexpected-condition", undefined, span, {
+      fix: { text: `make a number of it: \`${insert}\``, edits: [{ span, insert }] },
+    });
   }
 
   size(e: ast.Expr, scope: Scope): Dim | undefined {
     const fail = (why: string): undefined => this.#reporter.error("bad-size", { why }, e.span);
     if (e.kind === "invalid") return undefined;
     if (e.kind === "number") {
-      const whole = Number.isSafeInteger(e.value) && e.value >= 1;
-      return whole ? dim([], e.value) : fail(`${e.value} is not a whole number from 1 on`);
+      if (!Number.isSafeInteger(e.value) || e.value < 1) {
+        return fail(`${textOf(e.span)} is not a whole number from 1 on`);
+      }
+      return e.value <= LARGEST_SIZE ? dim([], e.value) : fail(`${textOf(e.span)} is more than ${LARGEST_SIZE}`);
     }
     if (e.kind === "binary" && e.op === "*") {
       const left = this.size(e.left, scope);
       const right = this.size(e.right, scope);
-      return left && right && dim([...left.names, ...right.names], left.scale * right.scale);
+      if (!left || !right) return undefined;
+      const scale = left.scale * right.scale;
+      if (scale > LARGEST_SIZE) return fail(`its number, ${scale}, is more than ${LARGEST_SIZE}`);
+      return dim([...left.names, ...right.names], scale);
     }
-    if (e.kind !== "ident") return fail("sizes are numbers, names and products of these");
+    if (e.kind !== "ident") return fail("sizes are whole numbers, names and products of these");
     const binding = scope.find(e.text);
     if (!binding) return this.#unknown(e.text, e.span, scope);
     const value = binding.value();
@@ -95,20 +114,41 @@ export class Elaborator {
     return dims.some((d) => d === undefined) ? undefined : (dims as Dim[]);
   }
 
-  /** A number that does not depend on any tensor. */
-  number(e: ast.Expr, scope: Scope): number | undefined {
+  /** A number that does not depend on any tensor; `otherwise` reports what does. */
+  number(e: ast.Expr, scope: Scope, otherwise: () => undefined): number | undefined {
     const value = this.real(e, scope);
     if (!value) return undefined;
-    if (value.expr.kind === "constant") return value.expr.value;
-    return this.#reporter.error("bad-range", { why: `\`${textOf(e.span)}\` is not a constant` }, e.span);
+    return value.expr.kind === "constant" ? value.expr.value : otherwise();
   }
 
   range(r: ast.Range, scope: Scope): Interval | undefined {
-    const low = r.low ? this.number(r.low.value, scope) : -Infinity;
-    const high = r.high ? this.number(r.high.value, scope) : Infinity;
+    const end = (e: ast.Expr): number | undefined => {
+      const otherwise = (): undefined =>
+        this.#reporter.error("bad-range", { why: `\`${textOf(e.span)}\` is not a constant` }, e.span, {
+          fix: { text: "write a number; what depends on the token can be a factor: `beta * alpha`", edits: [] },
+        });
+      // The names of a model are not known yet where the ranges of its gates are read.
+      return e.kind === "ident" && !scope.find(e.text) ? otherwise() : this.number(e, scope, otherwise);
+    };
+    const low = r.low ? end(r.low.value) : -Infinity;
+    const high = r.high ? end(r.high.value) : Infinity;
     if (low === undefined || high === undefined) return undefined;
-    if (!(low < high))
-      return this.#reporter.error("bad-range", { why: `${low} is not below ${high}` }, r.span);
+    if (!(low < high)) {
+      const bounds = r.low && r.high ? [r.low.value.span, r.high.value.span] : [];
+      return this.#reporter.error("bad-range", { why: `${low} is not below ${high}` }, r.span, {
+        ...(low > high && bounds[0] && bounds[1]
+          ? {
+              fix: {
+                text: "exchange its ends",
+                edits: [
+                  { span: bounds[0], insert: textOf(bounds[1]) },
+                  { span: bounds[1], insert: textOf(bounds[0]) },
+                ],
+              },
+            }
+          : {}),
+      });
+    }
     return interval(low, high, r.low?.open ?? true, r.high?.open ?? true);
   }
 
@@ -137,8 +177,9 @@ export class Elaborator {
         if (Math.abs(e.value) > LARGEST_F32) {
           return this.#reporter.error(
             "domain",
-            { op: "a number", is: String(e.value), reason: "it does not fit 32-bit floating point" },
+            { reason: "this number does not fit 32-bit floating point" },
             e.span,
+            { here: `the largest is ${LARGEST_F32.toPrecision(3)}` },
           );
         }
         return tensorValue(constant(e.value), []);
@@ -178,7 +219,9 @@ export class Elaborator {
       case "size":
         return tensorValue(extent(value.dim), []);
       case "function":
-        return this.#reporter.error("not-a-value", { is: `the function \`${value.name}\`` }, span);
+        return this.#reporter.error("not-a-value", { is: `the function \`${value.name}\`` }, span, {
+          fix: { text: `call it: \`${value.name}(…)\``, edits: [] },
+        });
       case "identity":
         return this.#reporter.error("identity-shape", undefined, span);
     }
@@ -194,9 +237,12 @@ export class Elaborator {
   }
 
   #unknown(name: string, span: Span, scope: Scope): undefined {
-    const near = closest(name, scope.names());
+    const names = scope.names();
+    const near = names.find((n) => n !== name && spelledOut(n) === spelledOut(name)) ?? closest(name, names);
+    const notes = near ? [] : hints(scope);
+    scope.forgive(name);
     return this.#reporter.error("unknown-name", { name }, span, {
-      notes: near ? [] : hints(scope),
+      notes,
       ...(near ? { fix: { text: `did you mean \`${near}\`?`, edits: [{ span, insert: near }] } } : {}),
     });
   }
@@ -212,7 +258,7 @@ export class Elaborator {
       [e.left, left],
       [e.right, right],
     ] as const) {
-      if (value.type === "bool") return this.#reporter.error("unexpected-condition", undefined, side.span);
+      if (value.type === "bool") return this.#notANumber(side.span);
     }
     const fit = this.#fit(left, right, e.op, e);
     if (!fit) return undefined;
@@ -231,13 +277,14 @@ export class Elaborator {
         if (b.kind === "constant" && b.value === 0) {
           return this.#reporter.error(
             "domain",
-            { op: "a quotient", is: "anything over 0", reason: "nothing can be divided by zero" },
+            { reason: "nothing can be divided by zero" },
             e.right.span,
+            { here: e.right.kind === "number" ? "" : "this is always 0" },
           );
         }
         return made(div(a, b));
       case "^":
-        return this.#allowed("a power", powOp, [a, b], [e.left.span, e.right.span])
+        return this.#allowed(powOp, [a, b], [e.left.span, e.right.span])
           ? made(pow(a, b))
           : undefined;
       case "<":
@@ -259,7 +306,10 @@ export class Elaborator {
   #besides(value: Value, neighbour: Value, span: Span): TensorValue | undefined {
     if (value.kind !== "identity") return this.#asTensor(value, span);
     if (neighbour.kind !== "tensor" || neighbour.shape.length !== 2) {
-      return this.#reporter.error("identity-shape", undefined, span);
+      const beside = neighbour.kind === "tensor" ? ` but ${showShape(neighbour.shape)}` : "";
+      return this.#reporter.error("identity-shape", undefined, span, {
+        here: `there is no square matrix beside it${beside}`,
+      });
     }
     const [rows, columns] = neighbour.shape as [Dim, Dim];
     if (!this.#equalities.same(rows, columns)) {
@@ -420,6 +470,16 @@ export class Elaborator {
     if (LAYER_OPERATIONS.has(name)) return this.#reporter.error("layer-outside", { name }, callee.span);
     const known = [...this.#functions.keys(), ...BUILTINS];
     const near = closest(name, known);
+    const binding = scope.find(name);
+    if (binding) {
+      return this.#reporter.error("unknown-function", { name }, callee.span, {
+        here: `this is ${binding.what}`,
+        fix: {
+          text: `to multiply by it write \`${name} * …\``,
+          edits: [{ span: { ...callee.span, start: callee.span.end }, insert: " * " }],
+        },
+      });
+    }
     return this.#reporter.error("unknown-function", { name }, callee.span, {
       ...(near
         ? { fix: { text: `did you mean \`${near}\`?`, edits: [{ span: callee.span, insert: near }] } }
@@ -443,7 +503,13 @@ export class Elaborator {
   #counted(what: string, args: readonly ast.Argument[], least: number, most: number, span: Span): boolean {
     const named = args.find((a) => a.name);
     if (named?.name) {
-      this.#reporter.error("unknown-argument", { what, name: named.name.text }, named.span);
+      this.#reporter.error("unknown-argument", { what, name: named.name.text }, named.name.span, {
+        notes: ["the arguments of built-in operations have no names"],
+        fix: {
+          text: `leave the name out: \`${textOf(named.value.span)}\``,
+          edits: [{ span: named.span, insert: textOf(named.value.span) }],
+        },
+      });
       return false;
     }
     if (args.length >= least && args.length <= most) return true;
@@ -468,9 +534,11 @@ export class Elaborator {
       const value = this.#tensor(a.value, scope);
       if (!value) return undefined;
       if (value.type !== op.takes[i]) {
-        return op.takes[i] === "bool"
-          ? this.#reporter.error("expected-condition", { is: showShape(value.shape) }, a.span)
-          : this.#reporter.error("unexpected-condition", undefined, a.span);
+        if (op.takes[i] !== "bool") return this.#notANumber(a.span);
+        const shown = textOf(a.value.span);
+        return this.#reporter.error("expected-condition", { is: showShape(value.shape) }, a.span, {
+          fix: { text: `compare it with something: \`${shown} > 0\``, edits: [{ span: a.span, insert: `${shown} > 0` }] },
+        });
       }
       values.push(value);
     }
@@ -485,7 +553,7 @@ export class Elaborator {
     }
     const exprs = values.map((v) => this.#widen(v, widest.shape));
     const spans = args.map((a) => a.span);
-    if (!this.#allowed(`\`${name}\``, op, exprs, spans)) return undefined;
+    if (!this.#allowed(op, exprs, spans)) return undefined;
     return tensorValue(apply(op, exprs), widest.shape, op.gives);
   }
 
@@ -495,13 +563,12 @@ export class Elaborator {
   }
 
   /** Whether the operation takes arguments of these domains; reports the one that it refuses. */
-  #allowed(what: string, op: Elementwise, args: readonly Expr[], spans: readonly Span[]): boolean {
+  #allowed(op: Elementwise, args: readonly Expr[], spans: readonly Span[]): boolean {
     const refused = op.refuses?.(...args.map(domainOf));
     if (!refused) return true;
-    const at = spans[refused.arg] as Span;
-    const domain = domainOf(args[refused.arg] as Expr);
-    this.#reporter.error("domain", { op: what, is: showInterval(domain), reason: refused.reason }, at, {
-      here: `this can be ${showInterval(domain)}`,
+    const is = showInterval(domainOf(args[refused.arg] as Expr));
+    this.#reporter.error("domain", { reason: refused.reason }, spans[refused.arg] as Span, {
+      here: /^[-\d]/.test(is) ? `this is ${is}` : `this can be ${is}`,
       fix: { text: refused.repair, edits: [] },
     });
     return false;
@@ -511,7 +578,7 @@ export class Elaborator {
     const [x] = this.#reals("`sqrt`", args, 1, scope, span) ?? [];
     const half = constant(0.5);
     const at = args[0]?.span ?? span;
-    if (!x || !this.#allowed("`sqrt`", powOp, [x.expr, half], [at, at])) return undefined;
+    if (!x || !this.#allowed(powOp, [x.expr, half], [at, at])) return undefined;
     return tensorValue(pow(x.expr, half), x.shape);
   }
 
@@ -546,6 +613,7 @@ export class Elaborator {
         along.span,
         {
           others: [{ span: first.span, text: showShape(x.shape) }],
+          fix: { text: `sum over one of its own dimensions, or over all: \`${name}(${textOf(first.span)})\``, edits: [] },
         },
       );
     }
@@ -604,6 +672,12 @@ export class Elaborator {
     const inner = new Scope();
     const given = this.bindArguments(`\`${name}\``, def.params, args, scope, inner, span);
     if (!given) return undefined;
+    const key = `${name}(${given.map(keyOf)})`;
+    const known = this.#inlined.get(key);
+    if (known) return known;
+    if (++this.#calls > MOST_CALLS) {
+      return this.#calls === MOST_CALLS + 1 ? this.#reporter.error("too-large", undefined, span) : undefined;
+    }
     this.#inlining.push(name);
     this.#reporter.calls.push({ name, span });
     try {
@@ -612,6 +686,7 @@ export class Elaborator {
       if (result?.kind === "tensor" && (result.expr.kind === "apply" || result.expr.kind === "reduce")) {
         if (!this.labels.has(result.expr)) this.labels.set(result.expr, { name, args: tensors });
       }
+      if (result) this.#inlined.set(key, result);
       return result;
     } finally {
       this.#reporter.calls.pop();
@@ -639,14 +714,14 @@ export class Elaborator {
         "too-many-arguments",
         { what, takes: params.length, given: positional.length },
         extra.span,
+        {
+          notes: params.length > 0 ? [`its parameters: ${params.map((p) => p.name.text).join(", ")}`] : [],
+        },
       );
     }
     for (const a of args) {
       if (!a.name || params.some((p) => p.name.text === a.name?.text)) continue;
-      const near = closest(
-        a.name.text,
-        params.map((p) => p.name.text),
-      );
+      const near = closest(a.name.text, params.map((p) => p.name.text)) ?? only(params)?.name.text;
       return this.#reporter.error("unknown-argument", { what, name: a.name.text }, a.name.span, {
         notes:
           params.length > 0
@@ -660,7 +735,13 @@ export class Elaborator {
     const values: Value[] = [];
     let failed = false;
     for (const [i, p] of params.entries()) {
-      const argument = args.find((a) => a.name?.text === p.name.text) ?? positional[i];
+      const named = args.filter((a) => a.name?.text === p.name.text);
+      const [argument, second] = [...named, ...positional.slice(i, i + 1)];
+      if (argument && second) {
+        return this.#reporter.error("duplicate-item", { item: p.name.text }, argument.span, {
+          others: [{ span: second.span, text: `this is \`${p.name.text}\` already` }],
+        });
+      }
       const value = argument
         ? this.#argument(p, argument.value, scope, what)
         : p.default
@@ -668,8 +749,12 @@ export class Elaborator {
           : missing(p);
       if (!value) {
         if (!argument && !p.default) {
+          const declared = `gate ${p.name.text}${p.range ? ` ${rangeOf(p.range)}` : ""}`;
           this.#reporter.error("missing-argument", { what, name: p.name.text }, span, {
             others: [{ span: p.span, text: "it has no default" }],
+            fix: what.startsWith("`")
+              ? { text: `give it: \`${p.name.text}: …\``, edits: [] }
+              : { text: `give it, as in \`(${p.name.text}: …)\`, or declare \`${declared}\` in the model`, edits: [] },
           });
         }
         failed = true;
@@ -778,11 +863,35 @@ export class Elaborator {
   }
 }
 
+/** A value as a part of a key: equal keys are equal values. */
+function keyOf(value: Value): string {
+  switch (value.kind) {
+    case "tensor":
+      return `${value.expr.serial} ${value.type} [${value.shape.map((d) => d.key)}]`;
+    case "size":
+      return value.dim.key;
+    case "function":
+      return value.name;
+    case "identity":
+      return "I";
+  }
+}
+
 /** A range as it is written after a name. */
 const rangeText = (range: Interval): string => {
   const shown = showInterval(range).replace("≥", ">=").replace("≤", "<=");
   return /^[[(]/.test(shown) ? `in ${shown.replace("[", "(").replace("]", ")")}` : shown;
 };
+
+const ASCII = new Map(Object.entries(GREEK).map(([name, letter]) => [letter, name]));
+
+/** A name with its Greek letters written out: `λ` and `lambda` are one name to a reader. */
+const spelledOut = (name: string): string => [...name].map((c) => ASCII.get(c) ?? c).join("");
+
+const only = <T>(xs: readonly T[]): T | undefined => (xs.length === 1 ? xs[0] : undefined);
+
+/** The range of a parameter as the range of a gate: a gate never reaches its bounds. */
+const rangeOf = (range: ast.Range): string => textOf(range.span).replace("[", "(").replace("]", ")");
 
 /** What there is in a scope; a definition sees nothing of the model that chooses it. */
 function hints(scope: Scope): string[] {

@@ -45,6 +45,12 @@ export class Library {
     }
   }
 
+  /** What can be chosen, for a note. */
+  listing(kind: ChoiceKind): string {
+    const names = [...this.#choices.values()].filter((d) => d.kind === kind).map((d) => d.name.text);
+    return `there are these ${plural(kind)}: ${names.join(", ")}`;
+  }
+
   /** The definition that a choice names; reports an unknown name, or one of another kind. */
   resolve<K extends ChoiceKind>(kind: K, name: ast.Name): DefinitionOf<K> | undefined {
     const found = this.#choices.get(name.text);

@@ -2,13 +2,15 @@
 import type * as ast from "../../grammar/ast.ts";
 import { at, substitute } from "../math/algebra.ts";
 import { type Axis, axesFor, type Dim, dim } from "../math/axis.ts";
-import { constant, type Expr, leaf, type Tensor } from "../math/expr.ts";
+import { constant, type Expr, leaf, postorder, type Tensor, tensorsOf } from "../math/expr.ts";
 import { type Interval, interval, NONNEGATIVE, REAL } from "../math/interval.ts";
+import type { Fix } from "../source/diagnostic.ts";
+import { positionOf } from "../source/lines.ts";
 import type { Span } from "../source/span.ts";
 import { textOf } from "../source/span.ts";
 import { broadcast, place } from "./broadcast.ts";
 import { Equalities, showDim, showShape } from "./dimensions.ts";
-import { Elaborator, isBuiltin, type Reader } from "./elaborate.ts";
+import { Elaborator, isBuiltin, LARGEST_F32, type Reader } from "./elaborate.ts";
 import { checkPipeline, memoryOutput } from "./layer.ts";
 import type { Library } from "./library.ts";
 import type { Reporter } from "./report.ts";
@@ -74,7 +76,7 @@ class ModelChecker {
   }
 
   check(): Spec | undefined {
-    const before = this.#reporter.diagnostics.all.length;
+    const before = this.#reporter.errors;
     this.#sizes();
     this.#names();
     const chosen = this.#chosen();
@@ -85,12 +87,16 @@ class ModelChecker {
     const chunk = this.#chunk();
     const states = memory && retention && algorithm && joinStates(memory.states, retention, algorithm.steps);
     const output = memory && states && this.#output(memory.read, states);
+    if (this.#reporter.errors === before) this.#checkUse();
     const expectations =
       memory && states && algorithm && this.#expectations(memory.read, states, algorithm.states);
-    this.#checkUse();
     // Whatever was left out above has been reported.
-    if (this.#reporter.diagnostics.all.length > before) return undefined;
+    if (this.#reporter.errors > before) return undefined;
     if (!memory || !bias || !algorithm || !states || !output || !expectations) return undefined;
+    const computed = states.flatMap((s) => [s.keep, s.step, s.link, s.prox].filter((e) => e !== undefined));
+    const given = [bias.loss, bias.gradient].filter((e) => e !== undefined);
+    const updates = algorithm.states.map((s) => s.update);
+    if (!this.#fitsNumbers([memory.read.body, output.expr, ...computed, ...given, ...updates])) return undefined;
     return {
       name: this.#model.name.text,
       definition: this.#model,
@@ -139,6 +145,7 @@ class ModelChecker {
         "unsquare",
         { left: textOf(item.left.span), right: textOf(item.right.span) },
         item.span,
+        { fix: { text: "numbers are given when a model is built; `require` says which sizes go together", edits: [] } },
       );
     });
     if (names[0] && names[1]) this.#equalities.require(names[0], names[1]);
@@ -146,7 +153,11 @@ class ModelChecker {
 
   #declare(name: ast.Name, what: string, value: () => Value | undefined): boolean {
     if (RESERVED.has(name.text) || isBuiltin(name.text)) {
-      this.#reporter.error("reserved-name", { name: name.text }, name.span);
+      const known = this.#scope.own(name.text)?.what;
+      this.#reporter.error("reserved-name", { name: name.text }, name.span, {
+        here: known ?? (isBuiltin(name.text) ? "a built-in operation" : "a word of the language"),
+        fix: { text: "choose another name", edits: [] },
+      });
       return false;
     }
     const before = this.#scope.own(name.text);
@@ -282,9 +293,12 @@ class ModelChecker {
         { model: this.#model.name.text, missing: missing.join(" and its ") },
         this.#model.name.span,
         {
-          notes: [`a model is four choices: ${CHOICES.join(", ")}`],
+          notes: [
+            `a model is four choices: ${CHOICES.join(", ")}`,
+            ...missing.map((m) => this.#library.listing(m)),
+          ],
           fix: {
-            text: `add a line such as ${missing.map((m) => `\`${EXAMPLES[m]}\``).join(", ")}`,
+            text: `add ${missing.map((m) => `a line \`${m} …\``).join(" and ")}`,
             edits: [],
           },
         },
@@ -319,6 +333,36 @@ class ModelChecker {
     return bound !== undefined;
   }
 
+  /** Reports each item of a definition after the first of its kind. */
+  #once(items: readonly { readonly kind: string; readonly span: Span }[], kinds: readonly string[]): boolean {
+    let holds = true;
+    for (const kind of kinds) {
+      const [first, ...others] = items.filter((i) => i.kind === kind);
+      for (const { span } of others) {
+        holds = false;
+        this.#reporter.error("duplicate-item", { item: kind }, span, {
+          here: "the second",
+          others: first ? [{ span: first.span, text: "the first" }] : [],
+        });
+      }
+    }
+    return holds;
+  }
+
+  /** Reports parameters of one name. */
+  #distinct(params: readonly ast.Param[]): boolean {
+    for (const [i, p] of params.entries()) {
+      const before = params.slice(0, i).find((other) => other.name.text === p.name.text);
+      if (!before) continue;
+      this.#reporter.error("duplicate-name", { name: p.name.text }, p.name.span, {
+        here: "the second",
+        others: [{ span: before.name.span, text: "the first" }],
+      });
+      return false;
+    }
+    return true;
+  }
+
   #innerScope(): Scope {
     const inner = new Scope();
     inner.define("dk", bind({ kind: "size", dim: DK }, "the length of keys"));
@@ -329,6 +373,14 @@ class ModelChecker {
   #lets(items: readonly { kind: string }[], scope: Scope): void {
     for (const item of items as readonly ast.LetItem[]) {
       if (item.kind !== "let") continue;
+      const before = scope.own(item.name.text);
+      if (before) {
+        this.#reporter.error("duplicate-name", { name: item.name.text }, item.name.span, {
+          here: "the second",
+          others: before.span ? [{ span: before.span, text: "the first" }] : [],
+        });
+        continue;
+      }
       const value = this.#elaborator.value(item.value, scope);
       scope.define(item.name.text, { what: "a let", span: item.name.span, value: () => value });
     }
@@ -337,7 +389,8 @@ class ModelChecker {
   #memory(item: ast.ChoiceItem): { states: BareState[]; read: ReadFunction } | undefined {
     const def = this.#library.resolve("memory", item.name);
     const scope = this.#innerScope();
-    if (!def || !this.#choose(item, def.params, item.args, scope)) return undefined;
+    if (!def || !this.#distinct(def.params)) return undefined;
+    if (!this.#choose(item, def.params, item.args, scope)) return undefined;
     for (const i of def.items) if (i.kind === "require") this.#requireIn(i, scope);
     const states: BareState[] = [];
     for (const i of def.items) {
@@ -346,8 +399,13 @@ class ModelChecker {
       const initial = this.#initial(i.value);
       if (!shape || !initial) return undefined;
       const state = bareState(i.name.text, shape, initial, i.span);
-      if (scope.own(i.name.text)) {
-        return this.#reporter.error("duplicate-name", { name: i.name.text }, i.name.span);
+      const before = scope.own(i.name.text) ?? this.#scope.own(i.name.text);
+      if (before) {
+        return this.#reporter.error("duplicate-name", { name: i.name.text }, i.name.span, {
+          here: "a state of the memory that the model chooses",
+          others: before.span ? [{ span: before.span, text: `${before.what} of the same name` }] : [],
+          fix: { text: "give one of them another name", edits: [] },
+        });
       }
       scope.define(i.name.text, bind(whole(state.read), "a state", i.name.span));
       states.push(state);
@@ -363,7 +421,10 @@ class ModelChecker {
       return this.#reporter.error("missing-item", { what, item: "read" }, def.name.span, {
         fix: { text: "add a line such as `read(x [dk]) = …`", edits: [] },
       });
-    if (second) return this.#reporter.error("duplicate-item", { item: "read" }, second.span);
+    if (second || !readItem) {
+      this.#once(def.items, ["read"]);
+      return undefined;
+    }
     const inner = new Scope(scope);
     const xShape = readItem.param.shape ? this.#elaborator.shape(readItem.param.shape, scope) : [DK];
     if (!xShape) return undefined;
@@ -373,7 +434,56 @@ class ModelChecker {
     const body = this.#elaborator.real(readItem.body, inner);
     if (!body) return undefined;
     this.#readShape = xShape;
-    return { states, read: { x, body: body.expr, shape: body.shape } };
+    const read = { x, body: body.expr, shape: body.shape };
+    return this.#readsAt("k", read, item, readItem) ? { states, read } : undefined;
+  }
+
+  /** Whether the memory can be read at an input of the model. */
+  #readsAt(name: string, read: ReadFunction, item: ast.ChoiceItem, at: ast.ReadItem | undefined): boolean {
+    const binding = this.#scope.find(name);
+    const input = binding?.value();
+    if (input?.kind !== "tensor") return false;
+    const { shape } = read.x;
+    if (shape.length === input.shape.length && shape.every((d, i) => this.#equalities.same(d, input.shape[i] as Dim))) {
+      return true;
+    }
+    this.#reporter.error(
+      "shape-mismatch",
+      { what: `memory \`${item.name.text}\` cannot be read at \`${name}\`` },
+      item.name.span,
+      {
+        here: `this is read at ${showShape(shape)}`,
+        others: [
+          ...(binding?.span ? [{ span: binding.span, text: `this is ${showShape(input.shape)}` }] : []),
+          ...(at ? [{ span: at.param.span, text: "its shape is declared here" }] : []),
+        ],
+        notes: [
+          ...(binding?.span ? [] : [`\`${name}\` is ${showShape(input.shape)} where the model does not declare it`]),
+          ...this.#different(shape, input.shape),
+        ],
+        fix: this.#requirement(shape, input.shape, "make the two shapes equal"),
+      },
+    );
+    return false;
+  }
+
+  /** A line that makes two vectors equally long, if that is what is wrong. */
+  #requirement(one: readonly Dim[], other: readonly Dim[], otherwise: string): Fix {
+    const [a, b] = [one[0], other[0]];
+    const isName = (d: Dim | undefined): d is Dim => d?.scale === 1 && d.names.length === 1;
+    if (one.length !== 1 || other.length !== 1 || !isName(a) || !isName(b)) return { text: otherwise, edits: [] };
+    const line = `require ${showDim(a)} = ${showDim(b)}`;
+    const last = this.#items("choice").at(-1)?.span;
+    return {
+      text: `add \`${line}\`, or ${otherwise}`,
+      edits: last ? [{ span: { ...last, start: last.end }, insert: `\n  ${line}` }] : [],
+    };
+  }
+
+  #different(one: readonly Dim[], other: readonly Dim[]): string[] {
+    const [a, b] = [one[0], other[0]];
+    if (one.length !== 1 || other.length !== 1 || !a || !b) return [];
+    return [`${showDim(a)} and ${showDim(b)} are different dimensions here`];
   }
 
   #requireIn(item: ast.RequireItem, scope: Scope): void {
@@ -419,6 +529,7 @@ class ModelChecker {
       );
     }
     const scope = this.#innerScope();
+    if (!this.#once(def.items, ["loss", "grad"]) || !this.#distinct(def.params)) return undefined;
     if (!this.#choose(item, params, item.args, scope)) return undefined;
     const target = this.#scope.find("v")?.value();
     if (target?.kind !== "tensor") return undefined;
@@ -427,27 +538,25 @@ class ModelChecker {
       target.shape.every((d, i) => this.#equalities.same(d, read.shape[i] as Dim));
     if (!fits) {
       const span = this.#scope.own("v")?.span;
-      const [one, other] = [read.shape[0], target.shape[0]];
-      const mendable = read.shape.length === 1 && target.shape.length === 1 && one && other;
+      const memory = this.#items("choice").find((c) => c.choice === "memory");
+      const from = memory ? `, from \`memory ${memory.name.text}\` on line ${lineOf(memory.span)}` : "";
       return this.#reporter.error(
         "shape-mismatch",
         { what: `the memory's output does not fit the target of \`${def.name.text}\`` },
         item.name.span,
         {
-          here: `this compares a prediction of shape ${showShape(read.shape)}`,
-          others: span ? [{ span, text: `with this target, of shape ${showShape(target.shape)}` }] : [],
+          here: `this reads a prediction of shape ${showShape(read.shape)}`,
+          others: span
+            ? [{ span, text: `\`${def.name.text}\` compares against this: shape ${showShape(target.shape)}` }]
+            : [],
           notes: [
             ...(span
               ? []
               : [`the target \`v\` is ${showShape(target.shape)} where the model does not declare it`]),
-            ...states.map((s) => `${s.name} is ${showShape(s.shape)}, a state of the memory`),
+            ...states.map((s) => `${s.name} is ${showShape(s.shape)}${from}`),
+            ...this.#different(target.shape, read.shape),
           ],
-          fix: mendable
-            ? {
-                text: `add \`require ${showDim(other)} = ${showDim(one)}\`, or give the memory an output of the target's shape`,
-                edits: [],
-              }
-            : { text: "give the memory an output of the target's shape", edits: [] },
+          fix: this.#requirement(target.shape, read.shape, "give the memory an output of the target's shape"),
         },
       );
     }
@@ -515,7 +624,8 @@ class ModelChecker {
   #retention(item: ast.ChoiceItem, states: readonly BareState[]): Retained[] | undefined {
     const def = this.#library.resolve("retention", item.name);
     const scope = this.#innerScope();
-    if (!def || !this.#choose(item, def.params, item.args, scope)) return undefined;
+    if (!def || !this.#once(def.items, ["keep", "link", "prox", "minimize"])) return undefined;
+    if (!this.#distinct(def.params) || !this.#choose(item, def.params, item.args, scope)) return undefined;
     this.#lets(def.items, scope);
     const retained: Retained[] = [];
     for (const state of states) {
@@ -571,7 +681,8 @@ class ModelChecker {
     const point = this.#point(item);
     const scope = this.#innerScope();
     const args = item.args.filter((a) => a.name?.text !== "at");
-    if (!def || !this.#choose(item, def.params, args, scope) || !point) return undefined;
+    if (!def || !this.#once(def.items, ["step"]) || !this.#distinct(def.params)) return undefined;
+    if (!this.#choose(item, def.params, args, scope) || !point) return undefined;
     const steps: Expr[] = [];
     const own: AlgorithmState[] = [];
     for (const state of states) {
@@ -614,6 +725,19 @@ class ModelChecker {
       if (i.kind !== "like-state") continue;
       const initial = this.#initial(i.value);
       if (!initial) return undefined;
+      if (i.like.text !== "W" && i.like.text !== state.name) {
+        return this.#reporter.error("unknown-name", { name: i.like.text }, i.like.span, {
+          notes: ["`W` stands for each state of the memory here"],
+          fix: { text: "write `like W`", edits: [{ span: i.like.span, insert: "W" }] },
+        });
+      }
+      const twin = own.find((o) => o.item.name.text === i.name.text);
+      if (twin) {
+        return this.#reporter.error("duplicate-name", { name: i.name.text }, i.name.span, {
+          here: "the second",
+          others: [{ span: twin.item.name.span, text: "the first" }],
+        });
+      }
       const name = `${i.name.text}.${state.name}`;
       const previous: Tensor = { name, shape: state.shape, domain: REAL };
       const next: Tensor = { name: `${name}'`, shape: state.shape, domain: REAL };
@@ -641,7 +765,6 @@ class ModelChecker {
         if (!placed) return undefined;
         target.update = placed;
       } else if (i.kind === "step") {
-        if (step) return this.#reporter.error("duplicate-item", { item: "step" }, i.span);
         const value = this.#elaborator.real(i.value, scope);
         step = value && this.#fitTo(value, state.shape, "the step", state.name, i.value.span);
         if (!step) return undefined;
@@ -659,22 +782,32 @@ class ModelChecker {
         fix: { text: `say what \`${idle.item.name.text}\` becomes: \`${item}\``, edits: [] },
       });
     }
-    return { states: own.map((o) => ({ ...o.state, update: o.update as Expr })), step };
+    const made = own.map((o) => ({ ...o.state, update: o.update as Expr }));
+    const loop = own.find((_, i) => dependsOnItself(made[i] as AlgorithmState, made));
+    if (loop) {
+      const itself = `${loop.item.name.text}'`;
+      return this.#reporter.error("definition-cycle", { name: itself }, loop.item.span, {
+        here: "its value after the token depends on itself",
+        fix: { text: `use \`${loop.item.name.text}\`, its value before the token, somewhere in the circle`, edits: [] },
+      });
+    }
+    return { states: made, step };
   }
 
   // -------------------------------------------------------------- what else a model says
 
   #chunk(): number | undefined {
     const [item, second] = this.#items("chunk");
-    if (second) this.#reporter.error("duplicate-item", { item: "chunk" }, second.span);
+    if (item && second) this.#once(this.#items("chunk"), ["chunk"]);
     if (!item) return this.#overrides.chunk;
-    const value = this.#elaborator.number(item.value, this.#scope);
+    const bad = (): undefined =>
+      this.#reporter.error("bad-chunk", undefined, item.value.span, {
+        fix: { text: "write a number such as `chunk 16`", edits: [{ span: item.value.span, insert: "16" }] },
+      });
+    const value = this.#elaborator.number(item.value, this.#scope, bad);
     if (value === undefined) return undefined;
     const chunk = this.#overrides.chunk ?? value;
-    if (Number.isSafeInteger(chunk) && chunk >= 1) return chunk;
-    return this.#reporter.error("bad-chunk", undefined, item.value.span, {
-      fix: { text: "write a number such as `chunk 16`", edits: [{ span: item.value.span, insert: "16" }] },
-    });
+    return Number.isSafeInteger(chunk) && chunk >= 1 ? chunk : bad();
   }
 
   #reader(read: ReadFunction, states: readonly MemoryState[]): Reader {
@@ -693,11 +826,15 @@ class ModelChecker {
   #output(read: ReadFunction, states: readonly MemoryState[]): TensorValue | undefined {
     const reader = this.#reader(read, states);
     const [item, second] = this.#items("output");
-    if (second) return this.#reporter.error("duplicate-item", { item: "output" }, second.span);
+    if (item && second) {
+      this.#once(this.#items("output"), ["output"]);
+      return undefined;
+    }
     if (!item) {
       this.#defaults.push("output = read(q)");
       const q = this.#scope.find("q")?.value();
-      return q?.kind === "tensor" ? reader(q, "next") : undefined;
+      const memory = this.#items("choice").find((c) => c.choice === "memory") as ast.ChoiceItem;
+      return q?.kind === "tensor" && this.#readsAt("q", read, memory, undefined) ? reader(q, "next") : undefined;
     }
     const core = memoryOutput(item.value, this.#reporter);
     return core && this.#elaborator.reading(reader, () => this.#elaborator.real(core, this.#scope));
@@ -755,8 +892,27 @@ class ModelChecker {
     return found;
   }
 
+  /** Whether every number that folding gave can be written in 32 bits. */
+  #fitsNumbers(roots: readonly Expr[]): boolean {
+    const isConstant = (e: Expr): boolean => e.kind === "constant";
+    const fits = postorder(roots).every((e) =>
+      e.kind === "constant"
+        ? Math.abs(e.value) <= LARGEST_F32
+        : // What has a value is folded; what is left over has none that is finite.
+          !(e.kind === "apply" && e.args.every(isConstant)),
+    );
+    if (fits) return true;
+    this.#reporter.error(
+      "domain",
+      { reason: "a number that comes of the constants here does not fit 32-bit floating point" },
+      this.#model.name.span,
+      { here: `the largest is ${LARGEST_F32.toPrecision(3)}` },
+    );
+    return false;
+  }
+
+  /** Before `expect` is looked at: a gate that only a claim reads does nothing. */
   #checkUse(): void {
-    if (this.#reporter.diagnostics.hasErrors) return;
     for (const { tensor, role, span } of this.#inputs) {
       if (role !== "gate" || !span || this.#scope.wasUsed(tensor.name)) continue;
       this.#reporter.error("unused-gate", { name: tensor.name }, span, {
@@ -769,12 +925,7 @@ class ModelChecker {
   }
 }
 
-const EXAMPLES: Readonly<Record<ChoiceKind, string>> = {
-  memory: "memory matrix",
-  bias: "bias dot",
-  retention: "retention none",
-  algorithm: "algorithm NAME(rate)",
-};
+const lineOf = (span: Span): number => positionOf(span.file, span.start).line;
 
 /** A state of the memory before retention and algorithm have had their say. */
 type BareState = Omit<MemoryState, "keep" | "link" | "prox" | "step"> & { readonly span: Span };
@@ -798,6 +949,21 @@ function bareState(name: string, shape: readonly Dim[], initial: Initial, span: 
     linkArgument: { name: "A", shape, domain: REAL },
     gradient: { name: `grad.${name}`, shape, domain: REAL },
   };
+}
+
+/** Whether a state's value after the token is made of that value itself. */
+function dependsOnItself(state: AlgorithmState, all: readonly AlgorithmState[]): boolean {
+  const reached = new Set<Tensor>();
+  const visit = (e: Expr): void => {
+    for (const t of tensorsOf(e)) {
+      const next = all.find((s) => s.next === t);
+      if (!next || reached.has(t)) continue;
+      reached.add(t);
+      visit(next.update);
+    }
+  };
+  visit(state.update);
+  return reached.has(state.next);
 }
 
 const joinStates = (

@@ -15,6 +15,8 @@ export class Reporter {
   readonly diagnostics: Diagnostics;
   /** The calls that are being inlined, outermost first. */
   readonly calls: { name: string; span: Span }[] = [];
+  /** How many errors there were, with those that had been told before. */
+  errors = 0;
 
   constructor(diagnostics: Diagnostics) {
     this.diagnostics = diagnostics;
@@ -28,7 +30,8 @@ export class Reporter {
   }
 
   error<C extends Code>(code: C, params: Params<C>, span: Span, details: Details = {}): undefined {
-    const text = messages[code].text as (p: Params<C>) => string;
+    this.errors++;
+    const message = (messages[code].text as (p: Params<C>) => string)(params);
     const outermost = this.calls[0];
     // Inside an inlined function the user's place is the call; where it went wrong comes second.
     const inlined = outermost !== undefined && outermost.span !== span;
@@ -39,10 +42,17 @@ export class Reporter {
           ...(details.others ?? []),
         ]
       : [{ span, text: details.here ?? "" }, ...(details.others ?? [])];
+    // A definition that two models choose is in error once.
+    const [{ span: at }] = labels;
+    const isKnown = this.diagnostics.all.some(
+      ({ code: c, message: m, labels: [{ span: s }] }) =>
+        c === code && m === message && s.file === at.file && s.start === at.start && s.end === at.end,
+    );
+    if (isKnown) return undefined;
     this.diagnostics.report({
       severity: "error",
       code,
-      message: text(params),
+      message,
       labels,
       notes: details.notes ?? [],
       ...(details.fix ? { fix: details.fix } : {}),

@@ -54,6 +54,7 @@ export interface Binding {
 export class Scope {
   readonly #names = new Map<string, Binding>();
   readonly #used = new Set<string>();
+  readonly #missing = new Set<string>();
   readonly parent: Scope | undefined;
 
   constructor(parent?: Scope) {
@@ -82,7 +83,14 @@ export class Scope {
   }
 
   names(): string[] {
-    return [...this.#names.keys(), ...(this.parent?.names() ?? [])];
+    return [...this.#names.keys(), ...(this.parent?.names() ?? [])].filter((n) => !this.#missing.has(n));
+  }
+
+  /** Takes an unknown name, once reported, as known from now on: one mistake is told once. */
+  forgive(name: string): void {
+    if (this.parent) return this.parent.forgive(name);
+    this.#missing.add(name);
+    this.#names.set(name, { what: "unknown", span: undefined, value: () => undefined });
   }
 }
 

@@ -30,8 +30,8 @@ export const DEFAULT_FACTS: AdapterFacts = {
 };
 
 /**
- * Narrow subgroups belong to processors that run them one after the other: there a second row a lane
- * halves the exchanges for each product. Wide ones belong to GPUs, which want more workgroups instead.
+ * Narrow subgroups belong to processors that run them one after the other: there four rows a lane
+ * need a quarter of the exchanges for each product. Wide ones belong to GPUs, which want more workgroups instead.
  */
 export function targetFor(facts: AdapterFacts): Target {
   const { subgroupSize, storageBuffers, workgroupBytes } = facts;
@@ -39,7 +39,7 @@ export function targetFor(facts: AdapterFacts): Target {
   return {
     lanes: subgroups ? subgroupSize : 32,
     subgroups,
-    rows: subgroups && subgroupSize <= 8 ? 2 : 1,
+    rows: subgroups && subgroupSize <= 8 ? 4 : 1,
     registers: 512,
     storageBuffers,
     workgroupBytes,

@@ -34,7 +34,7 @@ export interface Style {
 const doc = (text: string, tightness: Tightness): Doc => ({ text, tightness });
 const atom = (text: string): Doc => doc(text, Tightness.atom);
 
-const GREEK: Readonly<Record<string, string>> = {
+export const GREEK: Readonly<Record<string, string>> = {
   alpha: "α", beta: "β", gamma: "γ", delta: "δ", epsilon: "ε", zeta: "ζ", eta: "η", theta: "θ", iota: "ι",
   kappa: "κ", lambda: "λ", mu: "μ", nu: "ν", xi: "ξ", pi: "π", rho: "ρ", sigma: "σ", tau: "τ", phi: "φ",
   chi: "χ", psi: "ψ", omega: "ω",

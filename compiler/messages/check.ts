@@ -20,7 +20,7 @@ export const checkMessages = {
   ),
   "missing-choice": entry<{ model: string; missing: string }>(
     ({ model, missing }) => `model \`${model}\` does not choose its ${missing}`,
-    "A model is four choices, and each is required: memory, bias, retention, algorithm. `retention none` and `bias dot` are choices too.",
+    "A model is four choices, and each is required: memory, bias, retention, algorithm. To keep all of the old state, or to have no objective worth the name, is a choice too.",
   ),
   "duplicate-choice": entry<{ kind: string }>(
     ({ kind }) => `the ${kind} is chosen twice`,
@@ -88,8 +88,8 @@ export const checkMessages = {
     ({ why }) => `this is not a size: ${why}`,
     "A size is a whole number from 1 on, a name such as `dk` or a size parameter, or a product of these.",
   ),
-  domain: entry<{ op: string; is: string; reason: string }>(
-    ({ op, is, reason }) => `${op} of what can be ${is}: ${reason}`,
+  domain: entry<{ reason: string }>(
+    ({ reason }) => reason,
     "Ranges are carried through expressions by interval analysis, from the ranges of gates, params and constants. It is careful: what might be outside the domain is refused. Rewrite the expression so that its range shows.",
   ),
   "expected-condition": entry<{ is: string }>(
@@ -111,6 +111,10 @@ export const checkMessages = {
   "identity-shape": entry(
     () => "`I` takes its shape from its neighbour, and there is none",
     "`I` is the identity matrix of whatever square matrix it is added to or compared with: `I - beta * outer(k, k)`.",
+  ),
+  "too-large": entry(
+    () => "this model is too large: its functions call others more than 10000 times",
+    "Functions are inlined. Where each calls another twice, with different arguments, twenty of them are a million calls. Name intermediate results with `let`, and call the functions with these.",
   ),
   "recursive-function": entry<{ name: string }>(
     ({ name }) => `\`${name}\` calls itself`,
@@ -138,7 +142,7 @@ export const checkMessages = {
   ),
   "bad-point": entry(
     () => "`at` is `prev` or `kept`",
-    "`at: prev` takes the gradient at the memory before the token, `at: kept` at what retention kept of it. With the delta rule the first gives W(αI − βkkᵀ), the second αW(I − βkkᵀ).",
+    "`at: prev` takes the gradient at the memory before the token, `at: kept` at what retention kept of it. With a squared error and a linear read the first gives W(αI − βkkᵀ), the second αW(I − βkkᵀ).",
   ),
   "input-shape": entry<{ name: string }>(
     ({ name }) => `input \`${name}\` needs a shape`,
