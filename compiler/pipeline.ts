@@ -2,7 +2,7 @@
 import type * as ast from "../grammar/ast.ts";
 import { parse } from "../grammar/parse.ts";
 import { Library } from "./check/library.ts";
-import { checkModel, NO_OVERRIDES, type Overrides } from "./check/model.ts";
+import { checkDefinition, checkModel, NO_OVERRIDES, type Overrides } from "./check/model.ts";
 import { Reporter } from "./check/report.ts";
 import type { Expectation, Spec } from "./check/spec.ts";
 import { type Proof, prove } from "./derive/prove.ts";
@@ -53,6 +53,7 @@ export function compile(
     }
     models.push({ spec, rule, proofs });
   }
+  for (const definition of definitions.unchosen()) checkDefinition(definition, definitions, reporter);
   return { ast: tree, models, diagnostics };
 }
 

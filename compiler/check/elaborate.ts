@@ -13,8 +13,9 @@ import { constant, delta, type Expr, extent } from "../math/expr.ts";
 import { type Interval, includes, interval, REAL, showInterval } from "../math/interval.ts";
 import type { Elementwise, Reduction } from "../math/node.ts";
 import { elementwise, pow as powOp, reductions } from "../math/ops/index.ts";
-import { type Span, textOf } from "../source/span.ts";
 import { GREEK } from "../math/style.ts";
+import type { Code } from "../messages/index.ts";
+import { type Span, textOf } from "../source/span.ts";
 import { closest } from "../source/suggest.ts";
 import { broadcast } from "./broadcast.ts";
 import { type Equalities, showDim, showShape } from "./dimensions.ts";
@@ -78,7 +79,7 @@ export class Elaborator {
   }
 
   #notANumber(span: Span): undefined {
-    const insert = `where(${textOf(span)}, 1, 0)`;
+    const insert = `where(${textOf(span).replace(/^\(([^()]*)\)$/, "$1")}, 1, 0)`;
     return this.#reporter.error("unexpected-condition", undefined, span, {
       fix: { text: `make a number of it: \`${insert}\``, edits: [{ span, insert }] },
     });
@@ -91,7 +92,9 @@ export class Elaborator {
       if (!Number.isSafeInteger(e.value) || e.value < 1) {
         return fail(`${textOf(e.span)} is not a whole number from 1 on`);
       }
-      return e.value <= LARGEST_SIZE ? dim([], e.value) : fail(`${textOf(e.span)} is more than ${LARGEST_SIZE}`);
+      return e.value <= LARGEST_SIZE
+        ? dim([], e.value)
+        : fail(`${textOf(e.span)} is more than ${LARGEST_SIZE}`);
     }
     if (e.kind === "binary" && e.op === "*") {
       const left = this.size(e.left, scope);
@@ -103,7 +106,10 @@ export class Elaborator {
     }
     if (e.kind !== "ident") return fail("sizes are whole numbers, names and products of these");
     const binding = scope.find(e.text);
-    if (!binding) return this.#unknown(e.text, e.span, scope);
+    if (!binding)
+      return this.#unknown(e.text, e.span, scope, [
+        "a dimension is `dk`, `dv`, a number, or a product of these",
+      ]);
     const value = binding.value();
     if (!value || value.kind === "size") return value?.dim;
     return fail(`\`${e.text}\` is ${binding.what}`);
@@ -125,7 +131,10 @@ export class Elaborator {
     const end = (e: ast.Expr): number | undefined => {
       const otherwise = (): undefined =>
         this.#reporter.error("bad-range", { why: `\`${textOf(e.span)}\` is not a constant` }, e.span, {
-          fix: { text: "write a number; what depends on the token can be a factor: `beta * alpha`", edits: [] },
+          fix: {
+            text: "write a number; what depends on the token can be a factor: `beta * alpha`",
+            edits: [],
+          },
         });
       // The names of a model are not known yet where the ranges of its gates are read.
       return e.kind === "ident" && !scope.find(e.text) ? otherwise() : this.number(e, scope, otherwise);
@@ -236,10 +245,10 @@ export class Elaborator {
     return this.#unknown(name, span, scope);
   }
 
-  #unknown(name: string, span: Span, scope: Scope): undefined {
+  #unknown(name: string, span: Span, scope: Scope, facts: readonly string[] = []): undefined {
     const names = scope.names();
     const near = names.find((n) => n !== name && spelledOut(n) === spelledOut(name)) ?? closest(name, names);
-    const notes = near ? [] : hints(scope);
+    const notes = near ? facts : [...hints(scope), ...(FACTS[name] ?? []), ...facts];
     scope.forgive(name);
     return this.#reporter.error("unknown-name", { name }, span, {
       notes,
@@ -275,18 +284,13 @@ export class Elaborator {
         return made(mul(a, b));
       case "/":
         if (b.kind === "constant" && b.value === 0) {
-          return this.#reporter.error(
-            "domain",
-            { reason: "nothing can be divided by zero" },
-            e.right.span,
-            { here: e.right.kind === "number" ? "" : "this is always 0" },
-          );
+          return this.#reporter.error("domain", { reason: "nothing can be divided by zero" }, e.right.span, {
+            here: e.right.kind === "number" ? "" : "this is always 0",
+          });
         }
         return made(div(a, b));
       case "^":
-        return this.#allowed(powOp, [a, b], [e.left.span, e.right.span])
-          ? made(pow(a, b))
-          : undefined;
+        return this.#allowed(powOp, [a, b], [e.left.span, e.right.span]) ? made(pow(a, b)) : undefined;
       case "<":
         return compare("less", a, b);
       case "<=":
@@ -306,9 +310,12 @@ export class Elaborator {
   #besides(value: Value, neighbour: Value, span: Span): TensorValue | undefined {
     if (value.kind !== "identity") return this.#asTensor(value, span);
     if (neighbour.kind !== "tensor" || neighbour.shape.length !== 2) {
-      const beside = neighbour.kind === "tensor" ? ` but ${showShape(neighbour.shape)}` : "";
       return this.#reporter.error("identity-shape", undefined, span, {
-        here: `there is no square matrix beside it${beside}`,
+        here:
+          neighbour.kind === "tensor"
+            ? `beside it is ${showShape(neighbour.shape)}, not a square matrix`
+            : "there is no square matrix beside it",
+        notes: ["`I` stands beside a square matrix: `I - outer(k, k)`"],
       });
     }
     const [rows, columns] = neighbour.shape as [Dim, Dim];
@@ -422,7 +429,12 @@ export class Elaborator {
                 text: "transpose the left side",
                 edits: [{ span: e.left.span, insert: `transpose(${textOf(e.left.span)})` }],
               }
-            : { text: "for an elementwise product write `*`", edits: [] },
+            : left.shape.length === 1 && right.shape.length === 1
+              ? {
+                  text: `for the matrix of all products write \`outer(${textOf(e.left.span)}, ${textOf(e.right.span)})\``,
+                  edits: [{ span: e.span, insert: `outer(${textOf(e.left.span)}, ${textOf(e.right.span)})` }],
+                }
+              : { text: "for an elementwise product write `*`", edits: [] },
         },
       );
     }
@@ -537,7 +549,10 @@ export class Elaborator {
         if (op.takes[i] !== "bool") return this.#notANumber(a.span);
         const shown = textOf(a.value.span);
         return this.#reporter.error("expected-condition", { is: showShape(value.shape) }, a.span, {
-          fix: { text: `compare it with something: \`${shown} > 0\``, edits: [{ span: a.span, insert: `${shown} > 0` }] },
+          fix: {
+            text: `compare it with something: \`${shown} > 0\``,
+            edits: [{ span: a.span, insert: `${shown} > 0` }],
+          },
         });
       }
       values.push(value);
@@ -613,7 +628,10 @@ export class Elaborator {
         along.span,
         {
           others: [{ span: first.span, text: showShape(x.shape) }],
-          fix: { text: `sum over one of its own dimensions, or over all: \`${name}(${textOf(first.span)})\``, edits: [] },
+          fix: {
+            text: `sum over one of its own dimensions, or over all: \`${name}(${textOf(first.span)})\``,
+            edits: [],
+          },
         },
       );
     }
@@ -694,6 +712,14 @@ export class Elaborator {
     }
   }
 
+  /** Checks the names in a function that nothing calls; its shapes depend on what it is called with. */
+  names(def: ast.FunctionDef, standIn: (p: ast.Param) => Value | undefined): void {
+    const inner = new Scope();
+    if (!this.bindArguments(`\`${def.name.text}\``, def.params, [], inner, inner, def.name.span, standIn))
+      return;
+    this.#reporter.telling(NAMING, () => this.value(def.body, inner));
+  }
+
   /**
    * Binds arguments to parameters in `inner`: by position, then by name, then defaults, then what
    * `missing` finds. Shape patterns such as `x [n]` bind `n`.
@@ -721,7 +747,11 @@ export class Elaborator {
     }
     for (const a of args) {
       if (!a.name || params.some((p) => p.name.text === a.name?.text)) continue;
-      const near = closest(a.name.text, params.map((p) => p.name.text)) ?? only(params)?.name.text;
+      const near =
+        closest(
+          a.name.text,
+          params.map((p) => p.name.text),
+        ) ?? only(params)?.name.text;
       return this.#reporter.error("unknown-argument", { what, name: a.name.text }, a.name.span, {
         notes:
           params.length > 0
@@ -736,10 +766,11 @@ export class Elaborator {
     let failed = false;
     for (const [i, p] of params.entries()) {
       const named = args.filter((a) => a.name?.text === p.name.text);
-      const [argument, second] = [...named, ...positional.slice(i, i + 1)];
+      const given = [...positional.slice(i, i + 1), ...named].sort((a, b) => a.span.start - b.span.start);
+      const [argument, second] = given;
       if (argument && second) {
-        return this.#reporter.error("duplicate-item", { item: p.name.text }, argument.span, {
-          others: [{ span: second.span, text: `this is \`${p.name.text}\` already` }],
+        return this.#reporter.error("duplicate-item", { item: p.name.text }, second.span, {
+          others: [{ span: argument.span, text: `this is \`${p.name.text}\` already` }],
         });
       }
       const value = argument
@@ -750,11 +781,12 @@ export class Elaborator {
       if (!value) {
         if (!argument && !p.default) {
           const declared = `gate ${p.name.text}${p.range ? ` ${rangeOf(p.range)}` : ""}`;
+          const given = `\`${what.replaceAll("`", "")}(${p.name.text}: …)\``;
           this.#reporter.error("missing-argument", { what, name: p.name.text }, span, {
             others: [{ span: p.span, text: "it has no default" }],
             fix: what.startsWith("`")
-              ? { text: `give it: \`${p.name.text}: …\``, edits: [] }
-              : { text: `give it, as in \`(${p.name.text}: …)\`, or declare \`${declared}\` in the model`, edits: [] },
+              ? { text: `give it, as in ${given}`, edits: [] }
+              : { text: `give it, as in ${given}, or declare \`${declared}\` in the model`, edits: [] },
           });
         }
         failed = true;
@@ -863,6 +895,14 @@ export class Elaborator {
   }
 }
 
+/** What is wrong with a function whatever it is called with. */
+const NAMING: ReadonlySet<Code> = new Set<Code>([
+  "unknown-name",
+  "unknown-function",
+  "unknown-argument",
+  "layer-outside",
+]);
+
 /** A value as a part of a key: equal keys are equal values. */
 function keyOf(value: Value): string {
   switch (value.kind) {
@@ -887,6 +927,12 @@ const ASCII = new Map(Object.entries(GREEK).map(([name, letter]) => [letter, nam
 
 /** A name with its Greek letters written out: `λ` and `lambda` are one name to a reader. */
 const spelledOut = (name: string): string => [...name].map((c) => ASCII.get(c) ?? c).join("");
+
+/** Words that mean something elsewhere. */
+const FACTS: Readonly<Record<string, readonly string[]>> = {
+  grad: ["the gradient is known inside an algorithm, and in `expect`"],
+  prev: ["`prev` is known inside a retention, and in `read(prev, q)`"],
+};
 
 const only = <T>(xs: readonly T[]): T | undefined => (xs.length === 1 ? xs[0] : undefined);
 

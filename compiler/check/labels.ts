@@ -1,6 +1,6 @@
 /**
  * Which call made an expression. Functions are inlined, and expressions are hash-consed, so that an
- * expression that came from `gelu(h)` can still be printed as `gelu(h)`.
+ * expression that came from `f(h)` can still be printed as `f(h)`.
  */
 import type { Expr } from "../math/expr.ts";
 

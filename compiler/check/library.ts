@@ -12,12 +12,15 @@ export class Library {
   readonly functions = new Map<string, ast.FunctionDef>();
   readonly models: ast.ModelDef[] = [];
   readonly #choices = new Map<string, ChoiceDefinition>();
+  readonly #chosen = new Set<ast.Definition>();
+  #own: readonly ast.Definition[] = [];
   readonly #reporter: Reporter;
 
   /** Later files may replace the definitions of earlier ones; within one file a name stands once. */
   constructor(files: readonly ast.File[], reporter: Reporter) {
     this.#reporter = reporter;
     for (const file of files) this.#addFile(file);
+    this.#own = files.at(-1)?.definitions ?? [];
     this.models = files.at(-1)?.definitions.filter((d) => d.kind === "model") ?? [];
   }
 
@@ -39,10 +42,31 @@ export class Library {
         });
         continue;
       }
+      if (d.kind !== "model") this.#distinct(d.params);
       here.set(name, d);
       if (d.kind === "fn") this.functions.set(name, d);
       else if (d.kind !== "model") this.#choices.set(name, d);
     }
+  }
+
+  /** Reports parameters of one name. */
+  #distinct(params: readonly ast.Param[]): void {
+    const seen = new Map<string, ast.Param>();
+    for (const p of params) {
+      const before = seen.get(p.name.text);
+      if (before) {
+        this.#reporter.error("duplicate-name", { name: p.name.text }, p.name.span, {
+          here: "the second",
+          others: [{ span: before.name.span, text: "the first" }],
+        });
+      }
+      seen.set(p.name.text, p);
+    }
+  }
+
+  /** The file's own definitions that no model has chosen. */
+  unchosen(): ast.Definition[] {
+    return this.#own.filter((d) => d.kind !== "model" && !this.#chosen.has(d));
   }
 
   /** What can be chosen, for a note. */
@@ -54,6 +78,7 @@ export class Library {
   /** The definition that a choice names; reports an unknown name, or one of another kind. */
   resolve<K extends ChoiceKind>(kind: K, name: ast.Name): DefinitionOf<K> | undefined {
     const found = this.#choices.get(name.text);
+    if (found) this.#chosen.add(found);
     if (found?.kind === kind) return found as DefinitionOf<K>;
     const ofKind = [...this.#choices.values()].filter((d) => d.kind === kind).map((d) => d.name.text);
     const is = found?.kind ?? (this.functions.has(name.text) ? "function" : undefined);

@@ -50,6 +50,18 @@ export function checkModel(
   return new ModelChecker(definition, library, reporter, overrides).check();
 }
 
+/**
+ * Checks a definition that no model chooses, by itself: its parameters are any values of their ranges, and
+ * where it needs a memory that is one matrix.
+ */
+export function checkDefinition(definition: ast.Definition, library: Library, reporter: Reporter): void {
+  if (definition.kind === "model") return;
+  const { name, span } = definition;
+  new ModelChecker({ kind: "model", name, items: [], span }, library, reporter, NO_OVERRIDES).checkAlone(
+    definition,
+  );
+}
+
 type Items<K extends ast.ModelItem["kind"]> = Extract<ast.ModelItem, { kind: K }>;
 
 class ModelChecker {
@@ -66,6 +78,7 @@ class ModelChecker {
   readonly #choices: Choice[] = [];
   readonly #defaults: string[] = [];
   #readShape: readonly Dim[] = [DK];
+  #isAlone = false;
 
   constructor(model: ast.ModelDef, library: Library, reporter: Reporter, overrides: Overrides) {
     this.#model = model;
@@ -96,7 +109,8 @@ class ModelChecker {
     const computed = states.flatMap((s) => [s.keep, s.step, s.link, s.prox].filter((e) => e !== undefined));
     const given = [bias.loss, bias.gradient].filter((e) => e !== undefined);
     const updates = algorithm.states.map((s) => s.update);
-    if (!this.#fitsNumbers([memory.read.body, output.expr, ...computed, ...given, ...updates])) return undefined;
+    if (!this.#fitsNumbers([memory.read.body, output.expr, ...computed, ...given, ...updates]))
+      return undefined;
     return {
       name: this.#model.name.text,
       definition: this.#model,
@@ -117,6 +131,40 @@ class ModelChecker {
       labels: this.#elaborator.labels,
       defaults: this.#defaults,
     };
+  }
+
+  checkAlone(definition: Exclude<ast.Definition, ast.ModelDef>): void {
+    const { kind, name } = definition;
+    this.#sizes();
+    this.#names();
+    this.#isAlone = true;
+    if (definition.kind === "fn") {
+      this.#elaborator.names(definition, (p) => this.#standIn(p));
+      return;
+    }
+    const item: ast.ChoiceItem = { kind: "choice", choice: definition.kind, name, args: [], span: name.span };
+    const states = [bareState("W", [DV, DK], "zeros", name.span)];
+    const x: Tensor = { name: "x", shape: [DK], domain: REAL };
+    const y: Tensor = { name: "y", shape: [DV], domain: REAL };
+    if (kind === "memory") this.#memory(item);
+    else if (kind === "bias") this.#bias(item, { x, body: leaf(y, axesFor([DV])), shape: [DV] }, states);
+    else if (kind === "retention") this.#retention(item, states);
+    else this.#algorithm(item, states);
+  }
+
+  /** Some value that a parameter may take. */
+  #standIn(p: ast.Param): Value | undefined {
+    if (p.type?.text === "function") return { kind: "function", name: "abs" };
+    if (p.type?.text === "size") return { kind: "size", dim: dim([p.name.text]) };
+    const sizes = new Scope(this.#scope);
+    for (const d of p.shape?.dims ?? []) {
+      if (d.kind === "ident" && !sizes.find(d.text)) {
+        sizes.define(d.text, bind({ kind: "size", dim: dim([d.text]) }, "a size", d.span));
+      }
+    }
+    const shape = p.shape ? this.#elaborator.shape(p.shape, sizes) : [];
+    const domain = p.range ? this.#elaborator.range(p.range, sizes) : REAL;
+    return shape && domain && whole({ name: p.name.text, shape, domain });
   }
 
   #items<K extends ast.ModelItem["kind"]>(kind: K): Items<K>[] {
@@ -145,7 +193,12 @@ class ModelChecker {
         "unsquare",
         { left: textOf(item.left.span), right: textOf(item.right.span) },
         item.span,
-        { fix: { text: "numbers are given when a model is built; `require` says which sizes go together", edits: [] } },
+        {
+          fix: {
+            text: "numbers are given when a model is built; `require` says which sizes go together",
+            edits: [],
+          },
+        },
       );
     });
     if (names[0] && names[1]) this.#equalities.require(names[0], names[1]);
@@ -316,6 +369,7 @@ class ModelChecker {
   ): boolean {
     const shown: ChoiceArgument[] = [];
     const sameName = (p: ast.Param): Value | undefined => {
+      if (this.#isAlone) return this.#standIn(p);
       const value = this.#scope.find(p.name.text)?.value();
       if (value) shown.push({ name: p.name.text, shown: p.name.text, origin: "same name" });
       return value;
@@ -349,20 +403,6 @@ class ModelChecker {
     return holds;
   }
 
-  /** Reports parameters of one name. */
-  #distinct(params: readonly ast.Param[]): boolean {
-    for (const [i, p] of params.entries()) {
-      const before = params.slice(0, i).find((other) => other.name.text === p.name.text);
-      if (!before) continue;
-      this.#reporter.error("duplicate-name", { name: p.name.text }, p.name.span, {
-        here: "the second",
-        others: [{ span: before.name.span, text: "the first" }],
-      });
-      return false;
-    }
-    return true;
-  }
-
   #innerScope(): Scope {
     const inner = new Scope();
     inner.define("dk", bind({ kind: "size", dim: DK }, "the length of keys"));
@@ -389,8 +429,7 @@ class ModelChecker {
   #memory(item: ast.ChoiceItem): { states: BareState[]; read: ReadFunction } | undefined {
     const def = this.#library.resolve("memory", item.name);
     const scope = this.#innerScope();
-    if (!def || !this.#distinct(def.params)) return undefined;
-    if (!this.#choose(item, def.params, item.args, scope)) return undefined;
+    if (!def || !this.#choose(item, def.params, item.args, scope)) return undefined;
     for (const i of def.items) if (i.kind === "require") this.#requireIn(i, scope);
     const states: BareState[] = [];
     for (const i of def.items) {
@@ -444,7 +483,10 @@ class ModelChecker {
     const input = binding?.value();
     if (input?.kind !== "tensor") return false;
     const { shape } = read.x;
-    if (shape.length === input.shape.length && shape.every((d, i) => this.#equalities.same(d, input.shape[i] as Dim))) {
+    if (
+      shape.length === input.shape.length &&
+      shape.every((d, i) => this.#equalities.same(d, input.shape[i] as Dim))
+    ) {
       return true;
     }
     this.#reporter.error(
@@ -458,7 +500,9 @@ class ModelChecker {
           ...(at ? [{ span: at.param.span, text: "its shape is declared here" }] : []),
         ],
         notes: [
-          ...(binding?.span ? [] : [`\`${name}\` is ${showShape(input.shape)} where the model does not declare it`]),
+          ...(binding?.span
+            ? []
+            : [`\`${name}\` is ${showShape(input.shape)} where the model does not declare it`]),
           ...this.#different(shape, input.shape),
         ],
         fix: this.#requirement(shape, input.shape, "make the two shapes equal"),
@@ -471,7 +515,8 @@ class ModelChecker {
   #requirement(one: readonly Dim[], other: readonly Dim[], otherwise: string): Fix {
     const [a, b] = [one[0], other[0]];
     const isName = (d: Dim | undefined): d is Dim => d?.scale === 1 && d.names.length === 1;
-    if (one.length !== 1 || other.length !== 1 || !isName(a) || !isName(b)) return { text: otherwise, edits: [] };
+    if (one.length !== 1 || other.length !== 1 || !isName(a) || !isName(b))
+      return { text: otherwise, edits: [] };
     const line = `require ${showDim(a)} = ${showDim(b)}`;
     const last = this.#items("choice").at(-1)?.span;
     return {
@@ -529,7 +574,7 @@ class ModelChecker {
       );
     }
     const scope = this.#innerScope();
-    if (!this.#once(def.items, ["loss", "grad"]) || !this.#distinct(def.params)) return undefined;
+    if (!this.#once(def.items, ["loss", "grad"])) return undefined;
     if (!this.#choose(item, params, item.args, scope)) return undefined;
     const target = this.#scope.find("v")?.value();
     if (target?.kind !== "tensor") return undefined;
@@ -625,7 +670,7 @@ class ModelChecker {
     const def = this.#library.resolve("retention", item.name);
     const scope = this.#innerScope();
     if (!def || !this.#once(def.items, ["keep", "link", "prox", "minimize"])) return undefined;
-    if (!this.#distinct(def.params) || !this.#choose(item, def.params, item.args, scope)) return undefined;
+    if (!this.#choose(item, def.params, item.args, scope)) return undefined;
     this.#lets(def.items, scope);
     const retained: Retained[] = [];
     for (const state of states) {
@@ -681,7 +726,7 @@ class ModelChecker {
     const point = this.#point(item);
     const scope = this.#innerScope();
     const args = item.args.filter((a) => a.name?.text !== "at");
-    if (!def || !this.#once(def.items, ["step"]) || !this.#distinct(def.params)) return undefined;
+    if (!def || !this.#once(def.items, ["step"])) return undefined;
     if (!this.#choose(item, def.params, args, scope) || !point) return undefined;
     const steps: Expr[] = [];
     const own: AlgorithmState[] = [];
@@ -788,7 +833,10 @@ class ModelChecker {
       const itself = `${loop.item.name.text}'`;
       return this.#reporter.error("definition-cycle", { name: itself }, loop.item.span, {
         here: "its value after the token depends on itself",
-        fix: { text: `use \`${loop.item.name.text}\`, its value before the token, somewhere in the circle`, edits: [] },
+        fix: {
+          text: `use \`${loop.item.name.text}\`, its value before the token, somewhere in the circle`,
+          edits: [],
+        },
       });
     }
     return { states: made, step };
@@ -834,7 +882,9 @@ class ModelChecker {
       this.#defaults.push("output = read(q)");
       const q = this.#scope.find("q")?.value();
       const memory = this.#items("choice").find((c) => c.choice === "memory") as ast.ChoiceItem;
-      return q?.kind === "tensor" && this.#readsAt("q", read, memory, undefined) ? reader(q, "next") : undefined;
+      return q?.kind === "tensor" && this.#readsAt("q", read, memory, undefined)
+        ? reader(q, "next")
+        : undefined;
     }
     const core = memoryOutput(item.value, this.#reporter);
     return core && this.#elaborator.reading(reader, () => this.#elaborator.real(core, this.#scope));

@@ -17,9 +17,20 @@ export class Reporter {
   readonly calls: { name: string; span: Span }[] = [];
   /** How many errors there were, with those that had been told before. */
   errors = 0;
+  #only: ReadonlySet<Code> | undefined;
 
   constructor(diagnostics: Diagnostics) {
     this.diagnostics = diagnostics;
+  }
+
+  /** Reports nothing but these codes while `work` is done. */
+  telling(codes: ReadonlySet<Code>, work: () => void): void {
+    this.#only = codes;
+    try {
+      work();
+    } finally {
+      this.#only = undefined;
+    }
   }
 
   /** Whether something within the span has been reported already: what follows from it is not told again. */
@@ -30,6 +41,7 @@ export class Reporter {
   }
 
   error<C extends Code>(code: C, params: Params<C>, span: Span, details: Details = {}): undefined {
+    if (this.#only && !this.#only.has(code)) return undefined;
     this.errors++;
     const message = (messages[code].text as (p: Params<C>) => string)(params);
     const outermost = this.calls[0];

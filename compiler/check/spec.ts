@@ -67,7 +67,7 @@ export interface MemoryState {
   readonly step: Expr;
 }
 
-/** A tensor that the algorithm keeps for one state of the memory, such as a momentum. */
+/** A tensor that the algorithm keeps for one state of the memory. */
 export interface AlgorithmState {
   /** `S.W1` */
   readonly name: string;

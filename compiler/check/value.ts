@@ -19,7 +19,7 @@ export interface SizeValue {
   readonly dim: Dim;
 }
 
-/** A function that is passed by name, such as `gelu`. */
+/** A function that is passed by name. */
 export interface FunctionValue {
   readonly kind: "function";
   readonly name: string;
@@ -88,7 +88,10 @@ export class Scope {
 
   /** Takes an unknown name, once reported, as known from now on: one mistake is told once. */
   forgive(name: string): void {
-    if (this.parent) return this.parent.forgive(name);
+    if (this.parent) {
+      this.parent.forgive(name);
+      return;
+    }
     this.#missing.add(name);
     this.#names.set(name, { what: "unknown", span: undefined, value: () => undefined });
   }

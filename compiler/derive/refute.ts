@@ -1,19 +1,40 @@
 /** What a wrong claim of the author is told: where it differs from what was derived, and a witness. */
 import type { Reporter } from "../check/report.ts";
 import type { Expectation } from "../check/spec.ts";
-import { axesFor } from "../math/axis.ts";
-import type { Expr } from "../math/expr.ts";
+import { axesFor, type Dim } from "../math/axis.ts";
+import { children, type Expr, postorder } from "../math/expr.ts";
 import { printExpr } from "../math/print.ts";
 import { unicode } from "../math/style.ts";
 import { gradient } from "./gradient.ts";
 import { compareAtPoints, type Proof } from "./prove.ts";
 import type { Rule } from "./rule.ts";
+import { simplify } from "./simplify.ts";
 
 /** A rule longer than this is a wall of text, and its beginning says as much. */
 const LONGEST = 160;
+/** An expression shares its parts, written out it does not: this many parts are never printed. */
+const LARGEST = 20_000;
 const number = (x: number): string => String(Number(x.toPrecision(6)));
 const place = (name: string, index: readonly number[]): string =>
   index.length > 0 ? `${name}[${index.join(", ")}]` : name;
+
+function shown(e: Expr, shape: readonly Dim[], { spec }: Rule): string {
+  if (written(e) > LARGEST) return "… (too long to write out)";
+  const text = printExpr(e, axesFor(shape), { style: unicode, labels: spec.labels });
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
+}
+
+/** How many parts an expression has, written out. */
+function written(root: Expr): number {
+  const sizes = new Map<Expr, number>();
+  for (const e of postorder([root])) {
+    sizes.set(
+      e,
+      children(e).reduce((n, c) => n + (sizes.get(c) ?? 0), 1),
+    );
+  }
+  return sizes.get(root) ?? 1;
+}
 
 /** Reports an `expect` that does not hold. */
 export function reportRefuted(
@@ -23,11 +44,7 @@ export function reportRefuted(
   reporter: Reporter,
 ): void {
   const { index, derived, expected } = proof.witness;
-  const axes = axesFor(target.shape);
-  const show = (e: Expr): string => {
-    const text = printExpr(e, axes, { style: unicode, labels: rule.spec.labels });
-    return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
-  };
+  const show = (e: Expr): string => shown(e, target.shape, rule);
   const state = rule.states.find((s) => s.next === target);
   reporter.error("expect-fails", { target: target.name.replace(/'$/, "") }, span, {
     here: "this is not what the model does",
@@ -49,8 +66,9 @@ export function checkGradient(rule: Rule, reporter: Reporter): void {
   const choice = choices.find((c) => c.kind === "bias");
   if (!witness || !choice) return;
   reporter.error("gradient-mismatch", { at: place("dℓ/dy", witness.index) }, choice.span, {
+    here: "its `grad` and its `loss` do not agree",
     notes: [
-      `the derivative of \`loss\` is ${printExpr(derived, axesFor(bias.y.shape), { style: unicode, labels: rule.spec.labels })}`,
+      `the derivative of \`loss\` is ${shown(simplify(derived), bias.y.shape, rule)}`,
       `at a random point it is ${number(witness.derived)}, and \`grad\` is ${number(witness.expected)}`,
     ],
     fix: { text: "correct `grad`, or leave it out: it is derived from `loss`", edits: [] },

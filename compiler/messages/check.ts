@@ -52,7 +52,7 @@ export const checkMessages = {
   ),
   "too-many-arguments": entry<{ what: string; takes: number; given: number }>(
     ({ what, takes, given }) =>
-      `${what} takes ${takes === 1 ? "one argument" : `${takes} arguments`}, not ${given}`,
+      `${what} takes ${takes === 0 ? "no arguments" : takes === 1 ? "one argument" : `${takes} arguments`}, not ${given}`,
     "The definition says how many parameters there are.",
   ),
   "argument-kind": entry<{ what: string; wants: string; is: string }>(

@@ -75,6 +75,29 @@ describe("the compiler survives", () => {
     fc.assert(fc.property(mutated, survive), { numRuns: 2 * RUNS });
   });
 
+  test("short programs that mean a great deal", { timeout: 60_000 }, () => {
+    const lines = (n: number, line: (i: number) => string): string =>
+      Array.from({ length: n }, (_, i) => line(i)).join("\n");
+    const model = (items: string, bias = "l2"): string =>
+      `model M {\nmemory matrix\nbias ${bias}\nretention none\nalgorithm gd(beta)\ngate beta in (0, 1)\n${items}\n}\n`;
+    const twice = lines(40, (i) => `fn f${i + 1}(x) = f${i}(x) * sin(f${i}(x)) + f${i}(x)`);
+    const apart = lines(30, (i) => `fn f${i + 1}(x) = sin(f${i}(x + 1)) * f${i}(cos(x))`);
+    const chain = lines(40, (i) => `let a${i + 1} = sin(a${i}) * cos(a${i}) + a${i}`);
+    const sums = "(beta + sum(k) + sum(v) + head)^4";
+    const products = lines(8, (i) => `@ (I - ${i + 1} * outer(k, k))`).replaceAll("\n", " ");
+    for (const text of [
+      `fn f0(x) = x\n${twice}\n${model("output = read(q) * f40(beta)")}`,
+      `fn f0(x) = x\n${apart}\n${model("output = read(q) * f30(beta)")}`,
+      model(`let a0 = beta\n${chain}\nexpect W' = W * a40`),
+      model(`expect W' = W * ${Array(6).fill(sums).join(" * ")}`),
+      model(`expect W' = W ${products}`),
+      `bias deep(y, v) {\nlet a0 = y - v\n${chain}\nloss sum(a40)\ngrad y\n}\n${model("", "deep")}`,
+      model("output = read(q) * 1e38 * 1e38 * 1e38").replace("matrix", "mlp(expand: 4096)"),
+    ]) {
+      survive(text);
+    }
+  });
+
   test("its own specs and bad programs", () => {
     for (const text of texts) survive(text);
     expect(readdirSync(new URL("../errors/check", import.meta.url)).length).toBeGreaterThan(25);

@@ -9,7 +9,7 @@ import { evaluator } from "../../compiler/math/evaluate.ts";
 import { type Expr, leaf, type Tensor, tensorsOf } from "../../compiler/math/expr.ts";
 import type { Model } from "../../compiler/pipeline.ts";
 import { errorRatio } from "../support/compare.ts";
-import { specModel, specNames } from "../support/specs.ts";
+import { compileText, specFile, specModel, specNames } from "../support/specs.ts";
 
 const sizesOf = ({ spec }: Model) => ({ dk: 3, dv: spec.equalities.pairs.length > 0 ? 3 : 4 });
 
@@ -105,6 +105,41 @@ describe.each(specNames)("%s", (name) => {
       );
     },
   );
+
+  test.skipIf(!loss)("dℓ/dy is what finite differences show", () => {
+    const { bias } = spec;
+    const derived = evaluator([{ expr: rule.error.simple, axes: axesFor(bias.y.shape) }], sizes);
+    const value = evaluator([{ expr: loss as Expr, axes: [] }], sizes);
+    const tensors = [...tensorsOf(loss as Expr, rule.error.simple), bias.y, bias.v];
+    fc.assert(
+      fc.property(fc.integer(), (seed) => {
+        const draw = numbers(seed);
+        const environment = new Map(tensors.map((t) => [t, draw(t, elements(t.shape, sizes))]));
+        const y = environment.get(bias.y) as Float64Array;
+        const differences = y.map((_, j) => {
+          const moved = (by: number): number => {
+            const nudged = y.map((v, k) => (k === j ? v + by : v));
+            return (value(new Map([...environment, [bias.y, nudged]]))[0] as Float64Array)[0] as number;
+          };
+          return (moved(1e-5) - moved(-1e-5)) / 2e-5;
+        });
+        expect(errorRatio(derived(environment)[0] ?? [], differences)).toBeLessThanOrEqual(1e-6);
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  test("compiles in little time", () => {
+    const { text } = specFile(name);
+    const times = Array.from({ length: 6 }, () => {
+      const start = performance.now();
+      compileText(text);
+      return performance.now() - start;
+    });
+    console.log(`${spec.name}: compiled in ${Math.min(...times).toFixed(1)} ms`);
+    // Ten times what it takes on an idle machine.
+    expect(Math.min(...times)).toBeLessThan(500);
+  });
 
   test("outputs up to a token do not change with what comes after it", () => {
     fc.assert(

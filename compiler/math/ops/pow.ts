@@ -57,7 +57,7 @@ export const pow: Elementwise = {
     if (isNonNegative(x) || (n !== undefined && Number.isInteger(n))) return undefined;
     return {
       arg: 0,
-      reason: "a power that is not a whole number is real only where its base is not negative",
+      reason: "roots, and other powers that are not whole, are real only where the base is not negative",
       repair: "take `abs(…)` of the base, or use a whole power",
     };
   },
