@@ -31,7 +31,7 @@ export const LARGEST_F32 = 3.4028234663852886e38;
 /** Sizes in numbers are factors such as the 4 of `4 * dk`. */
 const LARGEST_SIZE = 4096;
 /** Calls that one model may inline. */
-const MOST_CALLS = 10_000;
+const MOST_CALLS = 1000;
 
 /** What `read(…)` means in a place where it may be used. */
 export type Reader = (x: TensorValue, when: "next" | "previous") => TensorValue;

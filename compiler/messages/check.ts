@@ -113,7 +113,7 @@ export const checkMessages = {
     "`I` is the identity matrix of whatever square matrix it is added to or compared with: `I - beta * outer(k, k)`.",
   ),
   "too-large": entry(
-    () => "this model is too large: its functions call others more than 10000 times",
+    () => "this model is too large: its functions call others more than 1000 times",
     "Functions are inlined. Where each calls another twice, with different arguments, twenty of them are a million calls. Name intermediate results with `let`, and call the functions with these.",
   ),
   "recursive-function": entry<{ name: string }>(

@@ -6,7 +6,8 @@ import { elements, interpret } from "../../compiler/derive/interpret.ts";
 import { compileText, prelude, specFile, specNames } from "../support/specs.ts";
 
 const RUNS = Number(process.env.MIRAS_FUZZ_RUNS ?? 150);
-const LONGEST_MS = 1000;
+/** Far more than any of these takes, on however slow a machine: what takes longer hangs. */
+const LONGEST_MS = 30_000;
 
 function survive(text: string): void {
   const started = performance.now();
@@ -61,6 +62,53 @@ const mutated = fc
     return pieces.join("");
   });
 
+/** Random expressions over some names, many of them well-shaped. */
+const expressions = (...names: readonly string[]): fc.Arbitrary<string> =>
+  fc.letrec<{ e: string }>((tie) => ({
+    e: fc.oneof(
+      { depthSize: "small", withCrossShrink: true },
+      fc.constantFrom(...names, "1", "2", "0.5"),
+      fc.tuple(fc.constantFrom("+", "-", "*", "/", "@"), tie("e"), tie("e")).map(([op, a, b]) => `(${a} ${op} ${b})`),
+      fc.tuple(tie("e"), fc.constantFrom("2", "3", "0.5", "-1")).map(([a, n]) => `(${a})^${n}`),
+      fc
+        .tuple(fc.constantFrom("sum", "abs", "exp", "tanh", "sign", "maxOver", "sqrt", "log", "transpose", "sigmoid"), tie("e"))
+        .map(([f, a]) => `${f}(${a})`),
+      fc.tuple(fc.constantFrom("outer", "max", "min"), tie("e"), tie("e")).map(([f, a, b]) => `${f}(${a}, ${b})`),
+      fc.tuple(tie("e"), tie("e"), tie("e")).map(([a, b, c]) => `where(${a} < ${b}, ${c}, ${a})`),
+      fc.constantFrom(...words.filter((w) => /^\p{L}{3,}$/u.test(w))).chain((f) => tie("e").map((a) => `${f}(${a})`)),
+    ),
+  })).e;
+
+const written = fc
+  .record({
+    read: fc.oneof(fc.constant("W @ x"), expressions("W", "x", "W @ x")),
+    loss: fc.oneof(fc.constant("sum((y - v)^2)"), expressions("y", "v", "(y - v)").map((e) => `sum(${e})`)),
+    keep: fc.oneof(fc.constant("a"), expressions("a", "(1 - a)")),
+    link: fc.option(expressions("A", "a", "A")),
+    step: fc.oneof(fc.constant("r * grad"), expressions("r", "grad", "S", "S'").map((e) => `r * ${e}`)),
+    output: fc.option(expressions("read(q)", "read(prev, q)", "q", "k", "read(k)", "beta")),
+    expectation: fc.option(expressions("W", "outer(v, k)", "grad", "alpha", "beta", "I")),
+  })
+  .map(
+    (p) => `memory own { state W [dv, dk]
+  read(x [dk]) = ${p.read} }
+bias mine(y, v) { loss ${p.loss} }
+retention kept(a: real in [0, 1]) { keep ${p.keep}
+${p.link ? `  link(A) = ${p.link}` : ""} }
+algorithm steps(r) { state S like W = zeros
+  S' = S + grad
+  step ${p.step} }
+model M { memory own
+  bias mine
+  retention kept(alpha)
+  algorithm steps(beta)
+  gate alpha in (0, 1)
+  gate beta > 0
+${p.output ? `  output = ${p.output}` : ""}
+${p.expectation ? `  expect W' = ${p.expectation}` : ""} }
+`,
+  );
+
 describe("the compiler survives", () => {
   test("random text", { timeout: 600_000 }, () => {
     fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 300 }), survive), { numRuns: RUNS });
@@ -73,6 +121,10 @@ describe("the compiler survives", () => {
 
   test("mutated specs", { timeout: 600_000 }, () => {
     fc.assert(fc.property(mutated, survive), { numRuns: 2 * RUNS });
+  });
+
+  test("definitions with random expressions", { timeout: 600_000 }, () => {
+    fc.assert(fc.property(written, survive), { numRuns: 2 * RUNS });
   });
 
   test("short programs that mean a great deal", { timeout: 60_000 }, () => {
