@@ -68,24 +68,50 @@ const expressions = (...names: readonly string[]): fc.Arbitrary<string> =>
     e: fc.oneof(
       { depthSize: "small", withCrossShrink: true },
       fc.constantFrom(...names, "1", "2", "0.5"),
-      fc.tuple(fc.constantFrom("+", "-", "*", "/", "@"), tie("e"), tie("e")).map(([op, a, b]) => `(${a} ${op} ${b})`),
+      fc
+        .tuple(fc.constantFrom("+", "-", "*", "/", "@"), tie("e"), tie("e"))
+        .map(([op, a, b]) => `(${a} ${op} ${b})`),
       fc.tuple(tie("e"), fc.constantFrom("2", "3", "0.5", "-1")).map(([a, n]) => `(${a})^${n}`),
       fc
-        .tuple(fc.constantFrom("sum", "abs", "exp", "tanh", "sign", "maxOver", "sqrt", "log", "transpose", "sigmoid"), tie("e"))
+        .tuple(
+          fc.constantFrom(
+            "sum",
+            "abs",
+            "exp",
+            "tanh",
+            "sign",
+            "maxOver",
+            "sqrt",
+            "log",
+            "transpose",
+            "sigmoid",
+          ),
+          tie("e"),
+        )
         .map(([f, a]) => `${f}(${a})`),
-      fc.tuple(fc.constantFrom("outer", "max", "min"), tie("e"), tie("e")).map(([f, a, b]) => `${f}(${a}, ${b})`),
+      fc
+        .tuple(fc.constantFrom("outer", "max", "min"), tie("e"), tie("e"))
+        .map(([f, a, b]) => `${f}(${a}, ${b})`),
       fc.tuple(tie("e"), tie("e"), tie("e")).map(([a, b, c]) => `where(${a} < ${b}, ${c}, ${a})`),
-      fc.constantFrom(...words.filter((w) => /^\p{L}{3,}$/u.test(w))).chain((f) => tie("e").map((a) => `${f}(${a})`)),
+      fc
+        .constantFrom(...words.filter((w) => /^\p{L}{3,}$/u.test(w)))
+        .chain((f) => tie("e").map((a) => `${f}(${a})`)),
     ),
   })).e;
 
 const written = fc
   .record({
     read: fc.oneof(fc.constant("W @ x"), expressions("W", "x", "W @ x")),
-    loss: fc.oneof(fc.constant("sum((y - v)^2)"), expressions("y", "v", "(y - v)").map((e) => `sum(${e})`)),
+    loss: fc.oneof(
+      fc.constant("sum((y - v)^2)"),
+      expressions("y", "v", "(y - v)").map((e) => `sum(${e})`),
+    ),
     keep: fc.oneof(fc.constant("a"), expressions("a", "(1 - a)")),
     link: fc.option(expressions("A", "a", "A")),
-    step: fc.oneof(fc.constant("r * grad"), expressions("r", "grad", "S", "S'").map((e) => `r * ${e}`)),
+    step: fc.oneof(
+      fc.constant("r * grad"),
+      expressions("r", "grad", "S", "S'").map((e) => `r * ${e}`),
+    ),
     output: fc.option(expressions("read(q)", "read(prev, q)", "q", "k", "read(k)", "beta")),
     expectation: fc.option(expressions("W", "outer(v, k)", "grad", "alpha", "beta", "I")),
   })
