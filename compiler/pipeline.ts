@@ -6,7 +6,7 @@ import { checkDefinition, checkModel, NO_OVERRIDES, type Overrides } from "./che
 import { Reporter } from "./check/report.ts";
 import type { Expectation, Spec } from "./check/spec.ts";
 import { type Proof, prove } from "./derive/prove.ts";
-import { checkGradient, reportRefuted } from "./derive/refute.ts";
+import { checkGradient, reportRefuted, reportUnproved } from "./derive/refute.ts";
 import { deriveRule, type Rule } from "./derive/rule.ts";
 import { printWgsl } from "./emit/wgsl/print.ts";
 import { recurrentForm } from "./form/recurrent.ts";
@@ -50,6 +50,7 @@ export function compile(
     checkGradient(rule, reporter);
     for (const { expectation, proof } of proofs) {
       if (proof.verdict === "refuted") reportRefuted(rule, expectation, proof, reporter);
+      else if (proof.verdict === "numeric" && proof.points === 0) reportUnproved(expectation, reporter);
     }
     models.push({ spec, rule, proofs });
   }

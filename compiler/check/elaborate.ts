@@ -9,7 +9,7 @@ import {
 } from "../math/algebra.ts"; // biome-ignore format: a list
 import { type Axis, axesFor, type Dim, dim, freshAxis } from "../math/axis.ts";
 import { domainOf } from "../math/domain.ts";
-import { constant, delta, type Expr, extent } from "../math/expr.ts";
+import { constant, delta, type Expr, extent, postorder } from "../math/expr.ts";
 import { type Interval, includes, interval, REAL, showInterval } from "../math/interval.ts";
 import type { Elementwise, Reduction } from "../math/node.ts";
 import { elementwise, pow as powOp, reductions } from "../math/ops/index.ts";
@@ -702,7 +702,9 @@ export class Elaborator {
       const result = this.value(def.body, inner);
       const tensors = given.filter((v) => v.kind === "tensor").map((v) => v.expr);
       if (result?.kind === "tensor" && (result.expr.kind === "apply" || result.expr.kind === "reduce")) {
-        if (!this.labels.has(result.expr)) this.labels.set(result.expr, { name, args: tensors });
+        // A call that came to nothing but (a part of) its argument needs no name.
+        const isOwn = !this.labels.has(result.expr) && !postorder(tensors).includes(result.expr);
+        if (isOwn) this.labels.set(result.expr, { name, args: tensors });
       }
       if (result) this.#inlined.set(key, result);
       return result;

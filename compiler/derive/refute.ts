@@ -18,8 +18,19 @@ const number = (x: number): string => String(Number(x.toPrecision(6)));
 const place = (name: string, index: readonly number[]): string =>
   index.length > 0 ? `${name}[${index.join(", ")}]` : name;
 
+/** Reports an `expect` that is neither proved nor refuted. */
+export function reportUnproved({ target, span }: Expectation, reporter: Reporter): void {
+  reporter.error("expect-unproved", { target: target.name.replace(/'$/, "") }, span, {
+    here: "both sides differ in form, and numbers would take too long",
+    fix: {
+      text: "write the rule over `grad`, in the form that the model has, or make its sizes smaller",
+      edits: [],
+    },
+  });
+}
+
 function shown(e: Expr, shape: readonly Dim[], { spec }: Rule): string {
-  if (written(e) > LARGEST) return "… (too long to write out)";
+  if (written(e) > LARGEST) return "too long to write out …";
   const text = printExpr(e, axesFor(shape), { style: unicode, labels: spec.labels });
   return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }
@@ -45,11 +56,15 @@ export function reportRefuted(
 ): void {
   const { index, derived, expected } = proof.witness;
   const show = (e: Expr): string => shown(e, target.shape, rule);
+  const whole = rule.shownUpdates.find((u) => `${u.name}'` === target.name);
   const state = rule.states.find((s) => s.next === target);
+  // Over the gradient by name, where the whole is too long.
+  const full = state ? show(state.update) : "";
+  const derivedRule = whole && full.endsWith("…") ? show(whole.expr) : full;
   reporter.error("expect-fails", { target: target.name.replace(/'$/, "") }, span, {
     here: "this is not what the model does",
     notes: [
-      ...(state ? [`derived:  ${target.name} = ${show(state.update)}`] : []),
+      ...(state ? [`derived:  ${target.name} = ${derivedRule}`] : []),
       `derived − expected = ${show(proof.difference)}`,
       `at a random point ${place(target.name, index)} is ${number(derived)}, and this rule gives ${number(expected)}`,
     ],

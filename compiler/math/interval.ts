@@ -10,9 +10,10 @@ export interface Interval {
 
 export function interval(low: number, high: number, openLow = false, openHigh = false): Interval {
   // What overflows on the wrong side is a very large number, not an empty set.
+  // And a negative zero is zero, which a pole could mistake for the other side.
   return {
-    low: Math.min(low, Number.MAX_VALUE),
-    high: Math.max(high, -Number.MAX_VALUE),
+    low: Math.min(low, Number.MAX_VALUE) + 0,
+    high: Math.max(high, -Number.MAX_VALUE) + 0,
     openLow: openLow || low === -Infinity,
     openHigh: openHigh || high === Infinity,
   };

@@ -23,6 +23,8 @@ export function printExpr(e: Expr, axes: readonly Axis[], options: PrintOptions)
 class Printer {
   readonly #options: PrintOptions;
   readonly #style: Style;
+  /** The calls whose arguments are being printed. */
+  readonly #within = new Set<Expr>();
 
   constructor(options: PrintOptions) {
     this.#options = options;
@@ -40,11 +42,13 @@ class Printer {
     const name = this.#options.names?.get(e);
     if (name !== undefined) return s.name(name);
     const label = this.#options.labels?.get(e);
-    if (label)
-      return s.call(
-        label.name,
-        label.args.map((a) => this.#own(a).text),
-      );
+    // Two calls can be each other's arguments, such as −x of x and x of −x: one of them is written out.
+    if (label && !this.#within.has(e)) {
+      this.#within.add(e);
+      const args = label.args.map((a) => this.#own(a).text);
+      this.#within.delete(e);
+      return s.call(label.name, args);
+    }
     switch (e.kind) {
       case "constant":
         return s.number(e.value);

@@ -184,6 +184,10 @@ export const checkMessages = {
     ({ target }) => `the derived rule for \`${target}'\` is not this one`,
     "`expect` is a claim, and `check` proves it: symbolically by bringing both sides to one normal form, otherwise numerically in f64 at random points. Here the two sides differ. The note shows the terms in which they differ and a point where they do.",
   ),
+  "expect-unproved": entry<{ target: string }>(
+    ({ target }) => `this rule for \`${target}'\` could not be checked`,
+    "`expect` is proved symbolically where both sides have one normal form, and otherwise by numbers at random points. Where a state has thousands of elements even at the smallest sizes, numbers take too long.",
+  ),
   "not-solved": entry<{ term: string }>(
     ({ term }) => `no closed form was found for this penalty: ${term}`,
     "Give the retention in closed form instead: `keep`, `link(A) = …` or `prox(A) = …`.",
