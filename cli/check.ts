@@ -1,11 +1,9 @@
 /** `miras check`: every diagnostic of every file, and what was proved of the clean models. */
 
 import type { Model } from "../compiler/pipeline.ts";
-import type { Diagnostic, Label } from "../compiler/source/diagnostic.ts";
-import { positionOf } from "../compiler/source/lines.ts";
 import { renderDiagnostics } from "../compiler/source/render.ts";
-import type { Span } from "../compiler/source/span.ts";
 import { type Compiled, compileFile } from "./compile.ts";
+import { diagnosticJson } from "./diagnostic-json.ts";
 import { EXIT } from "./errors.ts";
 import { readSource } from "./files.ts";
 import type { Io } from "./io.ts";
@@ -66,33 +64,6 @@ function summary(files: readonly Compiled[]): string {
 }
 
 // ---------------------------------------------------------------- for tools
-
-const place = (span: Span) => {
-  const start = positionOf(span.file, span.start);
-  const end = positionOf(span.file, span.end);
-  return {
-    file: span.file.path,
-    line: start.line,
-    column: start.column,
-    endLine: end.line,
-    endColumn: end.column,
-  };
-};
-
-const labelJson = ({ span, text }: Label) => ({ ...place(span), text });
-
-/** Lines and columns from 1, in UTF-16 units; the end is just past the last character. */
-export const diagnosticJson = (d: Diagnostic) => ({
-  severity: d.severity,
-  code: d.code,
-  message: d.message,
-  ...place(d.labels[0].span),
-  labels: d.labels.map(labelJson),
-  notes: d.notes,
-  fix: d.fix
-    ? { text: d.fix.text, edits: d.fix.edits.map((e) => ({ ...place(e.span), insert: e.insert })) }
-    : null,
-});
 
 export const proofJson = ({ expectation, proof }: Model["proofs"][number]) => ({
   target: expectation.target.name,

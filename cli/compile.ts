@@ -2,6 +2,7 @@
 import type { Overrides } from "../compiler/check/model.ts";
 import { messages } from "../compiler/messages/index.ts";
 import { type Compilation, compile, type Model } from "../compiler/pipeline.ts";
+import type { Diagnostic } from "../compiler/source/diagnostic.ts";
 import { renderDiagnostics } from "../compiler/source/render.ts";
 import type { SourceFile } from "../compiler/source/span.ts";
 import { closest } from "../compiler/source/suggest.ts";
@@ -18,6 +19,17 @@ export function compileFile(path: string, overrides?: Overrides): Compiled {
   const file = readSource(path);
   return { ...compile(file, prelude(), overrides), file };
 }
+
+const ONLY_MODELS = "only a model can be explained or run";
+
+/** What a command that needs a model says of a file without one. */
+export const noModel = (file: SourceFile): Diagnostic => ({
+  severity: "error",
+  code: "no-model",
+  message: messages["no-model"].text({ path: file.path }),
+  labels: [{ span: { file, start: 0, end: 0 }, text: "" }],
+  notes: [ONLY_MODELS],
+});
 
 function compileTold(path: string, io: Io): Compiled {
   const compiled = compileFile(path);
@@ -61,8 +73,7 @@ export function chosen(models: readonly Model[], path: string, name: string | un
     ]);
   }
   const [only, ...others] = models;
-  if (!only)
-    throw new UsageError(messages["no-model"].text({ path }), ["only a model can be explained or run"]);
+  if (!only) throw new UsageError(messages["no-model"].text({ path }), [ONLY_MODELS]);
   if (others.length > 0) {
     throw new UsageError(`${path} has ${names.length} models: ${names.join(", ")}`, [
       "choose one: --model NAME",

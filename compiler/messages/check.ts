@@ -12,11 +12,11 @@ export const checkMessages = {
   ),
   "unknown-choice": entry<{ kind: string; name: string }>(
     ({ kind, name }) => `there is no ${kind} called \`${name}\``,
-    "The four choices name definitions: `memory`, `bias`, `retention` and `algorithm`. The built-in ones are in `specs/prelude/`; a file may define its own beside the model, in the same language.",
+    "The four choices name definitions: `memory`, `bias`, `retention` and `algorithm`. Those that come with the compiler are in `specs/prelude/`, a few lines each; a file may define its own beside the model, in the same language. A mean squared error, an optimiser or a normalisation under the name that another library gives it is written so in a line or two.",
   ),
   "wrong-kind": entry<{ kind: string; name: string; is: string }>(
     ({ kind, name, is }) => `\`${name}\` is a ${is}, not a ${kind}`,
-    "Each of the four choices takes a definition of its own kind: `memory` a memory, `bias` an attentional bias (the objective), `retention` what is kept of the old state, `algorithm` how the gradient becomes a step.",
+    "Each of the four choices takes a definition of its own kind: `memory` a memory, `bias` an attentional bias (the objective), `retention` what is kept of the old state, `algorithm` how the gradient becomes a step. A definition says its kind where it is made: its first word.",
   ),
   "missing-choice": entry<{ model: string; missing: string }>(
     ({ model, missing }) => `model \`${model}\` does not choose its ${missing}`,
@@ -36,11 +36,11 @@ export const checkMessages = {
   ),
   "duplicate-item": entry<{ item: string }>(
     ({ item }) => `\`${item}\` is given twice`,
-    "This item may stand once in its block.",
+    "An `output`, a `chunk`, a `read`, a `step` and the like can stand once in their block, and each argument can be given once: by position or by name, not both. Keep the one that is meant.",
   ),
   "missing-item": entry<{ what: string; item: string }>(
     ({ what, item }) => `${what} has no \`${item}\``,
-    "A memory needs at least one `state` and a `read(x [dk]) = …`; a bias needs a `loss` or a `grad`; an algorithm needs a `step`.",
+    "A memory needs at least one `state` and a `read(x [dk]) = …`, which says how a key is answered; a bias needs a `loss` or a `grad`; an algorithm needs a `step`, and for each state of its own a line `S' = …`.",
   ),
   "missing-argument": entry<{ what: string; name: string }>(
     ({ what, name }) => `${what} needs \`${name}\``,
@@ -53,7 +53,7 @@ export const checkMessages = {
   "too-many-arguments": entry<{ what: string; takes: number; given: number }>(
     ({ what, takes, given }) =>
       `${what} takes ${takes === 0 ? "no arguments" : takes === 1 ? "one argument" : `${takes} arguments`}, not ${given}`,
-    "The definition says how many parameters there are.",
+    "The definition says how many parameters there are. A bias is given the read `y` and the value `v` by the compiler, so these are not counted; a built-in operation takes what its name in mathematics takes.",
   ),
   "argument-kind": entry<{ what: string; wants: string; is: string }>(
     ({ what, wants, is }) => `${what} should be ${wants}, but this is ${is}`,
@@ -94,7 +94,7 @@ export const checkMessages = {
   ),
   "expected-condition": entry<{ is: string }>(
     ({ is }) => `expected a condition, but this is ${is}`,
-    "`where(condition, a, b)` takes a comparison first: `abs(e) <= delta`.",
+    "`where(condition, a, b)` takes a comparison first: `abs(e) <= delta`. A number is not true or false; write what it is compared with.",
   ),
   "unexpected-condition": entry(
     () => "a condition cannot be used as a number",
@@ -106,15 +106,15 @@ export const checkMessages = {
   ),
   "not-a-value": entry<{ is: string }>(
     ({ is }) => `expected a number or a tensor, but this is ${is}`,
-    "Functions are passed by name to parameters of type `function`; elsewhere they must be called.",
+    "Functions are passed by name to parameters of type `function`; elsewhere they must be called: `tanh(x)`, not `tanh * x`.",
   ),
   "identity-shape": entry(
-    () => "`I` takes its shape from its neighbour, and there is none",
-    "`I` is the identity matrix of whatever square matrix it is added to or compared with: `I - beta * outer(k, k)`.",
+    () => "`I` takes its shape from its neighbour, and has no neighbour of that kind",
+    "`I` is the identity matrix of whatever square matrix stands on the other side of its operator: `I - beta * outer(k, k)`. Beside a vector or a number it has no size; a vector is scaled by a number alone, without `I`.",
   ),
   "too-large": entry(
     () => "this model is too large: its functions call others more than 1000 times",
-    "Functions are inlined. Where each calls another twice, with different arguments, twenty of them are a million calls. Name intermediate results with `let`, and call the functions with these.",
+    "Functions are inlined. Where each calls another twice, with different arguments, twenty of them are a million calls. Write the sum or the product that is meant in fewer calls, or name intermediate results with `let` and call the functions with these.",
   ),
   "recursive-function": entry<{ name: string }>(
     ({ name }) => `\`${name}\` calls itself`,
@@ -122,11 +122,11 @@ export const checkMessages = {
   ),
   "definition-cycle": entry<{ name: string }>(
     ({ name }) => `\`${name}\` is defined by itself`,
-    "`let` and `const` name quantities; none may depend on itself, directly or through others.",
+    "`let` and `const` name quantities; a quantity cannot depend on itself, directly or through others. What a state was before the token is `W`, and after it `W'`: a rule such as `S' = eta * S + grad` is no circle.",
   ),
   "unused-gate": entry<{ name: string }>(
     ({ name }) => `gate \`${name}\` is not used`,
-    "A gate that nothing reads would be predicted for every token and thrown away. Pass it to a choice, or remove it.",
+    "A gate that nothing reads would be predicted for every token and thrown away. Pass it to a choice, or remove it. A gate that stands only in an `expect` is not used either: `expect` is a claim about the model, not a part of it.",
   ),
   "bad-range": entry<{ why: string }>(
     ({ why }) => `this range is empty or not of numbers: ${why}`,
@@ -134,11 +134,11 @@ export const checkMessages = {
   ),
   "gate-range": entry<{ range: string }>(
     ({ range }) => `a gate cannot be squashed into ${range}`,
-    "A gate's range picks its squashing: (0, 1) and other bounded ranges a sigmoid, `> 0` a softplus, none the identity. Any other range needs a definition: `gate g … = expression`.",
+    "A gate's range picks its squashing: (0, 1) and other bounded ranges a sigmoid, `> 0` a softplus; a gate without a range is the projection itself. Any other range needs a definition: `gate g … = expression`.",
   ),
   "bad-chunk": entry(
     () => "the chunk must be a whole number of tokens, at least 1",
-    "`chunk 16` takes gradients at the state at the start of each chunk of 16 tokens. It is part of the model's meaning.",
+    "`chunk 16` takes gradients at the state at the start of each chunk of 16 tokens. It is part of the model's meaning: another chunk is another model. Without `chunk` every token has a gradient of its own.",
   ),
   "bad-point": entry(
     () => "`at` is `prev` or `kept`",
@@ -150,7 +150,7 @@ export const checkMessages = {
   ),
   "read-outside": entry(
     () => "`read` can be used only in `output` and `expect`",
-    "`read(q)` reads the memory after the token, `read(prev, q)` before it.",
+    "`read(q)` reads the memory after the token, `read(prev, q)` before it. Gates, inputs and `let` are there before the memory is, so they cannot read it.",
   ),
   "layer-outside": entry<{ name: string }>(
     ({ name }) => `\`${name}\` belongs to the layer, not to the memory`,
@@ -170,15 +170,15 @@ export const checkMessages = {
   ),
   "state-shape": entry<{ what: string; is: string; state: string; name: string }>(
     ({ what, is, state, name }) => `${what} has shape ${is}, but ${name} is ${state}`,
-    "What becomes of a state must have the state's shape.",
+    "What becomes of a state must have the state's shape. A rule for a matrix needs a matrix in every term: the error of a read is a vector of values, and `outer(error, k)` the matrix that it makes with the key.",
   ),
   "gradient-mismatch": entry<{ at: string }>(
     ({ at }) => `\`grad\` is not the derivative of \`loss\`: they differ at ${at}`,
-    "Where a bias gives both, its `grad` is checked against the derivative of its `loss` with respect to y, at random points in f64.",
+    "Where a bias gives both, its `grad` is checked against the derivative of its `loss` with respect to y, at random points in f64. A forgotten factor of 2 or 1/2 is the usual cause; so is an error written the other way round. Leave `grad` out unless the loss has no derivative that is wanted.",
   ),
   "expect-target": entry(
     () => "`expect` states a rule for a state after the token",
-    "Write the state with a prime on the left: `expect W' = …`, or `expect S.W1' = …` for a state of the algorithm.",
+    "Write the state with a prime on the left: `expect W' = …`, or `expect S.W1' = …` for the algorithm's state S of the memory's W1. Without the prime the names mean the values before the token, which the rule on the right side may use.",
   ),
   "expect-fails": entry<{ target: string }>(
     ({ target }) => `the derived rule for \`${target}'\` is not this one`,
@@ -190,11 +190,11 @@ export const checkMessages = {
   ),
   "not-solved": entry<{ term: string }>(
     ({ term }) => `no closed form was found for this penalty: ${term}`,
-    "Give the retention in closed form instead: `keep`, `link(A) = …` or `prox(A) = …`.",
+    "A penalty is solved where its minimum has a known formula. Give the retention in closed form instead: `keep`, `link(A) = …` or `prox(A) = …`.",
   ),
   unsquare: entry<{ left: string; right: string }>(
     ({ left, right }) => `\`require\` sets sizes equal, but this compares ${left} with ${right}`,
-    "`require dv = dk` takes a size name on each side.",
+    "`require dv = dk` takes a size name on each side, and says that the two go together wherever the model is used. Numbers are given when a kernel is built.",
   ),
   "no-model": entry<{ path: string }>(
     ({ path }) => `${path} defines no model`,
