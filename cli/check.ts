@@ -6,20 +6,28 @@ import { type Compiled, compileFile } from "./compile.ts";
 import { diagnosticJson } from "./diagnostic-json.ts";
 import { EXIT } from "./errors.ts";
 import { readSource } from "./files.ts";
+import { fixFiles, fixJson, fixText } from "./fix.ts";
 import type { Io } from "./io.ts";
 import { choiceText, count, proofs } from "./words.ts";
 
 export interface CheckOptions {
   readonly json?: boolean;
+  readonly fix?: boolean;
 }
 
-export function check(paths: readonly string[], options: CheckOptions, io: Io): number {
+export async function check(paths: readonly string[], options: CheckOptions, io: Io): Promise<number> {
   // A wrong path is the command's fault, and is told before anything else.
   const unique = [...new Set(paths)];
   for (const path of unique) readSource(path);
+  const fixes = options.fix ? await fixFiles(unique) : [];
   const files = unique.map((path) => compileFile(path));
-  if (options.json) io.out(`${JSON.stringify(asJson(files), undefined, 2)}\n`);
-  else io.out(asText(files, io));
+  if (options.json) {
+    const fixed = options.fix ? { fixes: fixes.map(fixJson) } : {};
+    io.out(`${JSON.stringify({ ...asJson(files), ...fixed }, undefined, 2)}\n`);
+  } else {
+    const told = fixes.map((fix) => `${fixText(fix, io.outColors)}\n`).join("");
+    io.out(told === "" ? asText(files, io) : `${told}\n${asText(files, io)}`);
+  }
   return files.some((f) => f.diagnostics.hasErrors) ? EXIT.fails : EXIT.well;
 }
 

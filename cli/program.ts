@@ -85,8 +85,9 @@ Start with: miras explain specs/gated_deltanet.miras`,
     )
     .argument("<file...>", FILE)
     .option("--json", "print diagnostics and models as JSON")
-    .addHelpText("after", examples("miras check specs/*.miras", "miras check my.miras --json"))
-    .action((files: string[], options) => done(check(files, options, io)));
+    .option("--fix", "repair what has a sure repair, in the files themselves")
+    .addHelpText("after", examples("miras check specs/*.miras", "miras check my.miras --fix"))
+    .action(async (files: string[], options) => done(await check(files, options, io)));
 
   program
     .command("explain")

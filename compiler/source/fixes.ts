@@ -1,0 +1,116 @@
+/** Applies the fixes of diagnostics to a text, as far as that helps. */
+import type { Diagnostic, Edit } from "./diagnostic.ts";
+import { lineText, positionOf } from "./lines.ts";
+import type { SourceFile } from "./span.ts";
+
+/** A fix may bring to light what another one repairs; more rounds than this have no end. */
+const MOST_ROUNDS = 10;
+
+export interface AppliedFix {
+  readonly diagnostic: Diagnostic;
+  /** Where it begins, in the text to which it was applied. */
+  readonly line: number;
+  /** The lines that it changes, before and after. */
+  readonly before: string;
+  readonly after: string;
+}
+
+export interface Fixed {
+  readonly text: string;
+  readonly applied: readonly AppliedFix[];
+  /** What is left. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+type Candidate = Diagnostic & { readonly fix: NonNullable<Diagnostic["fix"]> };
+
+/** Edits of one text that do not overlap; the last one is made first, so that the others keep their places. */
+export const applyEdits = (text: string, edits: readonly Edit[]): string =>
+  edits
+    .toSorted((a, b) => b.span.start - a.span.start)
+    .reduce((all, { span, insert }) => all.slice(0, span.start) + insert + all.slice(span.end), text);
+
+/** Round by round, until no fix is left that helps. No round leaves more errors than there were. */
+export function applyFixes(file: SourceFile, diagnose: (file: SourceFile) => readonly Diagnostic[]): Fixed {
+  const seen = new Set([file.text]);
+  const applied: AppliedFix[] = [];
+  let now = file;
+  let diagnostics = diagnose(file);
+
+  /** Makes a step if it helps, and never back to where it was. */
+  const step = (fixes: readonly Candidate[]): boolean => {
+    const text = applyEdits(
+      now.text,
+      fixes.flatMap((d) => d.fix.edits),
+    );
+    if (seen.has(text)) return false;
+    const next = { path: file.path, text };
+    const rest = diagnose(next);
+    if (errorsIn(rest) > errorsIn(diagnostics)) return false;
+    seen.add(text);
+    applied.push(...fixes.map((d) => change(now, d)).sort((a, b) => a.line - b.line));
+    now = next;
+    diagnostics = rest;
+    return true;
+  };
+
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const fixes = apart(candidates(diagnostics, now));
+    if (fixes.length === 0 || step(fixes)) {
+      if (fixes.length === 0) break;
+      continue;
+    }
+    // One of them does harm: the first that does none is made, and the others are looked at again.
+    if (!candidates(diagnostics, now).some((fix) => step([fix]))) break;
+  }
+  return { text: now.text, applied, diagnostics };
+}
+
+const errorsIn = (diagnostics: readonly Diagnostic[]): number =>
+  diagnostics.filter((d) => d.severity === "error").length;
+
+/** Those with edits, all of them within the file: a definition of the prelude is not the author's to change. */
+const candidates = (diagnostics: readonly Diagnostic[], file: SourceFile): Candidate[] =>
+  diagnostics.filter(
+    (d): d is Candidate =>
+      d.fix !== undefined &&
+      d.fix.edits.length > 0 &&
+      d.fix.edits.every(({ span }) => span.file.path === file.path && span.file.text === file.text) &&
+      areApart(d.fix.edits),
+  );
+
+/** As many as can be made at once. */
+function apart(fixes: readonly Candidate[]): Candidate[] {
+  const chosen: Candidate[] = [];
+  for (const fix of fixes) {
+    if (areApart([...chosen, fix].flatMap((d) => d.fix.edits))) chosen.push(fix);
+  }
+  return chosen;
+}
+
+/** Whether no two edits overlap, or begin or end where another inserts. */
+function areApart(edits: readonly Edit[]): boolean {
+  const inOrder = edits.map(({ span }) => span).toSorted((a, b) => a.start - b.start || a.end - b.end);
+  return inOrder.every((span, i) => {
+    const before = inOrder[i - 1];
+    if (!before) return true;
+    const touches = span.start === span.end || before.start === before.end;
+    return touches ? before.end < span.start : before.end <= span.start;
+  });
+}
+
+/** The lines from a fix's first edit to its last, before and after it. */
+function change(file: SourceFile, diagnostic: Candidate): AppliedFix {
+  const { edits } = diagnostic.fix;
+  const first = positionOf(file, Math.min(...edits.map(({ span }) => span.start)));
+  const end = Math.max(...edits.map(({ span }) => span.end));
+  const last = positionOf(file, end);
+  const from = Math.min(...edits.map(({ span }) => span.start)) - (first.column - 1);
+  const to = end - (last.column - 1) + lineText(file, last.line).length;
+  const within = edits.map(({ span, insert }) => ({
+    span: { file, start: span.start - from, end: span.end - from },
+    insert,
+  }));
+  const before = file.text.slice(from, to);
+  return { diagnostic, line: first.line, before, after: applyEdits(before, within) };
+}
