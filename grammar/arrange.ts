@@ -7,6 +7,7 @@ import { type IToken, type TokenType, tokenMatcher } from "chevrotain";
 import { closest } from "../compiler/source/suggest.ts";
 import { partners } from "./brackets.ts";
 import { Messages } from "./messages.ts";
+import { isConnective, withoutTime } from "./phrases.ts";
 import type { Problems } from "./problems.ts";
 import * as T from "./tokens.ts";
 import { DEFINITIONS, ITEMS, isDefinitionWord, WORDS } from "./vocabulary.ts";
@@ -16,6 +17,9 @@ import { endOf, operatorIsDue, Words } from "./words.ts";
 const DEEPEST = 100;
 /** Operators in one item: a bound on the depth of its tree. */
 const LONGEST = 500;
+
+/** Tokens in the names of one gate. */
+const MOST_GATES = 20;
 
 /** An open `(` or `[`. */
 interface Round {
@@ -36,6 +40,8 @@ interface Curly {
   readonly kind: "curly";
   readonly opener: IToken;
   readonly definition: IToken;
+  /** Where the text has no braces at all: the name before the block, its first item, and a colon instead of `{`. */
+  readonly bare?: { readonly name: IToken; readonly at: IToken; readonly colon: IToken | undefined };
 }
 
 interface Item {
@@ -57,6 +63,25 @@ function mayHaveEquals(word: IToken): boolean {
   return !takesNoEquals(word) && word.tokenType !== T.ChoiceWord;
 }
 
+/** What Python's libraries of tensors are imported as. */
+const LIBRARIES: ReadonlySet<string> = new Set([
+  "np",
+  "numpy",
+  "torch",
+  "math",
+  "F",
+  "nn",
+  "jnp",
+  "jax",
+  "tf",
+]);
+
+/** The `T` of `x^T` and `W.T`. */
+const isTransposition = (image: string): boolean => image === "T" || image === "top";
+
+const isAdjacent = (a: IToken, b: IToken | undefined): b is IToken =>
+  b !== undefined && endOf(a) === b.startOffset;
+
 const signOf = (closer: TokenType): string => (closer === T.RParen ? ")" : "]");
 
 class Arranger {
@@ -68,6 +93,10 @@ class Arranger {
   readonly #words: Words;
   readonly #out: IToken[] = [];
   readonly #open: (Round | Curly)[] = [];
+  /** Names that are declared somewhere, so that they mean no transpose. */
+  readonly #named = new Set<string>();
+  /** Reserved words that have been told not to be names. */
+  readonly #reserved = new Set<string>();
   /** How many of the open brackets are round. */
   #rounds = 0;
   /** The braces that the text opens, less those that it closes. */
@@ -76,6 +105,8 @@ class Arranger {
   #item: Item | undefined;
   /** A definition whose body is still to come. */
   #header: IToken | undefined;
+  /** The `:` that stands where the `{` of that body should. */
+  #colon: IToken | undefined;
   /** Drops tokens until the next item. */
   #skipping = false;
   /** Outside all definitions, and said so. */
@@ -88,9 +119,13 @@ class Arranger {
     this.#messages = new Messages(problems.file);
     this.#partner = partners(tokens);
     this.#words = new Words(this.#text, tokens, this.#partner);
-    for (const { tokenType } of tokens) {
+    for (const [i, { tokenType, image }] of tokens.entries()) {
       if (tokenType === T.LCurly) this.#surplus++;
       else if (tokenType === T.RCurly) this.#surplus--;
+      const before = tokens[i - 1];
+      const isSuffix = before?.tokenType === T.Caret || before?.tokenType === T.Dot;
+      if (before && (WORDS.has(before.image) || (isTransposition(image) && !isSuffix)))
+        this.#named.add(image);
     }
   }
 
@@ -107,10 +142,11 @@ class Arranger {
 
   /** Deals with the token at `i` and returns the index of the next one. */
   #take(i: number, token: IToken): number {
-    if (token.tokenType === T.Stray) {
+    if (token.tokenType === T.Stray && !this.#unquoted(token)) {
       this.#problems.report(token.startOffset, this.#messages.stray(token));
       return i + 1;
     }
+    if (this.#isNeedless(i, token)) return i + 1;
     const next = token.tokenType === T.Identifier ? this.#takeName(i, token) : this.#takeSign(i, token);
     this.#previous = this.#tokens[next - 1] ?? token;
     return next;
@@ -120,16 +156,22 @@ class Arranger {
     const type = this.#words.typeAt(i, token, {
       previous: this.#previous,
       inBrackets: this.#rounds > 0,
-      mayChoose: this.#depth > 0 || (this.#header?.image === "model" && this.#surplus < 0),
+      mayChoose: this.#depth > 0 || (this.#header?.image === "model" && this.#header !== this.#previous),
       awaitsEquals: this.#awaitsEquals,
     });
+    this.#habitOfNames(i, token);
     if (type === "reserved") {
-      this.#problems.report(token.startOffset, this.#messages.reserved(token));
+      if (!this.#outside && !this.#reserved.has(token.image))
+        this.#problems.report(token.startOffset, this.#messages.reserved(token));
+      this.#reserved.add(token.image);
       this.#emit(token);
       return i + 1;
     }
     retype(token, type);
-    if (tokenMatcher(token, T.ItemStart)) return this.#begin(i, token);
+    if (tokenMatcher(token, T.ItemStart)) {
+      const goesOn = this.#skipping && this.#depth > 0 && this.#words.sharesLine(this.#previous, token);
+      return goesOn && WORDS.get(token.image)?.role === "item" ? i + 1 : this.#begin(i, token);
+    }
     if (type === T.Identifier) this.#name(i, token);
     else this.#emit(token);
     return i + 1;
@@ -152,10 +194,9 @@ class Arranger {
         this.#closeRound(token);
         break;
       case T.Equals:
-        this.#equals(token);
-        break;
+        return this.#equals(token, i);
       case T.Same:
-        this.#same(token);
+        this.#same(token, i);
         break;
       case T.Prime:
         this.#prime(token);
@@ -166,9 +207,163 @@ class Arranger {
         break;
       default:
         if (tokenMatcher(token, T.Operator)) this.#countOperator(token);
+        if (
+          type === T.Times &&
+          this.#tokens[i + 1]?.tokenType === T.Times &&
+          isAdjacent(token, this.#tokens[i + 1])
+        ) {
+          this.#problems.reportFirst(
+            token.startOffset,
+            this.#messages.doubleStar(token, this.#tokens[i + 1] as IToken),
+          );
+          retype(token, T.Caret);
+          this.#emit(token);
+          return i + 2;
+        }
         this.#emit(token);
     }
     return i + 1;
+  }
+
+  // ------------------------------------------------------------------ habits of other languages
+
+  /** Takes `"l2"` for the name in it. */
+  #unquoted(token: IToken): boolean {
+    const name = /^"([\p{L}_][\p{L}\p{Nd}_]*)"$/u.exec(token.image)?.[1];
+    if (name === undefined) return false;
+    this.#problems.report(token.startOffset, this.#messages.quoted(token, name));
+    retype(token, T.Identifier);
+    token.image = name;
+    return true;
+  }
+
+  /** Whether a sign is dropped, with a report, that other languages would have here. */
+  #isNeedless(i: number, token: IToken): boolean {
+    const { tokenType: type } = token;
+    const [previous, item, next] = [this.#previous, this.#item, this.#tokens[i + 1]];
+    if (this.#rounds > 0 || !previous || (type !== T.Comma && type !== T.Colon)) return false;
+    if (type === T.Colon && this.#header?.image === "model" && this.#header !== previous) {
+      if (next && this.#words.sharesLine(token, next)) return false;
+      this.#colon = token;
+      return true;
+    }
+    if (!item || this.#depth === 0 || this.#skipping) return false;
+    if (type === T.Comma) {
+      if (this.#awaitsEquals && this.#gatesTogether(i, token, item)) return true;
+      if (item.token.tokenType === T.InputWord && this.#awaitsEquals) return false;
+      if (next && this.#words.sharesLine(token, next) && !WORDS.has(next.image)) return false;
+      if (!operatorIsDue(previous)) return false;
+      this.#problems.reportFirst(token.startOffset, this.#messages.needlessComma(token));
+      return true;
+    }
+    if (previous === item.token && (takesNoEquals(previous) || previous.tokenType === T.ChoiceWord)) {
+      this.#problems.reportFirst(token.startOffset, this.#messages.needlessSign(previous, token));
+      return true;
+    }
+    const hasShape = [T.StateWord, T.GateWord, T.InputWord].includes(item.token.tokenType);
+    const opens =
+      next && (next.tokenType === T.LSquare || next.tokenType === T.LParen || next.image === "in");
+    if (!hasShape || item.hasEquals || !opens) return false;
+    this.#problems.reportFirst(token.startOffset, this.#messages.needlessColon(token));
+    return true;
+  }
+
+  /** Reads `gate a, b in (0, 1)` as two gates. */
+  #gatesTogether(i: number, token: IToken, item: Item): boolean {
+    const { token: word } = item;
+    if (word.tokenType !== T.GateWord || this.#previous !== this.#tokens[i - 1]) return false;
+    let from = i;
+    while (
+      from < i + MOST_GATES &&
+      this.#tokens[from]?.tokenType === T.Comma &&
+      this.#tokens[from + 1]?.tokenType === T.Identifier
+    )
+      from += 2;
+    let to = from;
+    for (
+      let at = this.#tokens[to];
+      at && this.#words.sharesLine(this.#tokens[to - 1], at);
+      at = this.#tokens[to]
+    ) {
+      if (at.tokenType === T.RCurly) break;
+      to++;
+    }
+    const rest = this.#tokens.slice(from, to);
+    const [first, last] = [rest[0], rest.at(-1)];
+    if (from === i || !first || !last || first.image !== "in") return false;
+    const text = this.#text.slice(first.startOffset, endOf(last));
+    this.#problems.report(token.startOffset, this.#messages.oneGate(word, token, ` ${text}`));
+    for (const each of rest) {
+      const copy = { ...each };
+      if (each === first) retype(copy, T.InWord);
+      this.#emit(copy);
+    }
+    this.#insert(T.GateWord, word.image, token);
+    this.#previous = token;
+    return true;
+  }
+
+  /** Names that are operators elsewhere; what they are part of is left as it is. */
+  #habitOfNames(i: number, token: IToken): void {
+    const [previous, before] = [this.#previous, this.#tokens[i - 2]];
+    if (!this.#item || this.#skipping) return;
+    const { image, startOffset } = token;
+    if (isConnective(image) && operatorIsDue(previous) && this.#words.sharesLine(previous, token)) {
+      this.#problems.reportFirst(startOffset, this.#messages.connective(token));
+    } else if (this.#isTransposed(token)) {
+      this.#problems.reportFirst(startOffset, this.#messages.transpose(token));
+    } else if (
+      previous?.tokenType === T.Dot &&
+      before?.tokenType === T.Identifier &&
+      this.#tokens[i + 1]?.tokenType === T.LParen &&
+      isAdjacent(token, this.#tokens[i + 1])
+    ) {
+      const problem = this.#messages.method(before, token, LIBRARIES.has(before.image));
+      if (problem.habit) this.#problems.report(startOffset, problem);
+      else this.#problems.reportFirst(startOffset, problem);
+    }
+  }
+
+  /** `x^T`, `W.T` or `kᵀ`, unless that is a name of the file. */
+  #isTransposed({ image }: IToken): boolean {
+    const sign = this.#previous?.tokenType;
+    const isSuffix = isTransposition(image) && (sign === T.Caret || sign === T.Dot);
+    if (!isSuffix && !/.ᵀ$/u.test(image)) return false;
+    return !this.#named.has(image);
+  }
+
+  /** Whether a `(` or `[` is one that other languages would have here; it may become what it should be. */
+  #habitOfBrackets(i: number, token: IToken): "skip" | "take" {
+    const [previous, item, first] = [this.#previous, this.#item, this.#tokens[i + 1]];
+    const closer = this.#tokens[this.#partner.get(i) ?? -1];
+    if (!item || !previous || this.#skipping || !closer) return "take";
+    const type = item.token.tokenType;
+    const isValue = item.hasEquals || takesNoEquals(item.token) || type === T.ExpectWord;
+    const isParams = this.#rounds > 0 && !item.hasEquals;
+    if (token.tokenType === T.LSquare) {
+      if (!isValue || isParams || previous.tokenType === T.InWord || !operatorIsDue(previous)) return "take";
+      this.#problems.reportFirst(token.startOffset, this.#messages.index(token));
+      return "skip";
+    }
+    if (this.#rounds > 0 || previous === item.token || isValue) {
+      const isPower = this.#tokens[i - 2]?.tokenType === T.Caret;
+      if (isValue && isPower && previous.tokenType === T.NumberLiteral) {
+        this.#problems.reportFirst(token.startOffset, this.#messages.powerBeforeCall(token));
+        return "skip";
+      }
+      return "take";
+    }
+    const isNamed = this.#tokens[i - 2] === item.token || type === T.InputWord;
+    if (previous.tokenType !== T.Identifier || !isNamed) return "take";
+    if (type === T.GateWord && first?.tokenType !== T.Identifier) {
+      this.#problems.reportFirst(token.startOffset, this.#messages.rangeWithoutIn(token, false));
+      this.#insert(T.InWord, "in");
+    } else if (type === T.StateWord || type === T.GateWord || type === T.InputWord) {
+      this.#problems.reportFirst(token.startOffset, this.#messages.roundShape(token, closer));
+      retype(token, T.LSquare);
+      retype(closer, T.RSquare);
+    }
+    return "take";
   }
 
   #emit(token: IToken): void {
@@ -202,12 +397,25 @@ class Arranger {
   #name(i: number, token: IToken): void {
     const previous = this.#previous;
     const mayBegin = !this.#words.sharesLine(previous, token) || previous?.tokenType === T.LCurly;
+    if (previous?.tokenType === T.OutputWord && previous === this.#item?.token && this.#rounds === 0) {
+      this.#outputWithoutEquals(i, token, previous);
+      return;
+    }
     const isOperand = !operatorIsDue(previous) || this.#rounds > 0;
     if (isOperand || (this.#skipping && !(mayBegin && this.#depth > 0))) this.#emit(token);
     else if (this.#depth === 0 && !this.#item) this.#unknownDefinition(i, token);
     else if (mayBegin) this.#unknownItem(i, token);
     else if (this.#header && !mayHaveEquals(this.#header)) this.#emit(token);
     else this.#sideBySide(token, previous);
+  }
+
+  /** `output read(q)`, `output y = read(q)`. */
+  #outputWithoutEquals(i: number, token: IToken, previous: IToken): void {
+    if (this.#tokens[i + 1]?.tokenType === T.Equals) {
+      this.#problems.reportFirst(token.startOffset, this.#messages.namedOutput(token));
+      return;
+    }
+    this.#sideBySide(token, previous);
   }
 
   /** Takes a misspelt word for the right one, so that what it begins is read all the same. */
@@ -241,13 +449,42 @@ class Arranger {
       token.image = meant;
       retype(token, word.type);
       this.#emit(token);
+    } else if (owner === "model" && this.#isRule(i, token)) {
+      const isPlain = this.#tokens[i + 1]?.tokenType === T.Equals && withoutTime(token.image) === undefined;
+      this.#problems.report(token.startOffset, this.#messages.ruleInModel(token, isPlain));
+      this.#skipping = true;
     } else if (this.#tokens[i + 1]?.tokenType === T.Equals) {
       this.#problems.report(token.startOffset, this.#messages.bareAssignment(token, owner));
       this.#assumeAssignment(token, owner);
     } else {
-      this.#problems.report(token.startOffset, this.#messages.unknownItem(token, owner, undefined));
+      const next = this.#tokens[i + 1];
+      const isBare = !next || next.tokenType !== T.Identifier || !this.#words.sharesLine(token, next);
+      this.#problems.report(token.startOffset, this.#messages.unknownItem(token, owner, undefined, isBare));
       this.#skipping = true;
     }
+  }
+
+  /** `W = alpha * W + …`, `W_t = …`, `W[t] = …` or `W += …`: the name comes again, or has an index. */
+  #isRule(i: number, token: IToken): boolean {
+    let at = i + 1;
+    if (this.#tokens[at]?.tokenType === T.LSquare) at = (this.#partner.get(at) ?? at) + 1;
+    const isIndexed = at > i + 1 || withoutTime(token.image) !== undefined;
+    const sign = this.#tokens[at];
+    if (sign && tokenMatcher(sign, T.Arithmetic)) {
+      const next = this.#tokens[at + 1];
+      return next?.tokenType === T.Equals && isAdjacent(sign, next);
+    }
+    if (sign?.tokenType !== T.Equals) return false;
+    if (isIndexed) return true;
+    for (
+      let last = sign, next = this.#tokens[++at];
+      next && this.#words.sharesLine(last, next);
+      next = this.#tokens[++at]
+    ) {
+      if (next.tokenType === T.Identifier && next.image === token.image) return true;
+      last = next;
+    }
+    return false;
   }
 
   /** Reads `S = …` as `S' = …` in an algorithm, and as `let S = …` elsewhere. */
@@ -265,6 +502,22 @@ class Arranger {
   /** A name or a number directly after an operand. */
   #sideBySide(token: IToken, previous: IToken | undefined): void {
     const item = this.#item;
+    if (
+      item?.token.tokenType === T.GateWord &&
+      this.#awaitsEquals &&
+      /^(between|from|within|of|range|is)$/.test(token.image)
+    ) {
+      this.#problems.reportFirst(token.startOffset, this.#messages.rangeInWords(token));
+      // The range of most gates, so that nothing else is said of this one.
+      this.#insert(T.InWord, "in");
+      this.#insert(T.LParen, "(");
+      this.#insert(T.NumberLiteral, "0");
+      this.#insert(T.Comma, ",");
+      this.#insert(T.NumberLiteral, "1");
+      this.#insert(T.RParen, ")");
+      this.#skipping = true;
+      return;
+    }
     if (!item || !this.#awaitsEquals) {
       this.#problems.reportFirst(token.startOffset, this.#messages.sideBySide(token, previous));
       this.#skipping = true;
@@ -342,7 +595,17 @@ class Arranger {
     this.#header = undefined;
     if (!header || !isDefinitionWord(header.image)) return;
     const isItem = at !== undefined && tokenMatcher(at, T.ItemStart) && at.tokenType !== T.DefineWord;
-    const repairs = isItem && header.image !== "fn" && this.#surplus < 0 && this.#previous !== header;
+    const isNamed = this.#previous !== header;
+    const colon = this.#colon;
+    this.#colon = undefined;
+    if (isItem && isNamed && header.image === "model" && this.#surplus >= 0) {
+      const name = this.#previous ?? header;
+      this.#insert(T.LCurly, "{");
+      this.#open.push({ kind: "curly", opener: header, definition: header, bare: { name, at, colon } });
+      this.#surplus++;
+      return;
+    }
+    const repairs = isItem && header.image !== "fn" && this.#surplus < 0 && isNamed;
     const previous = this.#previous ?? header;
     const problem = this.#messages.noBody(header.image, previous, at, repairs);
     this.#problems.reportFirst(header.startOffset, problem);
@@ -365,12 +628,26 @@ class Arranger {
 
   #openCurly(i: number, token: IToken): number {
     if (!this.#header) {
-      this.#problems.reportFirst(token.startOffset, this.#messages.noBlock(token));
+      this.#problems.reportFirst(token.startOffset, this.#messages.noBlock(token, this.#previous));
       const end = this.#partner.get(i);
       if (end === undefined) this.#surplus--;
       return (end ?? i) + 1;
     }
     this.#endRounds(token);
+    if (this.#header === this.#previous) {
+      this.#problems.reportFirst(token.startOffset, this.#messages.noName(this.#header, token));
+      this.#insert(T.Identifier, "Mine");
+    } else if (this.#header.image === "fn") {
+      const end = this.#partner.get(i);
+      const closer = end === undefined ? undefined : this.#tokens[end];
+      this.#problems.reportFirst(token.startOffset, this.#messages.bracedFunction(token, closer));
+      if (closer) {
+        this.#header = undefined;
+        this.#outside = true;
+        this.#skipping = true;
+        return (end ?? i) + 1;
+      }
+    }
     this.#open.push({ kind: "curly", opener: token, definition: this.#header });
     this.#header = undefined;
     this.#item = undefined;
@@ -398,11 +675,12 @@ class Arranger {
       this.#problems.reportFirst(token.startOffset, this.#messages.tooDeep(token, DEEPEST));
       return (this.#partner.get(i) ?? i) + 1;
     }
-    const before = this.#previous?.tokenType;
+    if (this.#habitOfBrackets(i, token) === "skip") return (this.#partner.get(i) ?? i) + 1;
+    const before = this.#out.at(-1)?.tokenType === T.InWord ? T.InWord : this.#previous?.tokenType;
     this.#open.push({
       kind: "round",
       opener: token,
-      closer: token.tokenType === T.LParen ? T.RParen : T.RSquare,
+      closer: token.tokenType === T.LSquare ? T.RSquare : T.RParen,
       isRange: before === T.InWord,
       isParams: this.#header !== undefined || before === T.ReadWord,
       isEmitted: !this.#skipping,
@@ -454,6 +732,13 @@ class Arranger {
     const top = this.#open.pop();
     if (top?.kind !== "curly") return;
     this.#surplus--;
+    if (top.bare) {
+      const { name, at: first, colon } = top.bare;
+      const last = this.#previous;
+      this.#problems.report(top.opener.startOffset, this.#messages.noBraces(name, first, colon, last));
+      this.#insert(T.RCurly, "}");
+      return;
+    }
     const problem = this.#messages.unclosedBlock(top.opener, top.definition, at, this.#previous);
     this.#problems.report(top.opener.startOffset, problem);
     this.#insert(T.RCurly, "}");
@@ -461,14 +746,41 @@ class Arranger {
 
   // ------------------------------------------------------------------ signs and numbers
 
-  #equals(token: IToken): void {
+  /** Deals with the `=` at `i` and returns the index of the next token. */
+  #equals(token: IToken, i: number): number {
     const top = this.#open.at(-1);
-    if (top?.kind === "round") this.#equalsWithin(token, top);
+    const next = this.#tokens[i + 1];
+    if (top?.kind === "round") this.#equalsWithin(token, top, i);
     else if (!this.#item) this.#emit(token);
-    else if (takesNoEquals(this.#item.token) && this.#previous === this.#item.token) {
-      this.#problems.reportFirst(token.startOffset, this.#messages.needlessEquals(this.#item.token, token));
+    else if (
+      this.#previous === this.#item.token &&
+      (takesNoEquals(this.#previous) || this.#previous.tokenType === T.ChoiceWord)
+    ) {
+      this.#problems.reportFirst(token.startOffset, this.#messages.needlessSign(this.#previous, token));
+    } else if (this.#awaitsEquals && next?.tokenType === T.Above && isAdjacent(token, next)) {
+      this.#problems.reportFirst(token.startOffset, this.#messages.arrow(token, next));
+      this.#define(token, this.#item);
+      return i + 2;
+    } else if (this.#item.token.tokenType === T.GateWord && this.#isRangeAt(i + 1)) {
+      this.#problems.reportFirst(token.startOffset, this.#messages.rangeWithoutIn(token, true));
+      retype(token, T.InWord);
+      this.#emit(token);
     } else if (this.#item.hasEquals || takesNoEquals(this.#item.token)) this.#comparisonMeant(token);
     else this.#define(token, this.#item);
+    return i + 1;
+  }
+
+  /** `(0, 1)`, where nothing is called. */
+  #isRangeAt(i: number): boolean {
+    const end = this.#partner.get(i);
+    if (end === undefined || this.#tokens[i]?.tokenType === T.LCurly) return false;
+    let depth = 0;
+    for (const { tokenType: type } of this.#tokens.slice(i, Math.min(end, i + LONGEST))) {
+      if (type === T.LParen || type === T.LSquare) depth++;
+      else if (type === T.RParen || type === T.RSquare) depth--;
+      else if (type === T.Comma && depth === 1) return true;
+    }
+    return false;
   }
 
   /** The one `=` that an item may have. */
@@ -476,8 +788,17 @@ class Arranger {
     item.hasEquals = true;
     const previous = this.#previous;
     if (item.token.tokenType === T.ExpectWord && previous?.tokenType === T.Identifier) {
-      this.#problems.reportFirst(token.startOffset, this.#messages.unprimed(previous));
+      const state = withoutTime(previous.image);
+      this.#problems.reportFirst(token.startOffset, this.#messages.unprimed(previous, state));
+      if (state) previous.image = state;
       this.#insert(T.Prime, "'");
+    }
+    const isAlike =
+      previous !== undefined && this.#out.at(-1) === previous && this.#out.at(-2) === item.token;
+    if (item.token.tokenType === T.StateWord && this.#enclosing?.image === "algorithm" && isAlike) {
+      this.#problems.reportFirst(token.startOffset, this.#messages.stateAlone(previous));
+      this.#insert(T.LikeWord, "like");
+      this.#insert(T.Identifier, "W");
     }
     const header = this.#header;
     this.#header = undefined;
@@ -490,10 +811,10 @@ class Arranger {
   }
 
   /** `=` within brackets: a default, a comparison, or in the arguments of a choice the name of one. */
-  #equalsWithin(token: IToken, top: Round): void {
+  #equalsWithin(token: IToken, top: Round, i: number): void {
     if (top.closer === T.RSquare && !top.isRange && !top.isClosed) {
       this.#endRounds(token, 1);
-      this.#equals(token);
+      this.#equals(token, i);
       return;
     }
     const [before, name] = this.#out.slice(-2);
@@ -503,7 +824,7 @@ class Arranger {
       retype(token, T.DefaultEquals);
       this.#emit(token);
     } else if (isFirstName && this.#item?.token.tokenType === T.ChoiceWord) {
-      this.#problems.reportFirst(token.startOffset, this.#messages.equalsNames(token));
+      this.#problems.reportFirst(token.startOffset, this.#messages.equalsNames(token, name));
       retype(token, T.Colon);
       this.#emit(token);
     } else this.#comparisonMeant(token);
@@ -516,11 +837,11 @@ class Arranger {
   }
 
   /** `==` compares, except where an item is given its value. */
-  #same(token: IToken): void {
+  #same(token: IToken, i: number): void {
     if (this.#awaitsEquals && this.#rounds === 0) {
       this.#problems.reportFirst(token.startOffset, this.#messages.sameDefines(token));
       retype(token, T.Equals);
-      this.#equals(token);
+      this.#equals(token, i);
       return;
     }
     this.#countOperator(token);

@@ -69,10 +69,10 @@ export class Expressions {
     return { kind: "invalid", span: { file, start: end, end } };
   }
 
-  /** The expression that a node holds. */
+  /** The expression that a node holds, if the item that it is in can be trusted at all. */
   in(node: CstNode): ast.Expr {
     const row = first(node, "expression");
-    return row ? this.row(row) : this.invalidAfter(node);
+    return row && !this.#problems.isGarbled(this.#span(node).start) ? this.row(row) : this.invalidAfter(node);
   }
 
   args(node: CstNode | undefined): ast.Argument[] {

@@ -5,15 +5,20 @@ import type { SourceFile, Span } from "../compiler/source/span.ts";
 import { tokenSpan } from "./cst.ts";
 import {
   aDefinition,
+  adviceBetween,
   adviceOn,
+  adviceOnItem,
   adviceOnNumber,
+  adviceOutside,
   bodyOf,
   found,
   holdersOf,
   itemsOf,
   list,
   quote,
+  RULE,
   spell,
+  withoutTime,
 } from "./phrases.ts";
 import type { Problem } from "./problems.ts";
 import { BadNumber, TargetName } from "./tokens.ts";
@@ -57,7 +62,19 @@ export class Messages {
 
   // ------------------------------------------------------------------ items and definitions
 
+  /** A word of the language in capital letters. */
+  #capitals(token: IToken, meant: string): Problem {
+    return {
+      code: misplaced,
+      message: "the words of the language are written in small letters",
+      labels: [this.#label(token, `write \`${meant}\``)],
+      fix: rewrite(this.#span(token), meant, "write them in small letters"),
+      habit: "capitals",
+    };
+  }
+
   unknownDefinition(token: IToken, meant: string): Problem {
+    if (meant === token.image.toLowerCase()) return this.#capitals(token, meant);
     return {
       code: misplaced,
       message: `${quote(token.image)} is not a kind of definition`,
@@ -72,17 +89,36 @@ export class Messages {
       code: misplaced,
       message: `expected a definition, found ${found(token)}`,
       labels: [this.#label(token)],
-      notes: [`a file holds ${list(DEFINITIONS, "and")} definitions`],
+      notes: [adviceOutside(token.image) ?? `a file holds ${list(DEFINITIONS, "and")} definitions`],
     };
   }
 
-  unknownItem(token: IToken, owner: DefinitionWord, meant: string | undefined): Problem {
+  /** `isBare`: whether it stands alone, or is a call or the beginning of an expression. */
+  unknownItem(token: IToken, owner: DefinitionWord, meant: string | undefined, isBare = false): Problem {
+    if (meant === token.image.toLowerCase()) return this.#capitals(token, meant);
+    const advice = meant ? undefined : adviceOnItem(token.image, owner, isBare);
     return {
       code: misplaced,
       message: `${quote(token.image)} is not an item of ${aDefinition(owner)}`,
       labels: [this.#label(token, meant && `did you mean \`${meant}\`?`)],
-      notes: [itemsOf(owner)],
+      notes: [advice ?? itemsOf(owner)],
       ...(meant && { fix: rewrite(this.#span(token), meant) }),
+      ...(isBare && owner === "model" && { habit: "bare" }),
+    };
+  }
+
+  /** `W = alpha * W + …`, `W_t = …` or `W += …` in a model. */
+  ruleInModel(token: IToken, isPlain: boolean): Problem {
+    const state = withoutTime(token.image) ?? token.image;
+    return {
+      code: misplaced,
+      message: "a model does not say how its memory is updated",
+      labels: [this.#label(token, "this looks like the rule of a state")],
+      notes: [RULE],
+      fix: isPlain
+        ? rewrite(this.#span(token), `expect ${state}'`)
+        : { text: `state it as \`expect ${state}' = …\``, edits: [] },
+      garbles: true,
     };
   }
 
@@ -136,6 +172,55 @@ export class Messages {
     };
   }
 
+  /** A model whose items stand below it without braces; `colon` is what stands there instead of `{`. */
+  noBraces(definition: IToken, at: IToken, colon: IToken | undefined, last: IToken | undefined): Problem {
+    const name = this.#after(definition);
+    const opening = colon ? { ...this.#span(colon), start: name.end } : name;
+    return {
+      code: unexpected,
+      message: "the items of a model stand in braces",
+      labels: [
+        { span: colon ? this.#span(colon) : opening, text: "expected `{`" },
+        this.#label(at, "the items begin here"),
+      ],
+      fix: {
+        text: "write `{` there, and `}` after the last item",
+        edits: [
+          { span: opening, insert: " {" },
+          { span: this.#after(last), insert: "\n}" },
+        ],
+      },
+    };
+  }
+
+  noName(word: IToken, token: IToken): Problem {
+    return {
+      code: unexpected,
+      message: `this ${word.image} has no name`,
+      labels: [this.#label(word), this.#label(token, "expected a name before this")],
+      fix: { text: `write one: \`${word.image} Mine {\``, edits: [] },
+      garbles: false,
+    };
+  }
+
+  bracedFunction(token: IToken, closer: IToken | undefined): Problem {
+    return {
+      code: unexpected,
+      message: "the body of a function begins with `=` and has no braces",
+      labels: [this.#label(token, "expected `=`")],
+      notes: [itemsOf("fn")],
+      fix: {
+        text: "write `=`, and leave the braces out",
+        edits: closer
+          ? [
+              { span: this.#span(token), insert: "=" },
+              { span: this.#span(closer), insert: "" },
+            ]
+          : [],
+      },
+    };
+  }
+
   noBody(word: DefinitionWord, previous: IToken, at: IToken | undefined, repairs: boolean): Problem {
     const body = bodyOf(word);
     return {
@@ -158,7 +243,8 @@ export class Messages {
     };
   }
 
-  noBlock(token: IToken): Problem {
+  noBlock(token: IToken, previous: IToken | undefined): Problem {
+    if (previous?.image.endsWith("_")) return this.index(token);
     return {
       code: unexpected,
       message: "no block can begin here",
@@ -283,16 +369,197 @@ export class Messages {
       code: unexpected,
       message: `${quote(token.image)} follows ${previous ? found(previous) : "nothing"} with no operator between them`,
       labels: [this.#label(token)],
-      notes: ["a product is written `a * b`; an argument stands in parentheses, as in `f(a)`"],
+      notes: [adviceBetween(previous?.image, token.image)],
     };
   }
 
-  needlessEquals(word: IToken, token: IToken): Problem {
+  /** `norm^2(x)`. */
+  powerBeforeCall(token: IToken): Problem {
     return {
       code: unexpected,
-      message: `${quote(word.image)} takes its value without \`=\``,
+      message: "a power stands after the call",
+      labels: [this.#label(token, "this argument belongs to the function")],
+      notes: ["`f^2(x)` is written `f(x)^2`"],
+    };
+  }
+
+  connective(token: IToken): Problem {
+    return {
+      code: unexpected,
+      message: `${quote(token.image)} is not an operator`,
+      labels: [this.#label(token)],
+      notes: [adviceBetween(undefined, token.image)],
+    };
+  }
+
+  transpose(token: IToken): Problem {
+    return {
+      code: unexpected,
+      message: "a transpose is a function",
+      labels: [this.#label(token)],
+      notes: ["write `transpose(W)`; the product v kᵀ of two vectors is `outer(v, k)`"],
+    };
+  }
+
+  /** `W[t]`, `W_{t-1}`, `read(q)[0]`. */
+  index(token: IToken): Problem {
+    return {
+      code: unexpected,
+      message: "nothing is indexed: names stand for whole tensors at this token",
+      labels: [this.#label(token)],
+      notes: ["`W` is the state before the token, and `W'` the state after it"],
+    };
+  }
+
+  /** `y.dot(v)`, `np.sum(x)`. */
+  method(object: IToken, name: IToken, isLibrary: boolean): Problem {
+    const { start } = this.#span(object);
+    return {
+      code: unexpected,
+      message: isLibrary ? "functions are called by their name alone" : "tensors have no methods",
+      labels: [this.#label(object, isLibrary ? `write \`${name.image}(…)\`` : "")],
+      fix: isLibrary
+        ? rewrite({ file: this.#file, start, end: name.startOffset }, "", `leave \`${object.image}.\` out`)
+        : { text: `call a function: \`${name.image}(${object.image}, …)\``, edits: [] },
+      garbles: true,
+      ...(isLibrary && { habit: `library ${object.image}` }),
+    };
+  }
+
+  doubleStar(token: IToken, second: IToken): Problem {
+    const span = { file: this.#file, start: token.startOffset, end: this.#span(second).end };
+    return {
+      code: unexpected,
+      message: "a power is written `^`",
+      labels: [{ span, text: "" }],
+      fix: rewrite(span, "^"),
+      habit: "power",
+    };
+  }
+
+  arrow(token: IToken, head: IToken): Problem {
+    const span = { file: this.#file, start: token.startOffset, end: this.#span(head).end };
+    return {
+      code: unexpected,
+      message: "a value is given with `=`",
+      labels: [{ span, text: "expected `=`" }],
+      fix: rewrite(span, "="),
+    };
+  }
+
+  /** A sign between a word and its value: `memory = matrix`, `bias: l2`. */
+  needlessSign(word: IToken, token: IToken): Problem {
+    const { end } = this.#span(token);
+    const start = this.#span(word).end;
+    const gap = /\s/.test(this.#file.text.slice(end, end + 1)) ? "" : " ";
+    return {
+      code: unexpected,
+      message: `${quote(word.image)} takes its value without ${quote(token.image)}`,
+      labels: [this.#label(token)],
+      fix: rewrite({ file: this.#file, start, end }, gap, "leave it out"),
+      habit: `needless ${token.image}`,
+    };
+  }
+
+  needlessComma(token: IToken): Problem {
+    return {
+      code: unexpected,
+      message: "items are not separated by commas",
       labels: [this.#label(token)],
       fix: rewrite(this.#span(token), "", "leave it out"),
+      habit: "commas",
+    };
+  }
+
+  needlessColon(token: IToken): Problem {
+    return {
+      code: unexpected,
+      message: "nothing stands between a name and its shape or range",
+      labels: [this.#label(token)],
+      fix: rewrite(this.#span(token), "", "leave it out"),
+      habit: "colons",
+    };
+  }
+
+  /** `gate alpha, beta in (0, 1)`. */
+  oneGate(word: IToken, token: IToken, rest: string): Problem {
+    return {
+      code: unexpected,
+      message: `a \`${word.image}\` declares one name`,
+      labels: [this.#label(token)],
+      fix: rewrite(this.#span(token), `${rest}\n  ${word.image}`, "write a line for each"),
+    };
+  }
+
+  /** `gate alpha = (0, 1)`, `gate alpha (0, 1)`. */
+  rangeWithoutIn(token: IToken, isEquals: boolean): Problem {
+    return {
+      code: unexpected,
+      message: "a range is given with `in`",
+      labels: [this.#label(token, isEquals ? "expected `in`" : "expected `in` before this")],
+      fix: rewrite(
+        isEquals ? this.#span(token) : { ...this.#span(token), end: token.startOffset },
+        isEquals ? "in" : "in ",
+        "write `in`",
+      ),
+      habit: "in",
+    };
+  }
+
+  rangeInWords(token: IToken): Problem {
+    return {
+      code: unexpected,
+      message: `expected a range or \`=\`, found ${quote(token.image)}`,
+      labels: [this.#label(token)],
+      notes: ["a range is written `in (0, 1)`, `> 0`, `>= 1`, …; `=` says how the value is made"],
+    };
+  }
+
+  /** `state W (dv, dk)`. */
+  roundShape(token: IToken, closer: IToken): Problem {
+    return {
+      code: unexpected,
+      message: "a shape stands in square brackets",
+      labels: [this.#label(token, "expected `[`")],
+      fix: {
+        text: "write `[` and `]`",
+        edits: [
+          { span: this.#span(token), insert: "[" },
+          { span: this.#span(closer), insert: "]" },
+        ],
+      },
+    };
+  }
+
+  /** A state of an algorithm that is like no other. */
+  stateAlone(name: IToken): Problem {
+    const span = this.#after(name);
+    return {
+      code: misplaced,
+      message: `a state of an algorithm is written \`state ${name.image} like W = zeros\``,
+      labels: [{ span, text: "expected `like`" }],
+      notes: ["it has one tensor for each state of the memory, which it names after `like`"],
+      fix: rewrite(span, " like W"),
+    };
+  }
+
+  namedOutput(token: IToken): Problem {
+    const { start, end } = this.#span(token);
+    return {
+      code: unexpected,
+      message: "the output of a model has no name",
+      labels: [this.#label(token)],
+      fix: rewrite({ file: this.#file, start, end: end + 1 }, "", "leave it out"),
+    };
+  }
+
+  quoted(token: IToken, name: string): Problem {
+    return {
+      code: "syntax-character",
+      message: "names are not quoted",
+      labels: [this.#label(token)],
+      fix: rewrite(this.#span(token), name, "leave the quotes out"),
+      habit: "quotes",
     };
   }
 
@@ -306,12 +573,20 @@ export class Messages {
     };
   }
 
-  equalsNames(token: IToken): Problem {
+  equalsNames(token: IToken, name: IToken): Problem {
     return {
       code: unexpected,
       message: "an argument is named with `:`",
       labels: [this.#label(token, "expected `:`")],
-      fix: rewrite(this.#span(token), ":"),
+      fix: rewrite(
+        {
+          file: this.#file,
+          start: this.#span(name).end,
+          end: this.#span(token).end,
+        },
+        /\s/.test(this.#file.text.slice(token.startOffset + 1, token.startOffset + 2)) ? ":" : ": ",
+        "write `:`",
+      ),
     };
   }
 
@@ -324,7 +599,16 @@ export class Messages {
     };
   }
 
-  unprimed(previous: IToken): Problem {
+  unprimed(previous: IToken, state: string | undefined): Problem {
+    if (state) {
+      return {
+        code: unexpected,
+        message: "a state after the token carries a prime, and no index",
+        labels: [this.#label(previous, `expected \`${state}'\``)],
+        notes: [`\`${state}\` is the state before the token, and \`${state}'\` the state after it`],
+        fix: rewrite(this.#span(previous), `${state}'`),
+      };
+    }
     const span = this.#after(previous);
     return {
       code: unexpected,
@@ -355,12 +639,41 @@ export class Messages {
   }
 
   stray(token: IToken): Problem {
-    const advice = adviceOn(token.image);
+    const { image } = token;
+    const advice = adviceOn(image);
+    const span = this.#span(token);
+    const code = "syntax-character";
+    if (/^[#%]/.test(image)) {
+      const sign = { ...span, end: span.start + (/^[#%]+/.exec(image)?.[0].length ?? 1) };
+      return {
+        code,
+        message: "a comment begins with `//`",
+        labels: [{ span: sign, text: "" }],
+        fix: rewrite(sign, "//"),
+        habit: "comments",
+        garbles: false,
+      };
+    }
+    if (image.startsWith(";")) {
+      return {
+        code,
+        message: "items are not separated by `;`",
+        labels: [this.#label(token)],
+        fix: rewrite(span, "", "leave it out"),
+        habit: "semicolons",
+        garbles: false,
+      };
+    }
+    const power = [...image].map((c) => "⁰¹²³⁴⁵⁶⁷⁸⁹".indexOf(c));
+    const isPower = power.every((digit) => digit >= 0);
     return {
-      code: "syntax-character",
-      message: `${spell(token.image)} has no meaning in this language`,
+      code,
+      message: `${spell(image)} has no meaning in this language`,
       labels: [this.#label(token)],
       notes: advice ? [advice] : [],
+      ...(isPower && { fix: rewrite(span, `^${power.join("")}`) }),
+      garbles: true,
+      ...(image === "||" && { habit: image }),
     };
   }
 }

@@ -1,5 +1,5 @@
 /** Gathers what is wrong with the syntax of a file, so that one root cause gives one diagnostic. */
-import type { Diagnostic, Diagnostics, Fix, Label } from "../compiler/source/diagnostic.ts";
+import type { Diagnostic, Diagnostics, Edit, Fix, Label } from "../compiler/source/diagnostic.ts";
 import type { SourceFile, Span } from "../compiler/source/span.ts";
 
 /** More than this helps nobody. */
@@ -11,6 +11,21 @@ export interface Problem {
   readonly labels: readonly [Label, ...Label[]];
   readonly notes?: readonly string[];
   readonly fix?: Fix;
+  /** Whether the item no longer says what was meant; by default, where no edit repairs it. */
+  readonly garbles?: boolean;
+  /** What is written so throughout is told once, with every place. */
+  readonly habit?: string;
+}
+
+/** Further places of a habit that are shown. */
+const SHOWN = 3;
+
+/** What is written so throughout: where among the diagnostics it is told, and its further places. */
+interface Habit {
+  readonly at: number;
+  readonly more: Label[];
+  readonly edits: Edit[];
+  times: number;
 }
 
 export class Problems {
@@ -20,6 +35,9 @@ export class Problems {
   readonly #starts: number[] = [];
   /** The items with a problem of their own. */
   readonly #blamed = new Set<number>();
+  /** Those among them whose values would only mislead. */
+  readonly #garbled = new Set<number>();
+  readonly #habits = new Map<string, Habit>();
 
   constructor(file: SourceFile) {
     this.file = file;
@@ -36,16 +54,54 @@ export class Problems {
 
   /** Reports a problem of the item at `offset`, whatever else is wrong with it. */
   report(offset: number, problem: Problem): void {
-    this.#blamed.add(this.#itemAt(offset));
-    this.#found.push({ severity: "error", notes: [], ...problem });
+    const { garbles, habit, ...told } = problem;
+    const item = this.#itemAt(offset);
+    this.#blamed.add(item);
+    if (garbles ?? !problem.fix?.edits.length) this.#garbled.add(item);
+    const known = habit === undefined ? undefined : this.#habits.get(habit);
+    if (known) {
+      known.times++;
+      known.edits.push(...(problem.fix?.edits ?? []));
+      if (known.more.length < SHOWN) known.more.push({ span: problem.labels[0].span, text: "and here" });
+      return;
+    }
+    if (habit !== undefined) {
+      this.#habits.set(habit, {
+        at: this.#found.length,
+        more: [],
+        times: 1,
+        edits: [...(problem.fix?.edits ?? [])],
+      });
+    }
+    this.#found.push({ severity: "error", notes: [], ...told });
+  }
+
+  /** Whether the item at `offset` has a problem after which nothing can be said of its value. */
+  isGarbled(offset: number): boolean {
+    return this.#garbled.has(this.#itemAt(offset));
   }
 
   /** Reports a problem that may follow from another one: nothing, if the item has one already. */
   reportFirst(offset: number, problem: Problem): void {
-    if (!this.#blamed.has(this.#itemAt(offset))) this.report(offset, problem);
+    const item = this.#itemAt(offset);
+    if (!this.#blamed.has(item)) this.report(offset, problem);
+    else if (problem.garbles ?? !problem.fix?.edits.length) this.#garbled.add(item);
   }
 
   flush(diagnostics: Diagnostics): void {
+    for (const { at, more, times, edits } of this.#habits.values()) {
+      const told = this.#found[at] as Diagnostic;
+      const hidden = times - 1 - more.length;
+      this.#found[at] = {
+        ...told,
+        labels: [...told.labels, ...more],
+        notes:
+          hidden > 0
+            ? [...told.notes, `likewise in ${hidden} more ${hidden === 1 ? "place" : "places"}`]
+            : told.notes,
+        ...(told.fix && { fix: { ...told.fix, edits } }),
+      };
+    }
     const inOrder = this.#found.toSorted((a, b) => a.labels[0].span.start - b.labels[0].span.start);
     for (const diagnostic of inOrder.slice(0, MOST)) diagnostics.report(diagnostic);
   }

@@ -11,7 +11,7 @@ const SIGNS = String.raw`+\-*/@^<>=|()\[\]{},:.'′’≤≥·∙⋅×−`;
 
 const nameAt = new RegExp(`${START}${PART}*`, "uy");
 const strayAt = new RegExp(
-  String.raw`"[^"\n\r]*"|(?:\|(?!>)|[^\s\p{L}\p{Nd}\p{Nl}_${SIGNS}])+|[\p{Nl}₀-₉]+`,
+  String.raw`[#%][^\n\r]*|"[^"\n\r]*"|;+|(?:\|(?!>)|[^\s\p{L}\p{Nd}\p{Nl}_#%;${SIGNS}])+|[\p{Nl}₀-₉]+`,
   "uy",
 );
 const badNumberAt = new RegExp(String.raw`\.?\p{Nd}(?:[eE][+-]?\d|${PART}|\.)*`, "uy");
@@ -61,7 +61,7 @@ export const NumberLiteral = createToken({
   longer_alt: BadNumber,
 });
 
-/** A run of characters that the language does not use. */
+/** A run of characters that the language does not use, or what other languages take for a comment. */
 export const Stray = createToken({
   name: "Stray",
   label: "a character that has no meaning here",

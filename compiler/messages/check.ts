@@ -154,7 +154,7 @@ export const checkMessages = {
   ),
   "layer-outside": entry<{ name: string }>(
     ({ name }) => `\`${name}\` belongs to the layer, not to the memory`,
-    "`project`, `conv` and `norm` have learned weights of their own and work on the layer's input: they may stand in `input`, `gate … =` and around the reads in `output`.",
+    "`project`, `conv` and `norm` have learned weights of their own and work on the layer's input: they may stand in `input`, `gate … =` and around the reads in `output`. `norm` is a normalisation of the layer; the length of a vector is `norm2(x)`.",
   ),
   "layer-output": entry(
     () => "the reads of this output cannot be separated from the layer around them",

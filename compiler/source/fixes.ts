@@ -24,11 +24,17 @@ export interface Fixed {
 
 type Candidate = Diagnostic & { readonly fix: NonNullable<Diagnostic["fix"]> };
 
-/** Edits of one text that do not overlap; the last one is made first, so that the others keep their places. */
-export const applyEdits = (text: string, edits: readonly Edit[]): string =>
-  edits
-    .toSorted((a, b) => b.span.start - a.span.start)
-    .reduce((all, { span, insert }) => all.slice(0, span.start) + insert + all.slice(span.end), text);
+/** Makes edits that do not overlap. */
+export function applyEdits(text: string, edits: readonly Edit[]): string {
+  const parts: string[] = [];
+  let end = text.length;
+  // From the end, so that the places of the others stay what they are.
+  for (const { span, insert } of edits.toSorted((a, b) => b.span.start - a.span.start)) {
+    parts.push(text.slice(span.end, end), insert);
+    end = span.start;
+  }
+  return [...parts, text.slice(0, end)].reverse().join("");
+}
 
 /** Round by round, until no fix is left that helps. No round leaves more errors than there were. */
 export function applyFixes(file: SourceFile, diagnose: (file: SourceFile) => readonly Diagnostic[]): Fixed {
@@ -55,13 +61,10 @@ export function applyFixes(file: SourceFile, diagnose: (file: SourceFile) => rea
   };
 
   for (let round = 0; round < MOST_ROUNDS; round++) {
-    const fixes = apart(candidates(diagnostics, now));
-    if (fixes.length === 0 || step(fixes)) {
-      if (fixes.length === 0) break;
-      continue;
-    }
-    // One of them does harm: the first that does none is made, and the others are looked at again.
-    if (!candidates(diagnostics, now).some((fix) => step([fix]))) break;
+    const all = candidates(diagnostics, now);
+    if (all.length === 0) break;
+    // Where one of them does harm, the first that does none is made, and the others are looked at again.
+    if (!step(apart(all)) && !all.some((fix) => step([fix]))) break;
   }
   return { text: now.text, applied, diagnostics };
 }
