@@ -79,6 +79,31 @@ const LIBRARIES: ReadonlySet<string> = new Set([
 /** The `T` of `x^T` and `W.T`. */
 const isTransposition = (image: string): boolean => image === "T" || image === "top";
 
+/** Makes one token of `'name'`, where the first quote is no prime. */
+function quotesJoined(tokens: readonly IToken[]): readonly IToken[] {
+  const joined: IToken[] = [];
+  for (let i = 0; i < tokens.length; i++) {
+    const [before, open, name, close] = [tokens[i - 1], tokens[i] as IToken, tokens[i + 1], tokens[i + 2]];
+    const isQuoted =
+      open.tokenType === T.Prime &&
+      !(
+        before &&
+        isAdjacent(before, open) &&
+        before.tokenType !== T.LParen &&
+        before.tokenType !== T.Comma
+      ) &&
+      name?.tokenType === T.Identifier &&
+      isAdjacent(open, name) &&
+      close?.tokenType === T.Prime &&
+      isAdjacent(name, close);
+    if (isQuoted) {
+      joined.push({ ...open, image: `'${name.image}'`, endOffset: endOf(close) - 1, tokenType: T.Stray });
+      i += 2;
+    } else joined.push(open);
+  }
+  return joined;
+}
+
 const isAdjacent = (a: IToken, b: IToken | undefined): b is IToken =>
   b !== undefined && endOf(a) === b.startOffset;
 
@@ -113,16 +138,16 @@ class Arranger {
   #outside = false;
 
   constructor(tokens: readonly IToken[], problems: Problems) {
-    this.#tokens = tokens;
+    this.#tokens = quotesJoined(tokens);
     this.#text = problems.file.text;
     this.#problems = problems;
     this.#messages = new Messages(problems.file);
-    this.#partner = partners(tokens);
-    this.#words = new Words(this.#text, tokens, this.#partner);
-    for (const [i, { tokenType, image }] of tokens.entries()) {
+    this.#partner = partners(this.#tokens);
+    this.#words = new Words(this.#text, this.#tokens, this.#partner);
+    for (const [i, { tokenType, image }] of this.#tokens.entries()) {
       if (tokenType === T.LCurly) this.#surplus++;
       else if (tokenType === T.RCurly) this.#surplus--;
-      const before = tokens[i - 1];
+      const before = this.#tokens[i - 1];
       const isSuffix = before?.tokenType === T.Caret || before?.tokenType === T.Dot;
       if (before && (WORDS.has(before.image) || (isTransposition(image) && !isSuffix)))
         this.#named.add(image);
@@ -195,6 +220,11 @@ class Arranger {
         break;
       case T.Equals:
         return this.#equals(token, i);
+      case T.Colon:
+      case T.Below:
+        return this.#meansEquals(i, token);
+      case T.Dot:
+        return this.#dot(i, token);
       case T.Same:
         this.#same(token, i);
         break;
@@ -227,9 +257,48 @@ class Arranger {
 
   // ------------------------------------------------------------------ habits of other languages
 
+  /** `:` or `<-` where an item is given its value; elsewhere they are signs like any other. */
+  #meansEquals(i: number, token: IToken): number {
+    const next = this.#tokens[i + 1];
+    const isColon = token.tokenType === T.Colon;
+    const isArrow = !isColon && next?.tokenType === T.Minus && isAdjacent(token, next);
+    const gives = this.#awaitsEquals && this.#rounds === 0 && !this.#skipping;
+    if (!this.#item || !gives || !(isColon ? next?.image !== "real" : isArrow)) {
+      if (!isColon) this.#countOperator(token);
+      this.#emit(token);
+      return i + 1;
+    }
+    this.#problems.reportFirst(token.startOffset, this.#messages.arrow(token, isArrow ? next : token));
+    retype(token, T.Equals);
+    this.#define(token, this.#item);
+    return isArrow ? i + 2 : i + 1;
+  }
+
+  #dot(i: number, token: IToken): number {
+    const next = this.#tokens[i + 1];
+    if (next?.tokenType !== T.Times || !isAdjacent(token, next)) {
+      this.#emit(token);
+      return i + 1;
+    }
+    this.#problems.reportFirst(token.startOffset, this.#messages.dottedProduct(token, next));
+    this.#emit(next);
+    return i + 2;
+  }
+
+  /** The range of most gates, where the text has something else, so that nothing more is said of this one. */
+  #assumeRange(hasIn: boolean): void {
+    if (!hasIn) this.#insert(T.InWord, "in");
+    this.#insert(T.LParen, "(");
+    this.#insert(T.NumberLiteral, "0");
+    this.#insert(T.Comma, ",");
+    this.#insert(T.NumberLiteral, "1");
+    this.#insert(T.RParen, ")");
+    this.#skipping = true;
+  }
+
   /** Takes `"l2"` for the name in it. */
   #unquoted(token: IToken): boolean {
-    const name = /^"([\p{L}_][\p{L}\p{Nd}_]*)"$/u.exec(token.image)?.[1];
+    const name = /^["']([\p{L}_][\p{L}\p{Nd}_]*)["']$/u.exec(token.image)?.[1];
     if (name === undefined) return false;
     this.#problems.report(token.startOffset, this.#messages.quoted(token, name));
     retype(token, T.Identifier);
@@ -341,6 +410,10 @@ class Arranger {
     const isValue = item.hasEquals || takesNoEquals(item.token) || type === T.ExpectWord;
     const isParams = this.#rounds > 0 && !item.hasEquals;
     if (token.tokenType === T.LSquare) {
+      if (type === T.ChoiceWord && this.#rounds === 0) {
+        this.#problems.reportFirst(token.startOffset, this.#messages.choiceShape(token));
+        return "skip";
+      }
       if (!isValue || isParams || previous.tokenType === T.InWord || !operatorIsDue(previous)) return "take";
       this.#problems.reportFirst(token.startOffset, this.#messages.index(token));
       return "skip";
@@ -396,6 +469,11 @@ class Arranger {
   /** A plain name: an operand, or something that does not belong after the operand before it. */
   #name(i: number, token: IToken): void {
     const previous = this.#previous;
+    const top = this.#open.at(-1);
+    if (top?.kind === "round" && top.isParams && previous?.tokenType === T.Identifier) {
+      this.#problems.reportFirst(token.startOffset, this.#messages.noCommaBetween(token, previous));
+      this.#insert(T.Comma, ",");
+    }
     const mayBegin = !this.#words.sharesLine(previous, token) || previous?.tokenType === T.LCurly;
     if (previous?.tokenType === T.OutputWord && previous === this.#item?.token && this.#rounds === 0) {
       this.#outputWithoutEquals(i, token, previous);
@@ -508,14 +586,7 @@ class Arranger {
       /^(between|from|within|of|range|is)$/.test(token.image)
     ) {
       this.#problems.reportFirst(token.startOffset, this.#messages.rangeInWords(token));
-      // The range of most gates, so that nothing else is said of this one.
-      this.#insert(T.InWord, "in");
-      this.#insert(T.LParen, "(");
-      this.#insert(T.NumberLiteral, "0");
-      this.#insert(T.Comma, ",");
-      this.#insert(T.NumberLiteral, "1");
-      this.#insert(T.RParen, ")");
-      this.#skipping = true;
+      this.#assumeRange(false);
       return;
     }
     if (!item || !this.#awaitsEquals) {
@@ -627,6 +698,13 @@ class Arranger {
   // ------------------------------------------------------------------ brackets
 
   #openCurly(i: number, token: IToken): number {
+    if (!this.#header && this.#previous?.tokenType === T.InWord && this.#item) {
+      this.#problems.reportFirst(token.startOffset, this.#messages.bracedRange(token));
+      this.#assumeRange(true);
+      const end = this.#partner.get(i);
+      if (end === undefined) this.#surplus--;
+      return (end ?? i) + 1;
+    }
     if (!this.#header) {
       this.#problems.reportFirst(token.startOffset, this.#messages.noBlock(token, this.#previous));
       const end = this.#partner.get(i);
@@ -860,6 +938,10 @@ class Arranger {
     if (token.tokenType === T.BadNumber || !Number.isFinite(Number(token.image))) {
       this.#problems.report(token.startOffset, this.#messages.badNumber(token));
       retype(token, T.NumberLiteral);
+    }
+    if (this.#previous?.tokenType === T.GateWord && this.#previous === this.#item?.token) {
+      this.#problems.reportFirst(token.startOffset, this.#messages.nameFirst(this.#previous, token));
+      this.#skipping = true;
     }
     const lacksEquals = operatorIsDue(this.#previous) && this.#rounds === 0 && this.#awaitsEquals;
     if (lacksEquals) this.#sideBySide(token, this.#previous);

@@ -437,8 +437,72 @@ export class Messages {
     };
   }
 
+  /** `W .* alpha`. */
+  dottedProduct(dot: IToken, times: IToken): Problem {
+    const span = { file: this.#file, start: dot.startOffset, end: this.#span(times).end };
+    return {
+      code: unexpected,
+      message: "an elementwise product is written `*`",
+      labels: [{ span, text: "" }],
+      fix: rewrite(span, "*"),
+      habit: "dotted",
+    };
+  }
+
+  /** `memory matrix[dv, dk]`. */
+  choiceShape(token: IToken): Problem {
+    return {
+      code: unexpected,
+      message: "a choice takes no shape",
+      labels: [this.#label(token)],
+      notes: ["shapes stand where the states are declared; arguments stand in parentheses"],
+      garbles: false,
+    };
+  }
+
+  /** `gate 0 < alpha`. */
+  nameFirst(word: IToken, token: IToken): Problem {
+    return {
+      code: unexpected,
+      message: `the name of a \`${word.image}\` comes first`,
+      labels: [this.#label(token, "expected a name")],
+      notes: [`a range follows the name: \`${word.image} alpha in (0, 1)\`, or \`> 0\``],
+    };
+  }
+
+  /** `gate alpha in {0, 1}`. */
+  bracedRange(token: IToken): Problem {
+    return {
+      code: unexpected,
+      message: "the ends of a range stand in `( )`, or in `[ ]` where they belong to it",
+      labels: [this.#label(token)],
+      notes: ["a gate takes every value of its range; a choice of two is `where(condition, a, b)`"],
+    };
+  }
+
+  noCommaBetween(token: IToken, previous: IToken | undefined): Problem {
+    return {
+      code: unexpected,
+      message: `expected \`,\` before ${quote(token.image)}`,
+      labels: [this.#label(token)],
+      fix: rewrite(this.#after(previous), ",", "write `,` before it"),
+    };
+  }
+
+  /** `=>`, `<-` or `:` for `=`. */
   arrow(token: IToken, head: IToken): Problem {
+    const before = this.#file.text.slice(token.startOffset - 1, token.startOffset);
+    const isColon = token === head && !/\s/.test(before);
     const span = { file: this.#file, start: token.startOffset, end: this.#span(head).end };
+    if (isColon) {
+      return {
+        code: unexpected,
+        message: "a value is given with `=`",
+        labels: [{ span, text: "expected `=`" }],
+        fix: rewrite(span, " =", "write `=`"),
+        habit: "colon for =",
+      };
+    }
     return {
       code: unexpected,
       message: "a value is given with `=`",
@@ -643,7 +707,7 @@ export class Messages {
     const advice = adviceOn(image);
     const span = this.#span(token);
     const code = "syntax-character";
-    if (/^[#%]/.test(image)) {
+    if (/^(#|%.)/.test(image)) {
       const sign = { ...span, end: span.start + (/^[#%]+/.exec(image)?.[0].length ?? 1) };
       return {
         code,

@@ -62,7 +62,7 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
   [/^∇/, "the gradient is called `grad`"],
   [/^[≠!]/, "there is no such comparison; there are `<`, `<=`, `>`, `>=` and `==`"],
   [/^[&∧∨]/, "conditions are not combined; nest `where` instead"],
-  [/^[#%]/, "a comment begins with `//`"],
+  [/^%/, "a share is written as a number, such as `0.9`; a comment begins with `//`"],
   [/^[→⇒]/, "stages of a pipeline are joined by `|>`"],
   [/^\p{M}/u, "an accent that is a character of its own cannot be part of a name"],
 ];

@@ -11,7 +11,7 @@ const SIGNS = String.raw`+\-*/@^<>=|()\[\]{},:.'′’≤≥·∙⋅×−`;
 
 const nameAt = new RegExp(`${START}${PART}*`, "uy");
 const strayAt = new RegExp(
-  String.raw`[#%][^\n\r]*|"[^"\n\r]*"|;+|(?:\|(?!>)|[^\s\p{L}\p{Nd}\p{Nl}_#%;${SIGNS}])+|[\p{Nl}₀-₉]+`,
+  String.raw`(?:#|(?<!\S)%)[^\n\r]*|%|"[^"\n\r]*"|;+|(?:\|(?!>)|[^\s\p{L}\p{Nd}\p{Nl}_#%;${SIGNS}])+|[\p{Nl}₀-₉]+`,
   "uy",
 );
 const badNumberAt = new RegExp(String.raw`\.?\p{Nd}(?:[eE][+-]?\d|${PART}|\.)*`, "uy");

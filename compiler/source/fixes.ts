@@ -6,6 +6,7 @@ import type { SourceFile } from "./span.ts";
 /** A fix may bring to light what another one repairs; more rounds than this have no end. */
 const MOST_ROUNDS = 10;
 
+/** A line, or a few, that a fix changed. */
 export interface AppliedFix {
   readonly diagnostic: Diagnostic;
   /** Where it begins, in the text to which it was applied. */
@@ -54,7 +55,7 @@ export function applyFixes(file: SourceFile, diagnose: (file: SourceFile) => rea
     const rest = diagnose(next);
     if (errorsIn(rest) > errorsIn(diagnostics)) return false;
     seen.add(text);
-    applied.push(...fixes.map((d) => change(now, d)).sort((a, b) => a.line - b.line));
+    applied.push(...fixes.flatMap((d) => changes(now, d)).sort((a, b) => a.line - b.line));
     now = next;
     diagnostics = rest;
     return true;
@@ -102,18 +103,29 @@ function areApart(edits: readonly Edit[]): boolean {
   });
 }
 
-/** The lines from a fix's first edit to its last, before and after it. */
-function change(file: SourceFile, diagnostic: Candidate): AppliedFix {
-  const { edits } = diagnostic.fix;
-  const first = positionOf(file, Math.min(...edits.map(({ span }) => span.start)));
-  const end = Math.max(...edits.map(({ span }) => span.end));
-  const last = positionOf(file, end);
-  const from = Math.min(...edits.map(({ span }) => span.start)) - (first.column - 1);
-  const to = end - (last.column - 1) + lineText(file, last.line).length;
-  const within = edits.map(({ span, insert }) => ({
-    span: { file, start: span.start - from, end: span.end - from },
-    insert,
-  }));
-  const before = file.text.slice(from, to);
-  return { diagnostic, line: first.line, before, after: applyEdits(before, within) };
+/** Each run of lines that a fix changes, before and after it. */
+function changes(file: SourceFile, diagnostic: Candidate): AppliedFix[] {
+  const runs: { first: number; last: number; from: number; to: number; edits: Edit[] }[] = [];
+  for (const edit of diagnostic.fix.edits.toSorted((a, b) => a.span.start - b.span.start)) {
+    const first = positionOf(file, edit.span.start);
+    const last = positionOf(file, edit.span.end);
+    const to = edit.span.end - (last.column - 1) + lineText(file, last.line).length;
+    const run = runs.at(-1);
+    if (run && first.line <= run.last) {
+      run.edits.push(edit);
+      run.last = last.line;
+      run.to = to;
+    } else {
+      const from = edit.span.start - (first.column - 1);
+      runs.push({ first: first.line, last: last.line, from, to, edits: [edit] });
+    }
+  }
+  return runs.map(({ first, from, to, edits }) => {
+    const before = file.text.slice(from, to);
+    const within = edits.map(({ span, insert }) => ({
+      span: { file, start: span.start - from, end: span.end - from },
+      insert,
+    }));
+    return { diagnostic, line: first, before, after: applyEdits(before, within) };
+  });
 }

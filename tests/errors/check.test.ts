@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { messages } from "../../compiler/messages/index.ts";
-import type { Edit } from "../../compiler/source/diagnostic.ts";
+import { applyEdits } from "../../compiler/source/fixes.ts";
 import { renderDiagnostics } from "../../compiler/source/render.ts";
 import { compileText } from "../support/specs.ts";
 
@@ -11,11 +11,6 @@ const directory = join(import.meta.dirname, "check");
 const programs = readdirSync(directory)
   .filter((name) => name.endsWith(".miras"))
   .map((name) => basename(name, ".miras"));
-
-const apply = (text: string, edits: readonly Edit[]): string =>
-  edits
-    .toSorted((a, b) => b.span.start - a.span.start)
-    .reduce((all, { span, insert }) => all.slice(0, span.start) + insert + all.slice(span.end), text);
 
 const told = new Set<string>();
 
@@ -35,7 +30,7 @@ describe.each(programs)("%s", (name) => {
   it("has fixes that fix", () => {
     for (const { fix, code, labels } of all) {
       if (!fix || fix.edits.length === 0) continue;
-      const rest = diagnose(apply(text, fix.edits));
+      const rest = diagnose(applyEdits(text, fix.edits));
       // One wrong name in many places is told of once, in the first of them.
       const stays = rest.some((d) => d.code === code && d.labels[0].span.start === labels[0].span.start);
       expect(stays, code).toBe(false);

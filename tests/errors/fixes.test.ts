@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { Diagnostic, Fix } from "../../compiler/source/diagnostic.ts";
-import { applyFixes } from "../../compiler/source/fixes.ts";
+import { applyEdits, applyFixes } from "../../compiler/source/fixes.ts";
 import { lineText, positionOf } from "../../compiler/source/lines.ts";
 import type { SourceFile } from "../../compiler/source/span.ts";
 import { file, miras, scratch } from "../cli/support.ts";
@@ -29,7 +29,13 @@ describe.each(programs)("%s", (name) => {
 
   it.runIf(fixable.length > 0)("is better after its fixes, and the same after them again", () => {
     const { text, diagnostics } = applyFixes(bad, diagnose);
-    const left = new Set(diagnostics.map(known));
+    // A fix that is left would bring more errors to light than it repairs.
+    const harmful = diagnostics.filter((d) => d.fix && d.fix.edits.length > 0);
+    for (const { fix } of harmful) {
+      const worse = diagnose({ path: name, text: applyEdits(text, fix?.edits ?? []) });
+      expect(worse.length).toBeGreaterThan(diagnostics.length);
+    }
+    const left = new Set(diagnostics.filter((d) => !harmful.includes(d)).map(known));
     for (const d of fixable) expect(left).not.toContain(known(d));
     expect(diagnostics.length).toBeLessThanOrEqual(before.length);
     expect(diagnostics).toEqual(diagnose({ path: name, text }));
