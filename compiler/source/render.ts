@@ -55,12 +55,13 @@ interface Mark {
   readonly end: number;
   readonly text: string;
   readonly isPrimary: boolean;
+  readonly paint: (text: string) => string;
 }
 
-function toMark({ span, text }: Label, isPrimary: boolean): Mark {
+function toMark({ span, text }: Label, isPrimary: boolean, paint: Mark["paint"]): Mark {
   const { line, column } = positionOf(span.file, span.start);
   const start = column - 1;
-  return { line, start, end: start + Math.max(0, span.end - span.start), text, isPrimary };
+  return { line, start, end: start + Math.max(0, span.end - span.start), text, isPrimary, paint };
 }
 
 /** The part of a line that is shown, and the column where it begins. */
@@ -109,7 +110,7 @@ class Renderer {
     const indent = " ".repeat(margin + 1);
     return [
       `${c.bold(paint(`${severity}[${code}]`))}${c.bold(`: ${harmless(message)}`)}`,
-      ...files.flatMap((file) => this.#file(file, labels, margin)),
+      ...files.flatMap((file) => this.#file(file, labels, margin, paint)),
       ...notes.map((note) => `${indent}${c.cyan("=")} ${this.#text(note, margin + 3)}`),
       ...(fix ? [`${indent}${c.green(c.bold("fix:"))} ${this.#text(fix.text, margin + 6)}`] : []),
     ].join("\n");
@@ -124,12 +125,15 @@ class Renderer {
   }
 
   /** The lines of one file, in order. */
-  #file(file: SourceFile, labels: readonly Label[], margin: number): string[] {
+  #file(file: SourceFile, labels: readonly Label[], margin: number, primary: Mark["paint"]): string[] {
     const own = labels.filter((label) => label.span.file === file);
     const [first] = own;
     if (!first) return [];
     const { line, column } = positionOf(file, first.span.start);
-    const marks = own.map((label) => toMark(label, label === labels[0]));
+    const marks = own.map((label) => {
+      const isPrimary = label === labels[0];
+      return toMark(label, isPrimary, isPrimary ? primary : this.#colors.blue);
+    });
     const shown = [...new Set(marks.map((mark) => mark.line))].sort((a, b) => a - b);
     const gutter = this.#colors.cyan("┌─");
     return [
@@ -165,10 +169,9 @@ class Renderer {
     const { from, to } = excerpt(cells, mark);
     const start = columnOf(cells, mark.start);
     const end = Math.min(columnOf(cells, mark.end), to);
-    const paint = mark.isPrimary ? this.#colors.red : this.#colors.blue;
     const line = (mark.isPrimary ? "^" : "-").repeat(Math.max(1, end - start));
     const text = harmless(mark.text);
-    return `${" ".repeat(Math.max(0, start - from))}${paint(text === "" ? line : `${line} ${text}`)}`;
+    return `${" ".repeat(Math.max(0, start - from))}${mark.paint(text === "" ? line : `${line} ${text}`)}`;
   }
 }
 
