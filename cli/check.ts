@@ -4,21 +4,48 @@ import type { Model } from "../compiler/pipeline.ts";
 import { renderDiagnostics } from "../compiler/source/render.ts";
 import { type Compiled, compileFile } from "./compile.ts";
 import { diagnosticJson } from "./diagnostic-json.ts";
-import { EXIT } from "./errors.ts";
+import { EXIT, UsageError } from "./errors.ts";
 import { readSource } from "./files.ts";
 import { fixFiles, fixJson, fixText } from "./fix.ts";
 import type { Io } from "./io.ts";
+import { preludePaths, reloadPrelude } from "./prelude.ts";
+import { interruption, watch } from "./watch.ts";
 import { choiceText, count, proofs } from "./words.ts";
 
 export interface CheckOptions {
   readonly json?: boolean;
   readonly fix?: boolean;
+  readonly watch?: boolean;
 }
 
 export async function check(paths: readonly string[], options: CheckOptions, io: Io): Promise<number> {
   // A wrong path is the command's fault, and is told before anything else.
   const unique = [...new Set(paths)];
   for (const path of unique) readSource(path);
+  return options.watch ? watchAndCheck(unique, io) : checkOnce(unique, options, io);
+}
+
+async function watchAndCheck(paths: readonly string[], io: Io): Promise<number> {
+  const { signal, release } = interruption();
+  const again = async (): Promise<number> => {
+    try {
+      reloadPrelude();
+      return await checkOnce(paths, {}, io);
+    } catch (error) {
+      // A file that is away may come back.
+      if (!(error instanceof UsageError)) throw error;
+      io.err(`${io.errColors.red(io.errColors.bold("error:"))} ${error.message}\n`);
+      return EXIT.usage;
+    }
+  };
+  try {
+    return await watch(() => [...paths, ...preludePaths()], again, io, signal);
+  } finally {
+    release();
+  }
+}
+
+async function checkOnce(unique: readonly string[], options: CheckOptions, io: Io): Promise<number> {
   const fixes = options.fix ? await fixFiles(unique) : [];
   const files = unique.map((path) => compileFile(path));
   if (options.json) {

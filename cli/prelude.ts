@@ -11,12 +11,20 @@ export function prelude(): readonly SourceFile[] {
   return loaded;
 }
 
-function load(): SourceFile[] {
+/** Reads it anew, after it may have changed. */
+export function reloadPrelude(): readonly SourceFile[] {
+  loaded = undefined;
+  return prelude();
+}
+
+export function preludePaths(): string[] {
   const folder = join(root, "specs", "prelude");
   const names = readdirSync(folder).filter((name) => name.endsWith(".miras"));
-  return names.sort().map((name) => {
-    const path = join(folder, name);
+  return names.sort().map((name) => join(folder, name));
+}
+
+const load = (): SourceFile[] =>
+  preludePaths().map((path) => {
     const near = relative(process.cwd(), path);
     return { path: near.startsWith("..") ? path : near, text: readFileSync(path, "utf8") };
   });
-}

@@ -86,6 +86,7 @@ Start with: miras explain specs/gated_deltanet.miras`,
     .argument("<file...>", FILE)
     .option("--json", "print diagnostics and models as JSON")
     .option("--fix", "repair what has a sure repair, in the files themselves")
+    .addOption(new Option("--watch", "check again when a file changes").conflicts(["json", "fix"]))
     .addHelpText("after", examples("miras check specs/*.miras", "miras check my.miras --fix"))
     .action(async (files: string[], options) => done(await check(files, options, io)));
 
