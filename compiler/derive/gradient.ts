@@ -2,9 +2,9 @@
  * Reverse-mode differentiation. On index notation it is scalar calculus: an adjoint has the axes of
  * its node, and an argument with fewer axes gets its adjoint summed over the others.
  */
-import { add, algebra, mul, reduce, renameAxes, sumOver } from "../math/algebra.ts";
+import { add, algebra, mul, neg, reduce, renameAxes, solve, sumOver } from "../math/algebra.ts";
 import { axesFor } from "../math/axis.ts";
-import { constant, type Expr, open, postorder, type Tensor } from "../math/expr.ts";
+import { children, constant, type Expr, open, openSolve, postorder, type Tensor } from "../math/expr.ts";
 import { sum } from "../math/ops/index.ts";
 import { InternalError } from "../source/diagnostic.ts";
 
@@ -30,8 +30,7 @@ export function pullBack(
   const depends = new Set<Expr>();
   for (const x of order) {
     const self = x.kind === "leaf" && wanted.has(x.tensor);
-    const through = x.kind === "apply" ? x.args : x.kind === "reduce" ? [open(x).body] : [];
-    if (self || through.some((c) => depends.has(c))) depends.add(x);
+    if (self || children(x).some((c) => depends.has(c))) depends.add(x);
   }
 
   const adjoints = new Map<Expr, Expr[]>();
@@ -66,6 +65,19 @@ export function pullBack(
       const { axis, body } = open(x);
       const total = (e: Expr): Expr => reduce(sum, axis, e);
       accumulate(body, x.op.adjoint(algebra, x, body, adjoint, total));
+    } else if (x.kind === "solve") {
+      // b̄ = A⁻¹ x̄ and Ā = −b̄ xᵀ, of a symmetric A.
+      const { rows, columns, matrix, right } = openSolve(x);
+      const to = (e: Expr, a: typeof rows): Expr => renameAxes(e, new Map([[x.result, a]]));
+      const back = (result: typeof rows): Expr => solve(rows, columns, matrix, to(adjoint, columns), result);
+      const further = x.axes.filter((a) => a !== x.result);
+      const used = (arg: Expr, local: Expr): Expr =>
+        sumOver(
+          local,
+          further.filter((a) => !arg.axes.includes(a) && !local.axes.includes(a)),
+        );
+      if (depends.has(right)) accumulate(right, used(right, back(columns)));
+      if (depends.has(matrix)) accumulate(matrix, used(matrix, neg(mul(back(rows), to(x, columns)))));
     }
   }
   return found;

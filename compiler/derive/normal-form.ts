@@ -3,9 +3,9 @@
  * under summations, with products multiplied out. Expressions that are equal as polynomials in their
  * atoms have the same normal form, so that equality is identity.
  */
-import { add, apply, mul, reduce, sumOver } from "../math/algebra.ts";
+import { add, mul, rebuild, sumOver } from "../math/algebra.ts";
 import type { Axis } from "../math/axis.ts";
-import { compare, type Expr, extent, open, openFresh } from "../math/expr.ts";
+import { compare, type Expr, extent, openFresh } from "../math/expr.ts";
 import { sum } from "../math/ops/index.ts";
 
 /** A product of factors, summed over axes that occur nowhere else. */
@@ -38,12 +38,13 @@ class Normalizer {
 
   #monomials(e: Expr): Monomial[] {
     if (e.kind === "apply" && e.op.name === "add") return e.args.flatMap((a) => this.#monomials(a));
-    if (e.kind !== "apply" && e.kind !== "reduce") return [atom(e)];
+    if (e.kind !== "apply" && e.kind !== "reduce" && e.kind !== "solve") return [atom(e)];
     if (!isOpen(e)) return this.#atom(e);
     if (e.kind === "reduce") {
       const { axis, body } = openFresh(e);
       return this.#monomials(body).map((m) => bind(m, axis));
     }
+    if (e.kind !== "apply") return this.#atom(e);
     if (e.op.name === "mul") return this.#product(e.args);
     return this.#product(Array<Expr>((e.args[1] as { value: number }).value).fill(e.args[0] as Expr));
   }
@@ -52,16 +53,7 @@ class Normalizer {
   #atom(e: Expr): Monomial[] {
     const known = this.#normal.get(e);
     if (known) return known === e ? [atom(e)] : this.#monomials(known);
-    let made = e;
-    if (e.kind === "apply") {
-      made = apply(
-        e.op,
-        e.args.map((a) => this.normal(a)),
-      );
-    } else if (e.kind === "reduce") {
-      const { axis, body } = open(e);
-      made = reduce(e.op, axis, this.normal(body));
-    }
+    const made = rebuild(e, (x) => this.normal(x));
     return made === e || !(isOpen(made) || isSum(made)) ? [atom(made)] : this.#monomials(made);
   }
 

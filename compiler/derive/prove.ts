@@ -6,7 +6,7 @@ import type { Expectation } from "../check/spec.ts";
 import { at, sub, substitute } from "../math/algebra.ts";
 import { axesFor, type Dim, type Sizes } from "../math/axis.ts";
 import { evaluator } from "../math/evaluate.ts";
-import { type Expr, isConstant, open, postorder, type Tensor, tensorsOf } from "../math/expr.ts";
+import { type Expr, isConstant, open, openedAxes, postorder, type Tensor, tensorsOf } from "../math/expr.ts";
 import { elements } from "./interpret.ts";
 import { normalForm } from "./normal-form.ts";
 import type { Rule } from "./rule.ts";
@@ -106,7 +106,11 @@ export function compareAtPoints(
 }
 
 /** The dimensions that the computation of a node runs over. */
-const dimsOf = (e: Expr): Dim[] => (e.kind === "reduce" ? open(e).body : e).axes.map((a) => a.dim);
+function dimsOf(e: Expr): Dim[] {
+  const axes =
+    e.kind === "reduce" ? open(e).body.axes : e.kind === "solve" ? [...openedAxes(e), ...e.axes] : e.axes;
+  return axes.map((a) => a.dim);
+}
 
 /** Replaces gradients and the algorithm's next states by what they are made of. */
 function expand(rule: Rule, e: Expr): Expr {

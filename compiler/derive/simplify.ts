@@ -138,7 +138,8 @@ function mostShared(products: readonly (readonly Expr[])[]): Expr | undefined {
   for (const f of products.flat()) if (f.kind !== "constant") uses.set(f, (uses.get(f) ?? 0) + 1);
   let best: Expr | undefined;
   for (const [f, n] of uses) {
-    const counts = n === products.length || (n > 1 && (f.kind === "apply" || f.kind === "reduce"));
+    const takesWork = f.kind === "apply" || f.kind === "reduce" || f.kind === "solve";
+    const counts = n === products.length || (n > 1 && takesWork);
     if (!counts) continue;
     const order = best ? n - (uses.get(best) as number) || compare(f, best) : 1;
     if (order > 0) best = f;

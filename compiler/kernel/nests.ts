@@ -343,6 +343,8 @@ export class Nests {
           left: this.#run(axes, e.left).element,
           right: this.#run(axes, e.right).element,
         };
+      case "index":
+        return { kind: "float", index: this.#run(axes, e.axis).element };
       case "leaf":
         return this.#read(e, axes, fetched, fresh);
       case "apply":
@@ -352,6 +354,8 @@ export class Nests {
         );
       case "reduce":
         throw new InternalError(`a sum over ${open(e).axis.id} was left inside a statement`);
+      case "solve":
+        throw new InternalError("a linear system was left inside a statement");
     }
   }
 

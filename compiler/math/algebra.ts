@@ -4,11 +4,11 @@
  * needs a choice is a named rule of `rules.ts`.
  */
 import { InternalError } from "../source/diagnostic.ts";
-import type { Axis } from "./axis.ts";
+import { type Axis, freshAxis } from "./axis.ts";
 import { domainOf } from "./domain.ts";
 import {
-  type Apply, compare, compareShapes, constant, delta, type Expr, extent, isConstant, leaf, open, openFresh, postorder, type Reduce, rawApply,
-  rawReduce, type Tensor,
+  type Apply, compare, compareShapes, constant, delta, type Expr, extent, isConstant, leaf, open, openedAxes, openFresh, openSolve,
+  openSolveFresh, position, postorder, type Reduce, rawApply, rawReduce, rawSolve, type Tensor, unionAxes,
 } from "./expr.ts"; // biome-ignore format: a list
 import { isNonNegative } from "./interval.ts";
 import type { Algebra, Elementwise, OpName, Reduction } from "./node.ts";
@@ -235,25 +235,72 @@ export function reduce(op: Reduction, axis: Axis, body: Expr): Expr {
 
 /** Whether making two axes one would index a tensor on its diagonal, which has no notation here. */
 const readsDiagonal = (e: Expr, a: Axis, b: Axis): boolean =>
-  postorder([e]).some((x) => x.kind === "leaf" && x.index.includes(a) && x.index.includes(b));
+  postorder([e]).some((x) => {
+    const index = x.kind === "leaf" ? x.index : x.kind === "solve" ? x.axes : [];
+    return index.includes(a) && index.includes(b);
+  });
 
 export const sumOver = (body: Expr, axes: readonly Axis[]): Expr =>
   axes.reduce((e, axis) => reduce(sumOp, axis, e), body);
+
+// ---------------------------------------------------------------- linear systems
+
+/**
+ * x[result] of A x = b, where A is `matrix[rows, columns]`, symmetric and positive definite, and b is
+ * `right[columns]`: linear in b, and elementwise where A is diagonal.
+ */
+export function solve(rows: Axis, columns: Axis, matrix: Expr, right: Expr, result: Axis): Expr {
+  if (isConstant(right, 0)) return right;
+  if (right.axes.includes(rows)) {
+    const own = freshAxis(rows.dim);
+    return solve(own, columns, renameAxes(matrix, new Map([[rows, own]])), right, result);
+  }
+  const to = (e: Expr, from: Axis): Expr => renameAxes(e, new Map([[from, result]]));
+  if (unionAxes([matrix.axes, right.axes]).some((a) => a === result && a !== rows && a !== columns)) {
+    // One system for each element of `result`, and of each solution that element.
+    const own = freshAxis(result.dim);
+    return reduce(sumOp, own, mul(delta(own, result), solve(rows, columns, matrix, right, own)));
+  }
+  const factors = factorsOf(matrix);
+  const identity = delta(rows, columns);
+  if (factors.includes(identity)) {
+    const diagonal = mul(...factors.filter((f) => f !== identity));
+    if (!diagonal.axes.includes(rows)) return to(div(right, diagonal), columns);
+    if (!diagonal.axes.includes(columns)) return div(to(right, columns), to(diagonal, rows));
+  }
+  const outside = factorsOf(right).filter((f) => !f.axes.includes(columns));
+  if (outside.length > 0 && !isConstant(right, 1)) {
+    const inside = mul(...factorsOf(right).filter((f) => !outside.includes(f)));
+    return mul(...outside, solve(rows, columns, matrix, inside, result));
+  }
+  return rawSolve(rows, columns, matrix, right, result);
+}
 
 export const algebra: Algebra = { constant, add, sub, mul, div, neg, pow, call, domainOf };
 
 // ---------------------------------------------------------------- rebuilding
 
-/** The same node over other children, canonicalised. A reduction's child is its opened body. */
-export function rebuild(e: Expr, next: (child: Expr) => Expr): Expr {
+const NONE: ReadonlySet<Axis> = new Set();
+
+/**
+ * The same node over other children, canonicalised. A binder's children are its opened ones, under axes that
+ * are none of `taken`.
+ */
+export function rebuild(e: Expr, next: (child: Expr) => Expr, taken: ReadonlySet<Axis> = NONE): Expr {
   if (e.kind === "apply") {
     const args = e.args.map(next);
     return args.every((a, i) => a === e.args[i]) ? e : apply(e.op, args);
   }
+  const isTaken = openedAxes(e).some((a) => taken.has(a));
   if (e.kind === "reduce") {
-    const { axis, body } = open(e);
+    const { axis, body } = isTaken ? openFresh(e) : open(e);
     const made = next(body);
     return made === body ? e : reduce(e.op, axis, made);
+  }
+  if (e.kind === "solve") {
+    const { rows, columns, matrix, right } = isTaken ? openSolveFresh(e) : openSolve(e);
+    const [a, b] = [next(matrix), next(right)];
+    return a === matrix && b === right ? e : solve(rows, columns, a, b, e.result);
   }
   return e;
 }
@@ -276,11 +323,12 @@ export function renameAxes(e: Expr, map: ReadonlyMap<Axis, Axis>): Expr {
   const renamed = (x: Expr): Expr => {
     if (x.kind === "leaf") return leaf(x.tensor, x.index.map(of));
     if (x.kind === "delta") return delta(of(x.left), of(x.right));
-    if (x.kind === "reduce" && taken.has(open(x).axis)) {
-      const { axis, body } = openFresh(x);
-      return reduce(x.op, axis, go(body));
+    if (x.kind === "index") return position(of(x.axis));
+    if (x.kind === "solve" && map.has(x.result)) {
+      const { rows, columns, matrix, right } = openSolveFresh(x);
+      return solve(rows, columns, go(matrix), go(right), of(x.result));
     }
-    return rebuild(x, go);
+    return rebuild(x, go, taken);
   };
   return go(e);
 }
@@ -306,14 +354,7 @@ export function substitute(
   const go = (x: Expr): Expr => {
     let made = memo.get(x);
     if (!made) {
-      if (x.kind === "leaf") {
-        made = replace(x.tensor, x.index) ?? x;
-      } else if (x.kind === "reduce" && free.has(open(x).axis)) {
-        const { axis, body } = openFresh(x);
-        made = reduce(x.op, axis, go(body));
-      } else {
-        made = rebuild(x, go);
-      }
+      made = x.kind === "leaf" ? (replace(x.tensor, x.index) ?? x) : rebuild(x, go, free);
       memo.set(x, made);
     }
     return made;

@@ -1,6 +1,6 @@
 /** Interval analysis: the set of values that an expression can take, given the domains of its tensors. */
 import { type Expr, open } from "./expr.ts";
-import { type Interval, interval, point } from "./interval.ts";
+import { type Interval, interval, point, REAL } from "./interval.ts";
 
 const memo = new WeakMap<Expr, Interval>();
 
@@ -23,6 +23,10 @@ function compute(e: Expr): Interval {
       return interval(e.dim.scale, Infinity);
     case "delta":
       return interval(0, 1);
+    case "index":
+      return interval(0, e.axis.dim.names.length === 0 ? e.axis.dim.scale - 1 : Infinity);
+    case "solve":
+      return REAL;
     case "apply":
       return e.op.domain(...e.args.map(domainOf));
     case "reduce":

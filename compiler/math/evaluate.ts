@@ -4,7 +4,9 @@
  */
 import { InternalError } from "../source/diagnostic.ts";
 import { type Axis, extentOf, type Sizes } from "./axis.ts";
-import { type Apply, type Expr, type Leaf, open, postorder, type Reduce, type Tensor } from "./expr.ts";
+import {
+  type Apply, type Expr, type Leaf, open, openSolve, postorder, type Reduce, type Solve, systemAxes, type Tensor,
+} from "./expr.ts"; // biome-ignore format: a list
 
 /** The data of each tensor, dense and row-major in the order of its shape. */
 export type Environment = ReadonlyMap<Tensor, Float64Array>;
@@ -51,6 +53,10 @@ export function evaluator(outputs: readonly Output[], sizes: Sizes): Evaluator {
     else if (e.kind === "extent") value.data[0] = extentOf(e.dim, sizes);
     else if (e.kind === "apply") steps.push(elementwiseStep(e, value, e.args.map(valueAt), sizes));
     else if (e.kind === "reduce") steps.push(reductionStep(e, value, valueAt(open(e).body), sizes));
+    else if (e.kind === "solve") {
+      const { matrix, right } = openSolve(e);
+      steps.push(solutionStep(e, value, valueAt(matrix), valueAt(right), sizes));
+    } else if (e.kind === "index") value.data.set([...value.data.keys()]);
     else {
       const n = extentOf(e.left.dim, sizes);
       for (let i = 0; i < n; i++) value.data[i * n + i] = 1;
@@ -103,6 +109,50 @@ function reductionStep(e: Reduce, out: Value, body: Value, sizes: Sizes): () => 
       out.data[at] = merged;
     });
   };
+}
+
+/** Solves one system for each element of its further axes. */
+function solutionStep(e: Solve, out: Value, matrix: Value, right: Value, sizes: Sizes): () => void {
+  const { rows, columns } = openSolve(e);
+  const n = extentOf(e.result.dim, sizes);
+  const stride = (v: Value, a: Axis): number => v.strides.get(a) ?? 0;
+  const [down, across, along] = [stride(matrix, rows), stride(matrix, columns), stride(right, columns)];
+  const step = stride(out, e.result);
+  const all = Array.from({ length: n }, (_, i) => i);
+  return () => {
+    walk(systemAxes(e), sizes, [matrix.strides, right.strides, out.strides], ([a = 0, b = 0, at = 0]) => {
+      const x = cholesky(
+        all.map((i) => all.map((j) => matrix.data[a + i * down + j * across] as number)),
+        all.map((j) => right.data[b + j * along] as number),
+      );
+      for (const i of all) out.data[at + i * step] = x[i] as number;
+    });
+  };
+}
+
+/** A⁻¹ b by A = L Lᵀ, of which the lower triangle is read; NaN where A is not positive definite. */
+function cholesky(A: readonly number[][], b: readonly number[]): number[] {
+  const n = b.length;
+  const L = A.map(() => new Float64Array(n));
+  const at = (i: number, j: number): number => L[i]?.[j] as number;
+  for (let i = 0; i < n; i++) {
+    for (let j = 0; j <= i; j++) {
+      let rest = A[i]?.[j] as number;
+      for (let k = 0; k < j; k++) rest -= at(i, k) * at(j, k);
+      // The root of a negative number is NaN, and so is what a zero would divide.
+      (L[i] as Float64Array)[j] = i === j ? (rest > 0 ? Math.sqrt(rest) : Number.NaN) : rest / at(j, j);
+    }
+  }
+  const x = [...b];
+  for (let i = 0; i < n; i++) {
+    for (let k = 0; k < i; k++) x[i] = (x[i] as number) - at(i, k) * (x[k] as number);
+    x[i] = (x[i] as number) / at(i, i);
+  }
+  for (let i = n - 1; i >= 0; i--) {
+    for (let k = i + 1; k < n; k++) x[i] = (x[i] as number) - at(k, i) * (x[k] as number);
+    x[i] = (x[i] as number) / at(i, i);
+  }
+  return x;
 }
 
 const count = (axes: readonly Axis[], sizes: Sizes): number =>

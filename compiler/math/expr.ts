@@ -3,8 +3,8 @@
  * axes; elementwise operations broadcast over the union; reductions bind an axis. So `W @ k` is
  * `sum[j](W[i,j] · k[j])`, and equal expressions, up to the names of bound axes, are one object.
  *
- * Bound axes are named by nesting level, which makes α-equivalent reductions identical. To look
- * inside a reduction, `open` it: the bound axis becomes an ordinary one.
+ * Bound axes are named by nesting level, which makes α-equivalent expressions identical. To look
+ * inside a binder, `open` it: the bound axes become ordinary ones.
  */
 import { InternalError } from "../source/diagnostic.ts";
 import { type Axis, boundAxis, type Dim, freshAxis } from "./axis.ts";
@@ -15,13 +15,26 @@ import type {
   Elementwise,
   Expr,
   Extent,
+  Index,
   Leaf,
   Reduce,
   Reduction,
+  Solve,
   Tensor,
 } from "./node.ts";
 
-export type { Apply, Constant, Delta, Expr, Extent, Leaf, Reduce, Tensor } from "./node.ts";
+export type {
+  Apply,
+  Constant,
+  Delta,
+  Expr,
+  Extent,
+  Index,
+  Leaf,
+  Reduce,
+  Solve,
+  Tensor,
+} from "./node.ts";
 
 // ---------------------------------------------------------------- hash-consing
 
@@ -101,6 +114,10 @@ export function delta(left: Axis, right: Axis): Expr {
   }));
 }
 
+/** The position along an axis: 0, 1, 2, … */
+export const position = (axis: Axis): Index =>
+  intern<Index>(`i${axis.id}`, () => ({ kind: "index", axis, axes: [axis], depth: 0 }));
+
 export function rawApply(op: Elementwise, args: readonly Expr[]): Apply {
   return intern<Apply>(`${op.name}(${args.map((a) => a.serial)})`, () => ({
     kind: "apply",
@@ -113,17 +130,63 @@ export function rawApply(op: Elementwise, args: readonly Expr[]): Apply {
 
 /** Binds the free axis `axis` of `body`. The caller has checked that the body has it. */
 export function rawReduce(op: Reduction, axis: Axis, body: Expr): Reduce {
-  const bound = boundAxis(axis.dim, body.depth + 1);
-  const closed = replaceAxes(body, new Map([[axis, bound]]));
-  return intern<Reduce>(`${op.name}#${bound.id}(${closed.serial})`, () => ({
+  const { bound, closed } = bind([axis], [body]);
+  return closedReduce(op, bound[0] as Axis, closed[0] as Expr);
+}
+
+/** Binds the free axes `rows` and `columns` of `matrix`, and `columns` of `right`. */
+export function rawSolve(rows: Axis, columns: Axis, matrix: Expr, right: Expr, result: Axis): Solve {
+  const isSystem = rows !== columns && rows.dim === columns.dim && rows.dim === result.dim;
+  if (!isSystem || right.axes.includes(rows))
+    throw new InternalError(`a system over ${rows.id}, ${columns.id} and ${result.id}`);
+  const { bound, closed } = bind([rows, columns], [matrix, right]);
+  const [i, j] = bound as [Axis, Axis];
+  const made = closedSolve(i, j, closed[0] as Expr, closed[1] as Expr, result);
+  if (systemAxes(made).includes(result))
+    throw new InternalError(`axis ${result.id} of a solution is one of its system's own`);
+  return made;
+}
+
+/** The further free axes of a system: there is one system for each of their elements. */
+export const systemAxes = ({ matrix, right, rows, columns }: Solve): readonly Axis[] =>
+  unionAxes([matrix.axes, right.axes]).filter((a) => a !== rows && a !== columns);
+
+/** Names axes by their level: above every level that is bound inside. */
+function bind(
+  axes: readonly Axis[],
+  bodies: readonly Expr[],
+): { bound: readonly Axis[]; closed: readonly Expr[] } {
+  const inside = Math.max(...bodies.map((b) => b.depth));
+  const bound = axes.map((a, i) => boundAxis(a.dim, inside + 1 + i));
+  const map = new Map(axes.map((a, i) => [a, bound[i] as Axis]));
+  return { bound, closed: bodies.map((b) => replaceAxes(b, map)) };
+}
+
+const closedReduce = (op: Reduction, axis: Axis, body: Expr): Reduce =>
+  intern<Reduce>(`${op.name}#${axis.id}(${body.serial})`, () => ({
     kind: "reduce",
     op,
-    axis: bound,
-    body: closed,
-    axes: closed.axes.filter((a) => a !== bound),
+    axis,
+    body,
+    axes: body.axes.filter((a) => a !== axis),
     depth: body.depth + 1,
   }));
-}
+
+const closedSolve = (rows: Axis, columns: Axis, matrix: Expr, right: Expr, result: Axis): Solve =>
+  intern<Solve>(`solve#${rows.id},${columns.id}@${result.id}(${matrix.serial},${right.serial})`, () => ({
+    kind: "solve",
+    rows,
+    columns,
+    matrix,
+    right,
+    result,
+    axes: unionAxes([
+      matrix.axes.filter((a) => a !== rows && a !== columns),
+      right.axes.filter((a) => a !== columns),
+      [result],
+    ]),
+    depth: Math.max(matrix.depth, right.depth) + 2,
+  }));
 
 /**
  * Renames axes without any algebra and without regard to capture: for binding and opening only,
@@ -151,17 +214,12 @@ function replaceAxes(e: Expr, map: ReadonlyMap<Axis, Axis>): Expr {
         // The order of commutative operands depends on the names of their axes.
         return rawApply(x.op, x.op.variadic ? args.sort(compare) : args);
       }
-      case "reduce": {
-        const body = go(x.body);
-        return intern<Reduce>(`${x.op.name}#${x.axis.id}(${body.serial})`, () => ({
-          kind: "reduce",
-          op: x.op,
-          axis: x.axis,
-          body,
-          axes: body.axes.filter((a) => a !== x.axis),
-          depth: x.depth,
-        }));
-      }
+      case "index":
+        return position(of(x.axis));
+      case "reduce":
+        return closedReduce(x.op, x.axis, go(x.body));
+      case "solve":
+        return closedSolve(x.rows, x.columns, go(x.matrix), go(x.right), of(x.result));
       default:
         return x;
     }
@@ -169,16 +227,17 @@ function replaceAxes(e: Expr, map: ReadonlyMap<Axis, Axis>): Expr {
   return go(e);
 }
 
-const opened = new WeakMap<Reduce, { axis: Axis; body: Expr }>();
-
-/** The body of a reduction with its bound axis made free: always the same axis for one reduction. */
-export function open(e: Reduce): { axis: Axis; body: Expr } {
-  let found = opened.get(e);
-  if (!found) {
-    found = openFresh(e);
-    opened.set(e, found);
-  }
-  return found;
+/** The same function of a node, computed once for each. */
+function once<E extends Expr, T>(make: (e: E) => T): (e: E) => T {
+  const made = new WeakMap<E, T>();
+  return (e) => {
+    let found = made.get(e);
+    if (found === undefined) {
+      found = make(e);
+      made.set(e, found);
+    }
+    return found;
+  };
 }
 
 /** As `open`, with an axis that occurs nowhere else: for products of reductions. */
@@ -187,9 +246,34 @@ export function openFresh(e: Reduce): { axis: Axis; body: Expr } {
   return { axis, body: replaceAxes(e.body, new Map([[e.axis, axis]])) };
 }
 
+/** The body of a reduction with its bound axis made free: always the same axis for one reduction. */
+export const open = once(openFresh);
+
+/** As `openSolve`, with axes that occur nowhere else. */
+export function openSolveFresh(e: Solve): { rows: Axis; columns: Axis; matrix: Expr; right: Expr } {
+  const [rows, columns] = [freshAxis(e.rows.dim), freshAxis(e.columns.dim)];
+  const map = new Map([
+    [e.rows, rows],
+    [e.columns, columns],
+  ]);
+  return { rows, columns, matrix: replaceAxes(e.matrix, map), right: replaceAxes(e.right, map) };
+}
+
+/** A system with its bound axes made free: always the same axes for one solution. */
+export const openSolve = once(openSolveFresh);
+
+/** The axes that opening a node makes free. */
+export function openedAxes(e: Expr): readonly Axis[] {
+  if (e.kind === "reduce") return [open(e).axis];
+  if (e.kind === "solve") return [openSolve(e).rows, openSolve(e).columns];
+  return [];
+}
+
 // ---------------------------------------------------------------- structural order
 
-const KIND_RANK = { constant: 0, extent: 1, leaf: 2, delta: 3, apply: 4, reduce: 5 } as const;
+const KIND_RANK = {
+  constant: 0, extent: 1, leaf: 2, delta: 3, index: 4, apply: 5, reduce: 6, solve: 7,
+} as const; // biome-ignore format: a list
 
 /**
  * A total order that depends on structure alone, not on history: constants, then scalars, then
@@ -223,6 +307,8 @@ function descend(a: Expr, b: Expr, next: (a: Expr, b: Expr) => number, named: bo
     }
     case "delta":
       return names([a.left, a.right], [(b as Delta).left, (b as Delta).right]);
+    case "index":
+      return names([a.axis], [(b as Index).axis]);
     case "apply": {
       const other = b as Apply;
       return text(a.op.name, other.op.name) || lexical(a.args, other.args, next);
@@ -230,6 +316,11 @@ function descend(a: Expr, b: Expr, next: (a: Expr, b: Expr) => number, named: bo
     case "reduce": {
       const other = b as Reduce;
       return text(a.op.name, other.op.name) || names([a.axis], [other.axis]) || next(a.body, other.body);
+    }
+    case "solve": {
+      const other = b as Solve;
+      const byAxis = names([a.rows, a.columns, a.result], [other.rows, other.columns, other.result]);
+      return byAxis || next(a.matrix, other.matrix) || next(a.right, other.right);
     }
   }
 }
@@ -270,8 +361,12 @@ function shapeText(e: Expr): string {
       return dimsOf([e.left, e.right]);
     case "apply":
       return `${e.op.name}(${e.args.map(shapeOf)})`;
+    case "index":
+      return e.axis.dim.key;
     case "reduce":
       return `${e.op.name} ${e.axis.dim.key} ${e.depth} (${shapeOf(e.body)})`;
+    case "solve":
+      return `${e.rows.dim.key} ${e.depth} (${shapeOf(e.matrix)} ${shapeOf(e.right)})`;
   }
 }
 
@@ -294,10 +389,11 @@ function hash(text: string): number {
 export const isConstant = (e: Expr, value?: number): e is Constant =>
   e.kind === "constant" && (value === undefined || e.value === value);
 
-/** The arguments, with a reduction opened. */
+/** The arguments, with a binder opened. */
 export function children(e: Expr): readonly Expr[] {
   if (e.kind === "apply") return e.args;
   if (e.kind === "reduce") return [open(e).body];
+  if (e.kind === "solve") return [openSolve(e).matrix, openSolve(e).right];
   return [];
 }
 

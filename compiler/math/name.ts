@@ -264,4 +264,5 @@ function largestPart(root: Expr, { length, short, long }: Limits): Expr | undefi
 }
 
 /** Parts with more axes than a matrix have no notation, and atoms need none. */
-const isPart = (e: Expr): boolean => (e.kind === "apply" || e.kind === "reduce") && e.axes.length <= 2;
+const isPart = (e: Expr): boolean =>
+  (e.kind === "apply" || e.kind === "reduce" || e.kind === "solve") && e.axes.length <= 2;

@@ -15,7 +15,7 @@ export interface Tensor {
 interface Common {
   /** Free axes, in order of their ids, each once. */
   readonly axes: readonly Axis[];
-  /** How deep reductions nest in it. */
+  /** How deep bound axes nest in it. */
   readonly depth: number;
   /** Order of creation. */
   readonly serial: number;
@@ -46,6 +46,12 @@ export interface Delta extends Common {
   readonly right: Axis;
 }
 
+/** The position along an axis as a number: 0, 1, 2, … */
+export interface Index extends Common {
+  readonly kind: "index";
+  readonly axis: Axis;
+}
+
 export interface Apply extends Common {
   readonly kind: "apply";
   readonly op: Elementwise;
@@ -60,7 +66,21 @@ export interface Reduce extends Common {
   readonly body: Expr;
 }
 
-export type Expr = Constant | Leaf | Extent | Delta | Apply | Reduce;
+/**
+ * x = A⁻¹ b, where A is symmetric and positive definite: Σ over `columns` of the inverse of `matrix[rows,
+ * columns]` times `right[columns]`, at the free axis `result`. All three run over one dimension.
+ */
+export interface Solve extends Common {
+  readonly kind: "solve";
+  /** The canonical bound axes; use `openSolve` to get at the matrix and the right-hand side. */
+  readonly rows: Axis;
+  readonly columns: Axis;
+  readonly matrix: Expr;
+  readonly right: Expr;
+  readonly result: Axis;
+}
+
+export type Expr = Constant | Leaf | Extent | Delta | Index | Apply | Reduce | Solve;
 
 // ---------------------------------------------------------------- operations
 

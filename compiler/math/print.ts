@@ -4,7 +4,16 @@
  */
 import { algebra, at, mul, splitCoefficient, splitPower } from "./algebra.ts";
 import { type Axis, axesFor } from "./axis.ts";
-import { constant, type Expr, isConstant, type Leaf, open, type Reduce } from "./expr.ts";
+import {
+  constant,
+  type Expr,
+  isConstant,
+  type Leaf,
+  open,
+  openSolve,
+  type Reduce,
+  type Solve,
+} from "./expr.ts";
 import type { Doc, Style } from "./style.ts";
 
 export interface PrintOptions {
@@ -20,9 +29,14 @@ export function printExpr(e: Expr, axes: readonly Axis[], options: PrintOptions)
   return new Printer(options).print(e, axes).text;
 }
 
+/** Of indices: k is a key. */
+const LETTERS: readonly string[] = ["i", "j", "l", "m", "n"];
+
 class Printer {
   readonly #options: PrintOptions;
   readonly #style: Style;
+  /** What the index along each axis in sight is called. */
+  #letters: ReadonlyMap<Axis, string> = new Map();
   /** The calls whose arguments are being printed. */
   readonly #within = new Set<Expr>();
 
@@ -34,7 +48,13 @@ class Printer {
   print(e: Expr, axes: readonly Axis[]): Doc {
     // Names and labels are known over canonical axes: bring the expression there first.
     const canonical = axesFor(axes.map((a) => a.dim));
-    return this.#canonical(at(e, axes, canonical), canonical);
+    const outer = this.#letters;
+    const unused = LETTERS.filter((x) => ![...outer.values()].includes(x));
+    const letter = (a: Axis): string => outer.get(a) ?? unused.shift() ?? "i";
+    this.#letters = new Map(axes.map((a, i) => [canonical[i] as Axis, letter(a)]));
+    const printed = this.#canonical(at(e, axes, canonical), canonical);
+    this.#letters = outer;
+    return printed;
   }
 
   #canonical(e: Expr, axes: readonly Axis[]): Doc {
@@ -58,8 +78,12 @@ class Printer {
         return s.name("I");
       case "leaf":
         return this.#leaf(e, axes);
+      case "index":
+        return s.name(this.#letters.get(e.axis) ?? "i");
       case "reduce":
         return this.#reduce(e, axes);
+      case "solve":
+        return s.juxtaposed(this.#solve(e, axes));
       case "apply":
         break;
     }
@@ -149,7 +173,9 @@ class Printer {
     const parts: Doc[] = [...front, ...scalars];
     if (matrices.length > 0) {
       if (rows && lefts.length > 0) parts.push(s.diagonal(vector(lefts, rows)));
-      parts.push(s.hadamard(matrices.map((f) => this.print(f, axes))));
+      // Diag(λ) is λ times the identity already.
+      const isDiagonal = matrices.every((f) => f.kind === "delta") && lefts.length + rights.length > 0;
+      if (!isDiagonal) parts.push(s.hadamard(matrices.map((f) => this.print(f, axes))));
       if (columns && rights.length > 0) parts.push(s.diagonal(vector(rights, columns)));
     } else if (rows && columns) {
       parts.push(lefts.length > 0 ? vector(lefts, rows) : s.number(1));
@@ -175,6 +201,25 @@ class Printer {
     return s.power(this.print(base, along), this.print(exponent, this.#along(exponent, axes)));
   }
 
+  /** Whether a vector prints as a name or a call. */
+  #isNamed(e: Expr, axis: Axis): boolean {
+    const canonical = at(e, [axis], axesFor([axis.dim]));
+    const { names, labels } = this.#options;
+    return names?.has(canonical) === true || labels?.has(canonical) === true;
+  }
+
+  /** A⁻¹ b, as its two factors. */
+  #solve(e: Solve, axes: readonly Axis[]): Doc[] {
+    const s = this.#style;
+    const { rows, columns, matrix, right } = openSolve(e);
+    const system = [rows, columns, ...this.#along(matrix, axes)];
+    const along = axes.map((a) => (a === e.result ? columns : a));
+    return [
+      s.power(this.print(matrix, system), s.number(-1)),
+      s.operand(this.print(right, this.#along(right, along))),
+    ];
+  }
+
   #reduce(e: Reduce, axes: readonly Axis[]): Doc {
     const s = this.#style;
     const { axis, body } = open(e);
@@ -197,7 +242,13 @@ class Printer {
     }
     if (rows) {
       if (lefts.length === 0 || inner.length === 0) return over();
-      return s.juxtaposed([matrix(lefts, [rows, axis]), vector(inner)]);
+      const [only] = inner;
+      // A product of matrices needs no brackets.
+      const last =
+        only?.kind === "solve" && inner.length === 1 && !this.#isNamed(only, axis)
+          ? this.#solve(only, [axis])
+          : [vector(inner)];
+      return s.juxtaposed([matrix(lefts, [rows, axis]), ...last]);
     }
     const squares = squareOf(e);
     if (squares) return s.power(s.norm(this.#own(squares)), s.number(2));

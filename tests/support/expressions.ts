@@ -4,11 +4,11 @@
  * its value is computed here, on dense tables, without any use of the expression's own machinery.
  */
 import fc from "fast-check";
-import { apply, call, reduce, renameAxes } from "../../compiler/math/algebra.ts";
+import { apply, call, mul, reduce, renameAxes, solve } from "../../compiler/math/algebra.ts";
 import { type Axis, axisOf, type Dim, dim, extentOf, type Sizes } from "../../compiler/math/axis.ts";
 import { domainOf } from "../../compiler/math/domain.ts";
 import type { Environment } from "../../compiler/math/evaluate.ts";
-import { constant, delta, type Expr, extent, leaf, type Tensor } from "../../compiler/math/expr.ts";
+import { constant, delta, type Expr, extent, leaf, position, type Tensor } from "../../compiler/math/expr.ts";
 import { type Interval, interval, POSITIVE, REAL } from "../../compiler/math/interval.ts";
 import type { Elementwise } from "../../compiler/math/node.ts";
 import { elementwise, reductions } from "../../compiler/math/ops/index.ts";
@@ -163,8 +163,10 @@ class Run {
     if (kind < 18 || this.pool.length === 0) this.#add(this.#leaf(which, a, b));
     else if (kind < 23) this.#add(this.#number(which, a));
     else if (kind < 26) this.#add(this.#delta(which));
+    else if (kind < 28) this.#add(this.#position(which));
     else if (kind < 46) this.#add(this.#reduce(which, a, b));
-    else if (kind < 52) this.#add(this.#renamed(which, a, b));
+    else if (kind < 49) this.#add(this.#solve(which, a, b));
+    else if (kind < 53) this.#add(this.#renamed(which, a, b));
     else if (kind < 60) this.#add(this.#apply(addOp, a, b, c));
     else if (kind < 72) this.#add(this.#apply(mulOp, a, b, c));
     else this.#add(this.#apply(elementwise[which % elementwise.length] as Elementwise, a, b, c));
@@ -194,6 +196,39 @@ class Run {
     const [i, j] = (which % 2 ? AXES.slice(0, 2) : AXES.slice(2)) as [Axis, Axis];
     const table = tabulate([i, j], (at) => (at.get(i) === at.get(j) ? 1 : 0));
     return { expr: delta(this.#rename(i), this.#rename(j)), table, isCondition: false, depth: 0, work: 0 };
+  }
+
+  #position(which: number): Made {
+    const axis = AXES[which % AXES.length] as Axis;
+    const table = tabulate([axis], (at) => at.get(axis) as number);
+    return { expr: position(this.#rename(axis)), table, isCondition: false, depth: 0, work: 0 };
+  }
+
+  /** A⁻¹ b for A = I + u uᵀ, whose inverse is I − u uᵀ / (1 + |u|²). */
+  #solve(which: number, a: number, b: number): Made | undefined {
+    const of = this.#pick(a, false);
+    const right = this.#pick(b, false);
+    const [i, j] = (which % 2 ? AXES.slice(0, 2) : AXES.slice(2)) as [Axis, Axis];
+    if (!of?.table.axes.includes(i) || of.table.axes.includes(j) || !right) return undefined;
+    if (of.table.data.some((v) => Math.abs(v) > 10)) return undefined;
+    const result = which % 3 ? i : j;
+    const own = (made: Made, bound: readonly Axis[]): Axis[] =>
+      made.table.axes.filter((x) => !bound.includes(x));
+    const axes = inOrder([...own(of, [i]), ...own(right, [j]), result]);
+    const at = (made: Made, axis: Axis, index: Index, n: number): number =>
+      lookUp(made.table, new Map(index).set(axis, n));
+    const table = tabulate(axes, (index) => {
+      const all = Array.from({ length: extentOf(i.dim, SIZES) }, (_, n) => n);
+      const dot = all.reduce((s, n) => s + at(of, i, index, n) * at(right, j, index, n), 0);
+      const norm = all.reduce((s, n) => s + at(of, i, index, n) ** 2, 1);
+      const n = index.get(result) as number;
+      return at(right, j, index, n) - (at(of, i, index, n) * dot) / norm;
+    });
+    const [ri, rj] = [this.#rename(i), this.#rename(j)];
+    const u = mul(of.expr, renameAxes(of.expr, new Map([[ri, rj]])));
+    const expr = solve(ri, rj, apply(addOp, [delta(ri, rj), u]), right.expr, this.#rename(result));
+    const depth = Math.max(of.depth, right.depth) + 2;
+    return { expr, table, isCondition: false, depth, work: of.work + right.work + 3 };
   }
 
   #reduce(which: number, a: number, b: number): Made | undefined {
