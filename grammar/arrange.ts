@@ -6,20 +6,18 @@
 import { type IToken, type TokenType, tokenMatcher } from "chevrotain";
 import { closest } from "../compiler/source/suggest.ts";
 import { partners } from "./brackets.ts";
+import { Habits, isLibrary, quotedName, quotesJoined } from "./habits.ts";
 import { Messages } from "./messages.ts";
 import { isConnective, withoutTime } from "./phrases.ts";
 import type { Problems } from "./problems.ts";
 import * as T from "./tokens.ts";
 import { DEFINITIONS, ITEMS, isDefinitionWord, WORDS } from "./vocabulary.ts";
-import { endOf, operatorIsDue, Words } from "./words.ts";
+import { endOf, isAdjacent, operatorIsDue, Words } from "./words.ts";
 
 /** Brackets within brackets. The parser spends some 3 KB of stack on each, and a thread may have little. */
 const DEEPEST = 100;
 /** Operators in one item: a bound on the depth of its tree. */
 const LONGEST = 500;
-
-/** Tokens in the names of one gate. */
-const MOST_GATES = 20;
 
 /** An open `(` or `[`. */
 interface Round {
@@ -63,50 +61,6 @@ function mayHaveEquals(word: IToken): boolean {
   return !takesNoEquals(word) && word.tokenType !== T.ChoiceWord;
 }
 
-/** What Python's libraries of tensors are imported as. */
-const LIBRARIES: ReadonlySet<string> = new Set([
-  "np",
-  "numpy",
-  "torch",
-  "math",
-  "F",
-  "nn",
-  "jnp",
-  "jax",
-  "tf",
-]);
-
-/** The `T` of `x^T` and `W.T`. */
-const isTransposition = (image: string): boolean => image === "T" || image === "top";
-
-/** Makes one token of `'name'`, where the first quote is no prime. */
-function quotesJoined(tokens: readonly IToken[]): readonly IToken[] {
-  const joined: IToken[] = [];
-  for (let i = 0; i < tokens.length; i++) {
-    const [before, open, name, close] = [tokens[i - 1], tokens[i] as IToken, tokens[i + 1], tokens[i + 2]];
-    const isQuoted =
-      open.tokenType === T.Prime &&
-      !(
-        before &&
-        isAdjacent(before, open) &&
-        before.tokenType !== T.LParen &&
-        before.tokenType !== T.Comma
-      ) &&
-      name?.tokenType === T.Identifier &&
-      isAdjacent(open, name) &&
-      close?.tokenType === T.Prime &&
-      isAdjacent(name, close);
-    if (isQuoted) {
-      joined.push({ ...open, image: `'${name.image}'`, endOffset: endOf(close) - 1, tokenType: T.Stray });
-      i += 2;
-    } else joined.push(open);
-  }
-  return joined;
-}
-
-const isAdjacent = (a: IToken, b: IToken | undefined): b is IToken =>
-  b !== undefined && endOf(a) === b.startOffset;
-
 const signOf = (closer: TokenType): string => (closer === T.RParen ? ")" : "]");
 
 class Arranger {
@@ -116,10 +70,9 @@ class Arranger {
   readonly #messages: Messages;
   readonly #partner: ReadonlyMap<number, number>;
   readonly #words: Words;
+  readonly #habits: Habits;
   readonly #out: IToken[] = [];
   readonly #open: (Round | Curly)[] = [];
-  /** Names that are declared somewhere, so that they mean no transpose. */
-  readonly #named = new Set<string>();
   /** Reserved words that have been told not to be names. */
   readonly #reserved = new Set<string>();
   /** How many of the open brackets are round. */
@@ -144,13 +97,10 @@ class Arranger {
     this.#messages = new Messages(problems.file);
     this.#partner = partners(this.#tokens);
     this.#words = new Words(this.#text, this.#tokens, this.#partner);
-    for (const [i, { tokenType, image }] of this.#tokens.entries()) {
+    this.#habits = new Habits(this.#tokens, this.#partner, this.#words);
+    for (const { tokenType } of this.#tokens) {
       if (tokenType === T.LCurly) this.#surplus++;
       else if (tokenType === T.RCurly) this.#surplus--;
-      const before = this.#tokens[i - 1];
-      const isSuffix = before?.tokenType === T.Caret || before?.tokenType === T.Dot;
-      if (before && (WORDS.has(before.image) || (isTransposition(image) && !isSuffix)))
-        this.#named.add(image);
     }
   }
 
@@ -298,7 +248,7 @@ class Arranger {
 
   /** Takes `"l2"` for the name in it. */
   #unquoted(token: IToken): boolean {
-    const name = /^["']([\p{L}_][\p{L}\p{Nd}_]*)["']$/u.exec(token.image)?.[1];
+    const name = quotedName(token.image);
     if (name === undefined) return false;
     this.#problems.report(token.startOffset, this.#messages.quoted(token, name));
     retype(token, T.Identifier);
@@ -341,25 +291,9 @@ class Arranger {
   #gatesTogether(i: number, token: IToken, item: Item): boolean {
     const { token: word } = item;
     if (word.tokenType !== T.GateWord || this.#previous !== this.#tokens[i - 1]) return false;
-    let from = i;
-    while (
-      from < i + MOST_GATES &&
-      this.#tokens[from]?.tokenType === T.Comma &&
-      this.#tokens[from + 1]?.tokenType === T.Identifier
-    )
-      from += 2;
-    let to = from;
-    for (
-      let at = this.#tokens[to];
-      at && this.#words.sharesLine(this.#tokens[to - 1], at);
-      at = this.#tokens[to]
-    ) {
-      if (at.tokenType === T.RCurly) break;
-      to++;
-    }
-    const rest = this.#tokens.slice(from, to);
+    const rest = this.#habits.rangeAfterNames(i);
     const [first, last] = [rest[0], rest.at(-1)];
-    if (from === i || !first || !last || first.image !== "in") return false;
+    if (!first || !last) return false;
     const text = this.#text.slice(first.startOffset, endOf(last));
     this.#problems.report(token.startOffset, this.#messages.oneGate(word, token, ` ${text}`));
     for (const each of rest) {
@@ -379,26 +313,13 @@ class Arranger {
     const { image, startOffset } = token;
     if (isConnective(image) && operatorIsDue(previous) && this.#words.sharesLine(previous, token)) {
       this.#problems.reportFirst(startOffset, this.#messages.connective(token));
-    } else if (this.#isTransposed(token)) {
+    } else if (this.#habits.isTransposed(token, previous)) {
       this.#problems.reportFirst(startOffset, this.#messages.transpose(token));
-    } else if (
-      previous?.tokenType === T.Dot &&
-      before?.tokenType === T.Identifier &&
-      this.#tokens[i + 1]?.tokenType === T.LParen &&
-      isAdjacent(token, this.#tokens[i + 1])
-    ) {
-      const problem = this.#messages.method(before, token, LIBRARIES.has(before.image));
+    } else if (before && this.#habits.isMethod(i)) {
+      const problem = this.#messages.method(before, token, isLibrary(before.image));
       if (problem.habit) this.#problems.report(startOffset, problem);
       else this.#problems.reportFirst(startOffset, problem);
     }
-  }
-
-  /** `x^T`, `W.T` or `kᵀ`, unless that is a name of the file. */
-  #isTransposed({ image }: IToken): boolean {
-    const sign = this.#previous?.tokenType;
-    const isSuffix = isTransposition(image) && (sign === T.Caret || sign === T.Dot);
-    if (!isSuffix && !/.ᵀ$/u.test(image)) return false;
-    return !this.#named.has(image);
   }
 
   /** Whether a `(` or `[` is one that other languages would have here; it may become what it should be. */
@@ -527,7 +448,7 @@ class Arranger {
       token.image = meant;
       retype(token, word.type);
       this.#emit(token);
-    } else if (owner === "model" && this.#isRule(i, token)) {
+    } else if (owner === "model" && this.#habits.isRule(i, token)) {
       const isPlain = this.#tokens[i + 1]?.tokenType === T.Equals && withoutTime(token.image) === undefined;
       this.#problems.report(token.startOffset, this.#messages.ruleInModel(token, isPlain));
       this.#skipping = true;
@@ -540,29 +461,6 @@ class Arranger {
       this.#problems.report(token.startOffset, this.#messages.unknownItem(token, owner, undefined, isBare));
       this.#skipping = true;
     }
-  }
-
-  /** `W = alpha * W + …`, `W_t = …`, `W[t] = …` or `W += …`: the name comes again, or has an index. */
-  #isRule(i: number, token: IToken): boolean {
-    let at = i + 1;
-    if (this.#tokens[at]?.tokenType === T.LSquare) at = (this.#partner.get(at) ?? at) + 1;
-    const isIndexed = at > i + 1 || withoutTime(token.image) !== undefined;
-    const sign = this.#tokens[at];
-    if (sign && tokenMatcher(sign, T.Arithmetic)) {
-      const next = this.#tokens[at + 1];
-      return next?.tokenType === T.Equals && isAdjacent(sign, next);
-    }
-    if (sign?.tokenType !== T.Equals) return false;
-    if (isIndexed) return true;
-    for (
-      let last = sign, next = this.#tokens[++at];
-      next && this.#words.sharesLine(last, next);
-      next = this.#tokens[++at]
-    ) {
-      if (next.tokenType === T.Identifier && next.image === token.image) return true;
-      last = next;
-    }
-    return false;
   }
 
   /** Reads `S = …` as `S' = …` in an algorithm, and as `let S = …` elsewhere. */
@@ -839,26 +737,13 @@ class Arranger {
       this.#problems.reportFirst(token.startOffset, this.#messages.arrow(token, next));
       this.#define(token, this.#item);
       return i + 2;
-    } else if (this.#item.token.tokenType === T.GateWord && this.#isRangeAt(i + 1)) {
+    } else if (this.#item.token.tokenType === T.GateWord && this.#habits.isRangeAt(i + 1)) {
       this.#problems.reportFirst(token.startOffset, this.#messages.rangeWithoutIn(token, true));
       retype(token, T.InWord);
       this.#emit(token);
     } else if (this.#item.hasEquals || takesNoEquals(this.#item.token)) this.#comparisonMeant(token);
     else this.#define(token, this.#item);
     return i + 1;
-  }
-
-  /** `(0, 1)`, where nothing is called. */
-  #isRangeAt(i: number): boolean {
-    const end = this.#partner.get(i);
-    if (end === undefined || this.#tokens[i]?.tokenType === T.LCurly) return false;
-    let depth = 0;
-    for (const { tokenType: type } of this.#tokens.slice(i, Math.min(end, i + LONGEST))) {
-      if (type === T.LParen || type === T.LSquare) depth++;
-      else if (type === T.RParen || type === T.RSquare) depth--;
-      else if (type === T.Comma && depth === 1) return true;
-    }
-    return false;
   }
 
   /** The one `=` that an item may have. */

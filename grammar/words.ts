@@ -36,6 +36,9 @@ export const operatorIsDue = (previous: IToken | undefined): boolean =>
 
 export const endOf = (token: IToken): number => (token.endOffset ?? token.startOffset) + 1;
 
+export const isAdjacent = (a: IToken, b: IToken | undefined): b is IToken =>
+  b !== undefined && endOf(a) === b.startOffset;
+
 export class Words {
   readonly #text: string;
   readonly #tokens: readonly IToken[];
