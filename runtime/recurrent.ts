@@ -63,8 +63,8 @@ export class RecurrentKernel {
   }
 
   /**
-   * Runs `T` tokens of `B` sequences with `H` heads. `data` holds every input `[B, T, H, …]` and param
-   * `[H, …]` by name, `states` the states before the first token, `[B, H, …]`; a state that is absent is zero.
+   * Runs `T` tokens of `B` sequences with `H` heads. `data` holds every input `[B, T, H, …]`, or `[B, T, steps,
+   * H, …]` where it comes with each step, and every param `[H, …]` by name, `states` the states before the first token, `[B, H, …]`; a state that is absent is zero.
    */
   run(
     extents: { readonly B: number; readonly T: number; readonly H: number },
@@ -187,7 +187,7 @@ export class RecurrentKernel {
 
 /** Tokens of a dispatch, a multiple of the block's quantum. */
 function spanFor(block: Block, heads: number): number {
-  const perToken = Math.max(1, heads * (block.state.stride + block.scratchStride));
+  const perToken = Math.max(1, heads * block.steps * (block.state.stride + block.scratchStride));
   const tokens = Math.floor(WORK_PER_DISPATCH / perToken);
   return Math.max(1, Math.floor(tokens / block.quantum)) * block.quantum;
 }

@@ -25,6 +25,12 @@ export function formText({ rule }: Model): string {
     ),
     "reads of each token",
     ...form.tokens.map((t) => `  ${t.name} ${shape(t.shape)}`),
+    ...(form.stepwise.length > 0
+      ? [
+          `reads of each of its ${form.steps} steps`,
+          ...form.stepwise.map((t) => `  ${t.name} ${shape(t.shape)}`),
+        ]
+      : []),
     ...(form.parameters.length > 0
       ? ["reads of each head", ...form.parameters.map((t) => `  ${t.name} ${shape(t.shape)}`)]
       : []),
@@ -39,8 +45,8 @@ export function formText({ rule }: Model): string {
 /** The program for one workgroup, without its arithmetic. */
 export function kernelText(model: Model): string {
   const { block } = kernelOf(model);
-  const outside = block.body.flatMap((s) => (s.kind === "loop" && s.name === "t" ? [] : [s]));
-  const token = block.body.flatMap((s) => (s.kind === "loop" && s.name === "t" ? s.body : []));
+  const outside = block.body.flatMap((s) => (s.kind === "loop" && s.step === "one" ? [] : [s]));
+  const token = block.body.flatMap((s) => (s.kind === "loop" && s.step === "one" ? s.body : []));
   const resident = outside.filter((s) => s.kind === "variable" && s.extents.length === 3);
   return `${[
     `kernel of ${block.name}, for ${CASE}`,
@@ -52,7 +58,7 @@ export function kernelText(model: Model): string {
     ...block.bindings.map(
       (b, i) => `  ${i}  ${b.name}, ${b.access === "read" ? "read" : "read and written"}${packed(b)}`,
     ),
-    "each token",
+    block.steps === 1 ? "each token" : `each of the ${block.steps} steps of a token`,
     ...comments(token).map((c) => `  ${c}`),
   ].join("\n")}\n`;
 }
@@ -73,6 +79,7 @@ function comments(body: readonly Stmt[]): string[] {
   return body.flatMap((s) => {
     if (s.kind === "comment") return [s.text];
     if (s.kind === "barrier") return ["(all lanes wait)"];
+    if (s.kind === "every" && s.phase > 0) return ["(after the last step)", ...comments(s.body)];
     if (s.kind === "every") return [`(every ${s.period} tokens: copy the states)`];
     return [];
   });

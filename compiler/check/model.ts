@@ -123,6 +123,7 @@ class ModelChecker {
       read: memory.read,
       bias,
       point: algorithm.point,
+      steps: 1,
       chunk,
       output: output.expr,
       outputShape: output.shape,
@@ -240,7 +241,7 @@ class ModelChecker {
       if (this.#scope.own(name)) continue;
       const tensor: Tensor = { name, shape, domain: REAL };
       this.#scope.define(name, bind(whole(tensor), "an input"));
-      this.#inputs.push({ tensor, role: "input", span: undefined, made: undefined });
+      this.#inputs.push({ tensor, role: "input", each: "token", span: undefined, made: undefined });
       this.#defaults.push(`input ${name} ${showShape(shape)}`);
     }
     // Evaluate every quantity, so that one that nothing uses is checked too.
@@ -270,7 +271,7 @@ class ModelChecker {
     }
     const tensor = shape && range && ({ name: item.name.text, shape, domain: range } satisfies Tensor);
     if (!this.#declare(item.name, "a gate", () => tensor && whole(tensor)) || !tensor) return;
-    this.#inputs.push({ tensor, role: "gate", span: item.name.span, made: item });
+    this.#inputs.push({ tensor, role: "gate", each: "token", span: item.name.span, made: item });
   }
 
   #param(item: ast.ParamItem): void {
@@ -295,7 +296,7 @@ class ModelChecker {
       }
       const tensor = shape && ({ name: name.text, shape, domain: REAL } satisfies Tensor);
       if (!this.#declare(name, "an input", () => tensor && whole(tensor)) || !tensor) continue;
-      this.#inputs.push({ tensor, role: "input", span: name.span, made: item });
+      this.#inputs.push({ tensor, role: "input", each: "token", span: name.span, made: item });
     }
   }
 

@@ -26,10 +26,14 @@ export interface ChoiceArgument {
   readonly origin: "given" | "default" | "same name";
 }
 
-/** A tensor that comes with every token: `[B, T, H, …shape]`. */
+/**
+ * A tensor that comes with every token, `[B, T, H, …shape]`, or with every step of a token,
+ * `[B, T, n, H, …shape]`.
+ */
 export interface TokenInput {
   readonly tensor: Tensor;
   readonly role: "input" | "gate";
+  readonly each: "token" | "step";
   readonly span: Span | undefined;
   /** How the layer makes it from its own input; kept for the layer's compilation. */
   readonly made: ast.GateItem | ast.InputItem | undefined;
@@ -117,6 +121,8 @@ export interface Spec {
   readonly bias: Bias;
   readonly point: GradientPoint;
   readonly chunk: number | undefined;
+  /** Gradient steps of one token. */
+  readonly steps: number;
   /** y of a token, over the states' `next` and `previous` tensors. */
   readonly output: Expr;
   readonly outputShape: readonly Dim[];

@@ -20,7 +20,7 @@ export interface Extents {
 export type Data = ReadonlyMap<string, Float64Array>;
 
 export interface Run {
-  /** Inputs and gates, `[B, T, H, …shape]`. */
+  /** Inputs and gates, `[B, T, H, …shape]`; those of each step, `[B, T, steps, H, …shape]`. */
   readonly tokens: Data;
   /** Params, `[H, …shape]`. */
   readonly parameters: Data;
@@ -52,11 +52,12 @@ export function interpret(rule: Rule, { B, T, H, sizes }: Extents, run: Run): Re
   const final = new Map(rule.states.map((s) => [s.name, new Float64Array(B * H * elements(s.shape, sizes))]));
 
   const layer = run.layer ?? { index: 0, count: 1 };
+  const { steps } = spec;
   for (let b = 0; b < B; b++) {
     for (let h = 0; h < H; h++) {
       const environment = new Map<Tensor, Float64Array>();
       const numbers: Record<string, number> = { head: h, heads: H, layer: layer.index, layers: layer.count };
-      for (const t of spec.numbers) environment.set(t, Float64Array.of(numbers[t.name] as number));
+      for (const t of spec.numbers) environment.set(t, Float64Array.of(numbers[t.name] ?? 0));
       for (const { tensor } of spec.parameters) {
         const n = elements(tensor.shape, sizes);
         environment.set(tensor, slice(run.parameters, tensor.name, h, n));
@@ -65,19 +66,22 @@ export function interpret(rule: Rule, { B, T, H, sizes }: Extents, run: Run): Re
         const n = elements(s.shape, sizes);
         environment.set(s.previous, slice(run.states, s.name, b * H + h, n).slice());
       }
-      for (let t = 0; t < T; t++) {
-        const token = (b * T + t) * H + h;
-        for (const { tensor } of spec.inputs) {
-          environment.set(tensor, slice(run.tokens, tensor.name, token, elements(tensor.shape, sizes)));
+      for (let turn = 0; turn < T * steps; turn++) {
+        const token = (b * T + Math.floor(turn / steps)) * H + h;
+        const step = (b * T * steps + turn) * H + h;
+        for (const { tensor, each } of spec.inputs) {
+          const place = each === "step" ? step : token;
+          environment.set(tensor, slice(run.tokens, tensor.name, place, elements(tensor.shape, sizes)));
         }
-        if (t % (spec.chunk ?? 1) === 0) {
+        for (const t of spec.numbers)
+          if (t.name === "step") environment.set(t, Float64Array.of(turn % steps));
+        if (turn % ((spec.chunk ?? 1) * steps) === 0) {
           for (const s of rule.states)
             if (s.start) environment.set(s.start, environment.get(s.previous) as Float64Array);
         }
         const next = update(environment);
         for (const [i, s] of rule.states.entries()) environment.set(s.next, next[i] as Float64Array);
-        const [out] = output(environment) as [Float64Array];
-        y.set(out, token * width);
+        if (turn % steps === steps - 1) y.set(output(environment)[0] as Float64Array, token * width);
         for (const s of rule.states) environment.set(s.previous, environment.get(s.next) as Float64Array);
       }
       for (const s of rule.states) {

@@ -1,6 +1,7 @@
 /**
  * Level 5: the recurrent form, token by token. Every rule has it. What it carries are the rule's
- * states; its tile is one token; a chunk adds the states as they were at the chunk's start.
+ * states; its tile is one token, of one turn or of several steps; a chunk adds the states as they were at
+ * the chunk's start.
  */
 import type { Rule, RuleState } from "../derive/rule.ts";
 import type { Dim } from "../math/axis.ts";
@@ -13,9 +14,13 @@ export interface RecurrentForm {
   readonly carry: readonly RuleState[];
   /** Tensors of each token, `[B, T, H, …shape]`. */
   readonly tokens: readonly Tensor[];
+  /** Turns of one token: its states change in each, its output is that of the last. */
+  readonly steps: number;
+  /** Tensors of each step, `[B, T, steps, H, …shape]`. */
+  readonly stepwise: readonly Tensor[];
   /** Tensors of each head, `[H, …shape]`. */
   readonly parameters: readonly Tensor[];
-  /** `head`, `heads`, `layer`, `layers`. */
+  /** `head`, `heads`, `layer`, `layers`, and `step`: which of the token's steps it is. */
   readonly numbers: readonly Tensor[];
   readonly output: Expr;
   readonly outputShape: readonly Dim[];
@@ -26,12 +31,16 @@ export interface RecurrentForm {
 
 export function recurrentForm(rule: Rule): RecurrentForm {
   const { spec } = rule;
+  const comingEach = (each: "token" | "step"): Tensor[] =>
+    spec.inputs.filter((i) => i.each === each).map((i) => i.tensor);
   return {
     kind: "recurrent",
     exact: true,
     name: spec.name,
     carry: rule.states,
-    tokens: spec.inputs.map((i) => i.tensor),
+    tokens: comingEach("token"),
+    steps: spec.steps,
+    stepwise: comingEach("step"),
     parameters: spec.parameters.map((p) => p.tensor),
     numbers: spec.numbers,
     output: rule.output,

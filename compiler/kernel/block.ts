@@ -10,7 +10,8 @@ export type Index =
   | number
   | { readonly kind: "name"; readonly name: string }
   | { readonly kind: "sum"; readonly terms: readonly Index[] }
-  | { readonly kind: "product"; readonly factors: readonly Index[] };
+  | { readonly kind: "product"; readonly factors: readonly Index[] }
+  | { readonly kind: "quotient" | "remainder"; readonly of: Index; readonly by: number };
 
 /** `index < bound` */
 export interface Below {
@@ -70,8 +71,14 @@ export type Stmt =
       readonly body: readonly Stmt[];
     }
   | { readonly kind: "when"; readonly all: readonly Below[]; readonly body: readonly Stmt[] }
-  /** At the first token of each chunk. */
-  | { readonly kind: "every"; readonly index: Index; readonly period: number; readonly body: readonly Stmt[] }
+  /** In one turn of each period: at the first token of a chunk, or at the last step of a token. */
+  | {
+      readonly kind: "every";
+      readonly index: Index;
+      readonly period: number;
+      readonly phase: number;
+      readonly body: readonly Stmt[];
+    }
   | { readonly kind: "barrier"; readonly memory: "workgroup" | "storage" };
 
 /** A storage buffer, and which tensor lies in it from where on. */
@@ -103,6 +110,8 @@ export interface Block {
   readonly state: { readonly stride: number; readonly slots: readonly Slot[] };
   /** Numbers of the `scratch` buffer for one batch and head; 0 where there is none. */
   readonly scratchStride: number;
+  /** Turns of each token. */
+  readonly steps: number;
   /** A sequence may be split over dispatches at multiples of this many tokens. */
   readonly quantum: number;
   readonly body: readonly Stmt[];

@@ -71,6 +71,7 @@ export class Layout {
   #bind(): Binding[] {
     const used = new Set(this.statements.flatMap((s) => leavesOf(s.body).map((l) => l.tensor)));
     const tokens = this.form.tokens.filter((t) => used.has(t));
+    const stepwise = this.form.stepwise.filter((t) => used.has(t));
     const parameters = this.form.parameters.filter((t) => used.has(t));
     const records: Binding[] = [];
     this.#layOutStates();
@@ -82,12 +83,13 @@ export class Layout {
       base: times(named("token"), this.count(this.output.shape)),
     });
 
-    const inputs = [...tokens, ...parameters].sort((a, b) => b.shape.length - a.shape.length);
+    const inputs = [...tokens, ...stepwise, ...parameters].sort((a, b) => b.shape.length - a.shape.length);
     const room = this.target.storageBuffers - records.length - 1;
     const alone = inputs.length <= room ? inputs : inputs.slice(0, room - 1);
     const packed = inputs.filter((t) => !alone.includes(t));
     const bindings: Binding[] = [];
-    const at = (t: Tensor): Index => times(named(tokens.includes(t) ? "token" : "h"), this.count(t.shape));
+    const one = (t: Tensor): string => (tokens.includes(t) ? "token" : stepwise.includes(t) ? "turn" : "h");
+    const at = (t: Tensor): Index => times(named(one(t)), this.count(t.shape));
     for (const t of alone) {
       const buffer = this.name(t, "in");
       bindings.push({ name: buffer, access: "read", holds: [t] });

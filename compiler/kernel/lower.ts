@@ -42,18 +42,12 @@ class Lowering {
     const bindings = this.#layout.bindings;
     const before: Stmt[] = [...this.#constants(), ...this.#loadStates()];
     const after = this.#storeStates();
-    const token: Stmt[] = [
-      {
-        kind: "index",
-        name: "token",
-        value: plus(
-          times(plus(times(named("b"), named("run.tokens")), named("t")), named("heads")),
-          named("h"),
-        ),
-      },
+    const { steps } = form;
+    const turn: Stmt[] = [
+      ...this.#countTurn(),
       ...this.#startChunk(),
       ...this.#loadToken(),
-      ...this.#layout.schedule.nests.flatMap((nest) => this.#nests.nest(nest)),
+      ...this.#compute(),
       ...(this.#layout.target.subgroups ? [] : [barrier("workgroup")]),
     ];
     return {
@@ -66,13 +60,48 @@ class Lowering {
       workgroup: this.#layout.workgroup,
       state: { stride: this.#layout.stateStride, slots: this.#layout.slots },
       scratchStride: this.#layout.scratchStride,
+      steps,
       quantum: form.chunk ?? 1,
       body: [
         ...before,
-        { kind: "loop", name: "t", from: named("run.first"), to: named("run.end"), step: "one", body: token },
+        {
+          kind: "loop",
+          name: steps === 1 ? "t" : "m",
+          from: times(named("run.first"), steps),
+          to: times(named("run.end"), steps),
+          step: "one",
+          body: turn,
+        },
         ...after,
       ],
     };
+  }
+
+  /** Where the token, and the turn of several that it has, stand in the buffers of their tensors. */
+  #countTurn(): Stmt[] {
+    const { steps } = this.#layout.form;
+    const place = (tokens: Index, at: Index): Index =>
+      plus(times(plus(times(named("b"), tokens), at), named("heads")), named("h"));
+    const token: Stmt = { kind: "index", name: "token", value: place(named("run.tokens"), named("t")) };
+    if (steps === 1) return [token];
+    const m = named("m");
+    return [
+      { kind: "index", name: "t", value: { kind: "quotient", of: m, by: steps } },
+      token,
+      { kind: "index", name: "turn", value: place(times(named("run.tokens"), steps), m) },
+    ];
+  }
+
+  /** Every nest in turn; what only the output needs, in the last turn of a token alone. */
+  #compute(): Stmt[] {
+    const { nests } = this.#layout.schedule;
+    const { steps } = this.#layout.form;
+    const tail = steps === 1 ? nests.length : nests.findLastIndex((nest) => !nest.outputOnly) + 1;
+    const lower = (some: typeof nests): Stmt[] => some.flatMap((nest) => this.#nests.nest(nest));
+    const always = lower(nests.slice(0, tail));
+    const last = lower(nests.slice(tail));
+    if (last.length === 0) return always;
+    return [...always, { kind: "every", index: named("m"), period: steps, phase: steps - 1, body: last }];
   }
 
   // -------------------------------------------------------------- what is loaded and stored when
@@ -83,6 +112,7 @@ class Lowering {
       heads: { kind: "float", index: named("heads") },
       layer: { kind: "local", name: "run.layer" },
       layers: { kind: "local", name: "run.layers" },
+      step: { kind: "float", index: { kind: "remainder", of: named("m"), by: this.#layout.form.steps } },
     };
     for (const t of this.#layout.form.numbers) this.#layout.scalars.set(t, numbers[t.name] as Value);
     return this.#layout.form.parameters.flatMap((t) =>
@@ -91,7 +121,7 @@ class Lowering {
   }
 
   #loadToken(): Stmt[] {
-    const loads = this.#layout.form.tokens.flatMap((t) =>
+    const loads = [...this.#layout.form.tokens, ...this.#layout.form.stepwise].flatMap((t) =>
       this.#layout.buffers.has(t) ? this.#loadSmall(t) : [],
     );
     return this.#layout.target.subgroups || loads.length === 0 ? loads : [...loads, barrier("workgroup")];
@@ -190,6 +220,8 @@ class Lowering {
       ];
     });
     const wait = this.#nests.waits();
-    return [{ kind: "every", index: named("t"), period: chunk, body: [...copies, ...wait] }];
+    const { steps } = this.#layout.form;
+    const index = named(steps === 1 ? "t" : "m");
+    return [{ kind: "every", index, period: chunk * steps, phase: 0, body: [...copies, ...wait] }];
   }
 }

@@ -16,11 +16,15 @@ export interface Scheduled {
   readonly lane: Axis | undefined;
   /** Run one after the other by every lane, outermost first; a reduction's axis comes last. */
   readonly sequential: readonly Axis[];
+  /** Whether no state depends on it, where a token has several turns: it is left for the last of them. */
+  readonly outputOnly: boolean;
 }
 
 /** Statements that share their loops. */
 export interface Nest {
   readonly statements: readonly Scheduled[];
+  /** Whether no state depends on it. */
+  readonly outputOnly: boolean;
   readonly lane: Dim | undefined;
   readonly sequential: readonly Dim[];
 }
@@ -48,10 +52,11 @@ export function schedule(
   const tile = tiled && tileOf(form, tiled, placed !== undefined, sizes, target);
   const budget = registersNeeded(form, placed, tile, sizes, target);
   const resident = placed !== undefined && budget <= target.registers;
+  const outputOnly = form.steps === 1 ? new Set<Statement>() : neededByOutputAlone(list);
   return {
     nests: order(
       form,
-      list.map((s) => assign(s, lanes)),
+      list.map((s) => assign(s, lanes, outputOnly.has(s))),
     ),
     resident,
     laneAxis: placed ?? new Map(),
@@ -194,15 +199,31 @@ function tileOf(
   return { dim: d, rows, count: Math.max(1, Math.ceil(extent / rows)) };
 }
 
-function assign(s: Statement, lanes: ReadonlyMap<Statement, Axis>): Scheduled {
+function assign(s: Statement, lanes: ReadonlyMap<Statement, Axis>, outputOnly: boolean): Scheduled {
   const lane = lanes.get(s);
-  return { statement: s, lane, sequential: axesOf(s).filter((a) => a !== lane) };
+  return { statement: s, lane, sequential: axesOf(s).filter((a) => a !== lane), outputOnly };
+}
+
+function neededByOutputAlone(list: readonly Statement[]): Set<Statement> {
+  const needed = new Set<Tensor>();
+  const rest = new Set<Statement>();
+  // Values stand before their users.
+  for (const s of [...list].reverse()) {
+    if (s.kind === "update" || needed.has(s.target)) for (const l of leavesOf(s.body)) needed.add(l.tensor);
+    else rest.add(s);
+  }
+  return rest;
 }
 
 // ---------------------------------------------------------------- order and fusion
 
 const signature = (s: Scheduled): string =>
-  [s.lane?.dim.key ?? "", ...s.sequential.map((a) => a.dim.key), reducesLanes(s) ? "across" : ""].join("|");
+  [
+    s.outputOnly,
+    s.lane?.dim.key ?? "",
+    ...s.sequential.map((a) => a.dim.key),
+    reducesLanes(s) ? "across" : "",
+  ].join("|");
 
 const reducesLanes = (s: Scheduled): boolean =>
   s.statement.reduction?.axis === s.lane && s.lane !== undefined;
@@ -232,7 +253,12 @@ function order(form: RecurrentForm, list: readonly Scheduled[]): Nest[] {
   const emit = (group: readonly Scheduled[]): void => {
     const [first] = group as [Scheduled];
     for (const s of group) waiting.delete(s);
-    nests.push({ statements: group, lane: first.lane?.dim, sequential: first.sequential.map((a) => a.dim) });
+    nests.push({
+      statements: group,
+      outputOnly: first.outputOnly,
+      lane: first.lane?.dim,
+      sequential: first.sequential.map((a) => a.dim),
+    });
   };
   const alike = (a: Scheduled, b: Scheduled): boolean => signature(a) === signature(b);
 
@@ -262,18 +288,33 @@ function order(form: RecurrentForm, list: readonly Scheduled[]): Nest[] {
     return all;
   };
 
+  /** Updates that nothing waits to read before. */
+  const unread = (): Scheduled[] =>
+    [...updates.values()].filter((u) => {
+      if (!waiting.has(u)) return false;
+      const group = closure([u]);
+      const olds = group.map((x) => previousOf.get(x.statement.target));
+      const readers = [...waiting].filter((s) => olds.some((old) => old && reads.get(s)?.has(old)));
+      return group.every(valuesReady) && readers.every((s) => group.includes(s));
+    });
+
   while (waiting.size > 0) {
     const open = [...waiting].filter((s) => s.statement.kind !== "update" && valuesReady(s));
     const ready = open.filter((s) => pending(s).length === 0);
-    const [next] = ready;
-    if (next) {
+    const next = ready.find((s) => !s.outputOnly) ?? ready[0];
+    // The output's own statements come last, unless they read what an update would overwrite.
+    const due = next?.outputOnly ? unread() : [];
+    if (next && due.length === 0) {
       emit(ready.filter((s) => alike(s, next)));
       continue;
     }
     const [blocked] = open;
-    const wanted = blocked
-      ? pending(blocked)
-      : [...waiting].filter((s) => s.statement.kind === "update").slice(0, 1);
+    const wanted =
+      due.length > 0
+        ? due
+        : blocked
+          ? pending(blocked)
+          : [...waiting].filter((s) => s.statement.kind === "update").slice(0, 1);
     const [anchor] = wanted;
     if (!anchor) throw new InternalError("statements wait for each other");
     const group = withoutReaders(closure([anchor]), anchor);

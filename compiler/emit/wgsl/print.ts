@@ -84,7 +84,11 @@ function stmt(s: Stmt, indent: string): string[] {
     case "when":
       return [`${indent}if (${s.all.map(below).join(" && ")}) {`, ...inner(s.body), `${indent}}`];
     case "every":
-      return [`${indent}if (${index(s.index)} % ${s.period}u == 0u) {`, ...inner(s.body), `${indent}}`];
+      return [
+        `${indent}if (${index(s.index)} % ${s.period}u == ${s.phase}u) {`,
+        ...inner(s.body),
+        `${indent}}`,
+      ];
     case "barrier":
       return [`${indent}${s.memory}Barrier();`];
   }
@@ -94,9 +98,10 @@ function index(i: Index): string {
   if (typeof i === "number") return `${i}u`;
   if (i.kind === "name") return i.name;
   if (i.kind === "sum") return i.terms.map(index).join(" + ");
-  return i.factors
-    .map((f) => (typeof f === "object" && f.kind === "sum" ? `(${index(f)})` : index(f)))
-    .join(" * ");
+  const factor = (f: Index): string =>
+    typeof f === "object" && f.kind !== "name" && f.kind !== "product" ? `(${index(f)})` : index(f);
+  if (i.kind === "product") return i.factors.map(factor).join(" * ");
+  return `${factor(i.of)} ${i.kind === "quotient" ? "/" : "%"} ${i.by}u`;
 }
 
 const below = (b: Below): string => `${index(b.index)} < ${index(b.bound)}`;
