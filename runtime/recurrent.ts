@@ -187,7 +187,10 @@ export class RecurrentKernel {
 
 /** Tokens of a dispatch, a multiple of the block's quantum. */
 function spanFor(block: Block, heads: number): number {
-  const perToken = Math.max(1, heads * block.steps * (block.state.stride + block.scratchStride));
+  const perToken = Math.max(
+    1,
+    heads * block.steps * block.passes * (block.state.stride + block.scratchStride),
+  );
   const tokens = Math.floor(WORK_PER_DISPATCH / perToken);
   return Math.max(1, Math.floor(tokens / block.quantum)) * block.quantum;
 }

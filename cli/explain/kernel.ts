@@ -78,6 +78,7 @@ const registers = (variables: readonly Stmt[]): number =>
 function comments(body: readonly Stmt[]): string[] {
   return body.flatMap((s) => {
     if (s.kind === "comment") return [s.text];
+    if (s.kind === "loop") return comments(s.body).map((c) => `  ${c}`);
     if (s.kind === "barrier") return ["(all lanes wait)"];
     if (s.kind === "every" && s.phase > 0) return ["(after the last step)", ...comments(s.body)];
     if (s.kind === "every") return [`(every ${s.period} tokens: copy the states)`];

@@ -79,6 +79,8 @@ export type Stmt =
       readonly phase: number;
       readonly body: readonly Stmt[];
     }
+  /** Ends the loop around, where `value` ≤ `atMost`: all lanes agree, by what the first one leaves in `flag`. */
+  | { readonly kind: "leave"; readonly flag: string; readonly value: Value; readonly atMost: Value }
   | { readonly kind: "barrier"; readonly memory: "workgroup" | "storage" };
 
 /** A storage buffer, and which tensor lies in it from where on. */
@@ -110,8 +112,9 @@ export interface Block {
   readonly state: { readonly stride: number; readonly slots: readonly Slot[] };
   /** Numbers of the `scratch` buffer for one batch and head; 0 where there is none. */
   readonly scratchStride: number;
-  /** Turns of each token. */
+  /** Turns of each token, and how often one goes over the states. */
   readonly steps: number;
+  readonly passes: number;
   /** A sequence may be split over dispatches at multiples of this many tokens. */
   readonly quantum: number;
   readonly body: readonly Stmt[];

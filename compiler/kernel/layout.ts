@@ -19,7 +19,7 @@ import {
 } from "./block.ts";
 import { identifiers } from "./identifiers.ts";
 import { leavesOf, type Schedule, schedule } from "./schedule.ts";
-import { type Statement, statements } from "./statements.ts";
+import { flattened, type Statement, statements } from "./statements.ts";
 import type { Target } from "./target.ts";
 
 /** How an axis runs in the loops around: over lanes (block by block), or one element after the other. */
@@ -54,7 +54,7 @@ export class Layout {
   constructor(form: RecurrentForm, sizes: Sizes, target: Target) {
     const { list, output } = statements(form);
     this.form = form;
-    this.statements = list;
+    this.statements = flattened(list);
     this.output = output;
     this.sizes = sizes;
     this.target = target;

@@ -3,7 +3,7 @@
  * rows) and walks through the tokens, the state in registers where it fits.
  */
 import type { RecurrentForm } from "../form/recurrent.ts";
-import type { Sizes } from "../math/axis.ts";
+import { extentOf, type Sizes } from "../math/axis.ts";
 import type { Tensor } from "../math/expr.ts";
 import {
   type Block,
@@ -21,6 +21,7 @@ import {
 import { Layout } from "./layout.ts";
 import { Loops } from "./loops.ts";
 import { Nests } from "./nests.ts";
+import type { Step } from "./schedule.ts";
 import type { Target } from "./target.ts";
 
 export const lowerRecurrent = (form: RecurrentForm, sizes: Sizes, target: Target): Block =>
@@ -61,6 +62,7 @@ class Lowering {
       state: { stride: this.#layout.stateStride, slots: this.#layout.slots },
       scratchStride: this.#layout.scratchStride,
       steps,
+      passes: this.#passes(this.#layout.schedule.steps),
       quantum: form.chunk ?? 1,
       body: [
         ...before,
@@ -75,6 +77,16 @@ class Lowering {
         ...after,
       ],
     };
+  }
+
+  /** How often a token goes over the states, where a loop takes a fourth of its turns. */
+  #passes(steps: readonly Step[]): number {
+    return steps.reduce((n, s) => {
+      if (s.kind === "nest") return n;
+      const { extent, more } = s.repeat.turns;
+      const turns = Math.ceil((extentOf(extent, this.#layout.sizes) + more) / 4);
+      return n + turns * this.#passes(s.steps);
+    }, 1);
   }
 
   /** Where the token, and the turn of several that it has, stand in the buffers of their tensors. */
@@ -94,12 +106,12 @@ class Lowering {
 
   /** Every nest in turn; what only the output needs, in the last turn of a token alone. */
   #compute(): Stmt[] {
-    const { nests } = this.#layout.schedule;
+    const all = this.#layout.schedule.steps;
     const { steps } = this.#layout.form;
-    const tail = steps === 1 ? nests.length : nests.findLastIndex((nest) => !nest.outputOnly) + 1;
-    const lower = (some: typeof nests): Stmt[] => some.flatMap((nest) => this.#nests.nest(nest));
-    const always = lower(nests.slice(0, tail));
-    const last = lower(nests.slice(tail));
+    const tail = steps === 1 ? all.length : all.findLastIndex((step) => !step.outputOnly) + 1;
+    const lower = (some: typeof all): Stmt[] => some.flatMap((step) => this.#nests.step(step));
+    const always = lower(all.slice(0, tail));
+    const last = lower(all.slice(tail));
     if (last.length === 0) return always;
     return [...always, { kind: "every", index: named("m"), period: steps, phase: steps - 1, body: last }];
   }

@@ -20,7 +20,7 @@ import {
 } from "./block.ts";
 import type { Layout, Run } from "./layout.ts";
 import type { Loops } from "./loops.ts";
-import { leavesOf, type Nest, type Scheduled } from "./schedule.ts";
+import { leavesOf, type Nest, type Repeated, type Scheduled, type Step } from "./schedule.ts";
 import type { Statement } from "./statements.ts";
 
 export class Nests {
@@ -30,6 +30,26 @@ export class Nests {
   constructor(layout: Layout, loops: Loops) {
     this.#layout = layout;
     this.#loops = loops;
+  }
+
+  step(step: Step): Stmt[] {
+    return step.kind === "nest" ? this.nest(step) : this.#repeat(step);
+  }
+
+  /** Turns over what is carried, in the places that its start was given. */
+  #repeat({ repeat, steps }: Repeated): Stmt[] {
+    const { carry, turns, until, note } = repeat;
+    for (const c of carry) this.#layout.share(c.previous, c.next);
+    const flag = this.#layout.local("leave");
+    this.#layout.workgroup.push({ name: flag, length: 1 });
+    const number = (t: Tensor): Value => this.#layout.scalars.get(t) as Value;
+    const leave: Stmt = { kind: "leave", flag, value: number(until.value), atMost: number(until.atMost) };
+    const to = extentOf(turns.extent, this.#layout.sizes) + turns.more;
+    const body = [leave, ...steps.flatMap((s) => this.step(s))];
+    return [
+      { kind: "comment", text: note },
+      { kind: "loop", name: this.#layout.local("turn"), from: 0, to, step: "rolled", body },
+    ];
   }
 
   // -------------------------------------------------------------- nests
@@ -64,7 +84,8 @@ export class Nests {
 
   #declareTarget(s: Scheduled): Stmt[] {
     const { statement } = s;
-    if (statement.kind !== "value" || statement.result.length !== 1) return [];
+    const isNew = statement.kind === "value" || statement.kind === "start";
+    if (!isNew || statement.result.length !== 1) return [];
     return this.#layout.declareVector(statement.target);
   }
 
@@ -83,8 +104,13 @@ export class Nests {
       return [{ kind: "store", buffer, index: base, value }];
     }
     const name = this.#layout.name(s.target, "s");
-    this.#layout.scalars.set(s.target, { kind: "local", name });
-    return [{ kind: "let", name, value }];
+    const place: Place = { kind: "local", name };
+    this.#layout.scalars.set(s.target, place);
+    if (s.kind === "value") return [{ kind: "let", name, value }];
+    return [
+      { kind: "variable", name, extents: [] },
+      { kind: "assign", place, value },
+    ];
   }
 
   /** Statements spread over the lanes, with loops inside for the axes that every lane runs through. */

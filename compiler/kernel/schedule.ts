@@ -6,11 +6,12 @@ import type { RecurrentForm } from "../form/recurrent.ts";
 import { type Axis, type Dim, extentOf, type Sizes } from "../math/axis.ts";
 import { type Expr, type Leaf, postorder, type Tensor } from "../math/expr.ts";
 import { InternalError } from "../source/diagnostic.ts";
-import { axesOf, type Statement } from "./statements.ts";
+import { axesOf, flattened, givenBy, type Item, type Repeat, readBy, type Statement } from "./statements.ts";
 import type { Target } from "./target.ts";
 
 /** A statement with its axes assigned to loops. */
 export interface Scheduled {
+  readonly kind: "statement";
   readonly statement: Statement;
   /** Spread over the lanes; undefined for scalars. */
   readonly lane: Axis | undefined;
@@ -20,8 +21,19 @@ export interface Scheduled {
   readonly outputOnly: boolean;
 }
 
+/** What is repeated, in order. */
+export interface Repeated {
+  readonly kind: "repeat";
+  readonly repeat: Repeat;
+  readonly steps: readonly Step[];
+  readonly outputOnly: boolean;
+}
+
+export type Step = Nest | Repeated;
+
 /** Statements that share their loops. */
 export interface Nest {
+  readonly kind: "nest";
   readonly statements: readonly Scheduled[];
   /** Whether no state depends on it. */
   readonly outputOnly: boolean;
@@ -30,7 +42,7 @@ export interface Nest {
 }
 
 export interface Schedule {
-  readonly nests: readonly Nest[];
+  readonly steps: readonly Step[];
   /** Whether matrix states are kept in registers; otherwise they stay in storage memory. */
   readonly resident: boolean;
   /** For matrix states in registers, the position of the axis that is spread over the lanes. */
@@ -41,23 +53,37 @@ export interface Schedule {
 
 export function schedule(
   form: RecurrentForm,
-  list: readonly Statement[],
+  items: readonly Item[],
   sizes: Sizes,
   target: Target,
 ): Schedule {
+  const list = flattened(items);
   const lanes = new Map<Statement, Axis>();
   const placed = placeStates(form, list, lanes);
   const tiled = tileDimension(form, list, lanes);
   for (const s of list) if (!lanes.has(s)) chooseLane(s, tiled, lanes);
   const tile = tiled && tileOf(form, tiled, placed !== undefined, sizes, target);
   const budget = registersNeeded(form, placed, tile, sizes, target);
-  const resident = placed !== undefined && budget <= target.registers;
-  const outputOnly = form.steps === 1 ? new Set<Statement>() : neededByOutputAlone(list);
+  // Loops over registers are unrolled; around these, drivers take too long where each turn reads workgroup memory.
+  const unrolls = target.subgroups || items.every((item) => item.kind !== "repeat");
+  const resident = placed !== undefined && budget <= target.registers && unrolls;
+  const outputOnly = form.steps === 1 ? new Set<Item>() : neededByOutputAlone(items);
+  const ordered = (some: readonly Item[], carry: Carry): Step[] =>
+    order(
+      carry,
+      some.map((item) =>
+        item.kind === "repeat"
+          ? {
+              kind: "repeat",
+              repeat: item,
+              steps: ordered(item.body, item.carry),
+              outputOnly: outputOnly.has(item),
+            }
+          : assign(item, lanes, outputOnly.has(item)),
+      ),
+    );
   return {
-    nests: order(
-      form,
-      list.map((s) => assign(s, lanes, outputOnly.has(s))),
-    ),
+    steps: ordered(items, form.carry),
     resident,
     laneAxis: placed ?? new Map(),
     tile:
@@ -201,16 +227,23 @@ function tileOf(
 
 function assign(s: Statement, lanes: ReadonlyMap<Statement, Axis>, outputOnly: boolean): Scheduled {
   const lane = lanes.get(s);
-  return { statement: s, lane, sequential: axesOf(s).filter((a) => a !== lane), outputOnly };
+  return {
+    kind: "statement",
+    statement: s,
+    lane,
+    sequential: axesOf(s).filter((a) => a !== lane),
+    outputOnly,
+  };
 }
 
-function neededByOutputAlone(list: readonly Statement[]): Set<Statement> {
+function neededByOutputAlone(items: readonly Item[]): Set<Item> {
   const needed = new Set<Tensor>();
-  const rest = new Set<Statement>();
+  const rest = new Set<Item>();
   // Values stand before their users.
-  for (const s of [...list].reverse()) {
-    if (s.kind === "update" || needed.has(s.target)) for (const l of leavesOf(s.body)) needed.add(l.tensor);
-    else rest.add(s);
+  for (const item of [...items].reverse()) {
+    const isNeeded = item.kind === "update" || givenBy(item).some((t) => needed.has(t));
+    if (isNeeded) for (const t of readBy(item)) needed.add(t);
+    else rest.add(item);
   }
   return rest;
 }
@@ -228,39 +261,49 @@ const signature = (s: Scheduled): string =>
 const reducesLanes = (s: Scheduled): boolean =>
   s.statement.reduction?.axis === s.lane && s.lane !== undefined;
 
+/** What is updated in place. */
+type Carry = readonly { readonly previous: Tensor; readonly next: Tensor }[];
+
 /**
  * Orders statements by what they read, and fuses those with the same loops. States are updated in
  * place: an update waits for all readers of the old value, and is fused with a reader of the new one
  * where that reads each element in the turn that makes it.
  */
-function order(form: RecurrentForm, list: readonly Scheduled[]): Nest[] {
-  const nests: Nest[] = [];
+function order(carry: Carry, list: readonly (Scheduled | Repeated)[]): Step[] {
+  type Unit = Scheduled | Repeated;
+  const made: Step[] = [];
   const updates = new Map<Tensor, Scheduled>();
-  const makers = new Map<Tensor, Scheduled>();
-  for (const s of list) (s.statement.kind === "update" ? updates : makers).set(s.statement.target, s);
-  const previousOf = new Map(form.carry.map((s) => [s.next, s.previous]));
+  const makers = new Map<Tensor, Unit>();
+  const itemOf = (s: Unit): Item => (s.kind === "repeat" ? s.repeat : s.statement);
+  for (const s of list) {
+    if (isUpdate(s)) updates.set(s.statement.target, s);
+    else for (const t of givenBy(itemOf(s))) makers.set(t, s);
+  }
+  const previousOf = new Map(carry.map((s) => [s.next, s.previous]));
   const waiting = new Set(list);
-  const reads = new Map(list.map((s) => [s, new Set(leavesOf(s.statement.body).map((l) => l.tensor))]));
-  const valuesReady = (s: Scheduled): boolean =>
+  const reads = new Map(list.map((s) => [s, readBy(itemOf(s))]));
+  const valuesReady = (s: Unit): boolean =>
     [...(reads.get(s) ?? [])].every((t) => {
       const maker = makers.get(t);
       return !maker || !waiting.has(maker);
     });
-  const pending = (s: Scheduled): Scheduled[] =>
+  const pending = (s: Unit): Scheduled[] =>
     [...(reads.get(s) ?? [])]
       .map((t) => updates.get(t))
       .filter((u): u is Scheduled => u !== undefined && waiting.has(u));
   const emit = (group: readonly Scheduled[]): void => {
     const [first] = group as [Scheduled];
     for (const s of group) waiting.delete(s);
-    nests.push({
+    made.push({
+      kind: "nest",
       statements: group,
       outputOnly: first.outputOnly,
       lane: first.lane?.dim,
       sequential: first.sequential.map((a) => a.dim),
     });
   };
-  const alike = (a: Scheduled, b: Scheduled): boolean => signature(a) === signature(b);
+  const alike = (a: Unit, b: Unit): boolean =>
+    a === b || (a.kind === "statement" && b.kind === "statement" && signature(a) === signature(b));
 
   /** Updates that must run together with these: readers of a value that would be overwritten. */
   const closure = (start: readonly Scheduled[]): Scheduled[] => {
@@ -283,7 +326,7 @@ function order(form: RecurrentForm, list: readonly Scheduled[]): Nest[] {
       if (!waiting.has(u) || all.includes(u) || !alike(u, anchor) || !valuesReady(u)) continue;
       const old = previousOf.get(u.statement.target);
       const readers = [...waiting].filter((s) => s !== u && old && reads.get(s)?.has(old));
-      if (readers.every((s) => all.includes(s))) all.push(u);
+      if (readers.every((s) => (all as readonly Unit[]).includes(s))) all.push(u);
     }
     return all;
   };
@@ -295,36 +338,44 @@ function order(form: RecurrentForm, list: readonly Scheduled[]): Nest[] {
       const group = closure([u]);
       const olds = group.map((x) => previousOf.get(x.statement.target));
       const readers = [...waiting].filter((s) => olds.some((old) => old && reads.get(s)?.has(old)));
-      return group.every(valuesReady) && readers.every((s) => group.includes(s));
+      return group.every(valuesReady) && readers.every((s) => (group as readonly Unit[]).includes(s));
     });
 
   while (waiting.size > 0) {
-    const open = [...waiting].filter((s) => s.statement.kind !== "update" && valuesReady(s));
+    const open = [...waiting].filter((s) => !isUpdate(s) && valuesReady(s));
     const ready = open.filter((s) => pending(s).length === 0);
     const next = ready.find((s) => !s.outputOnly) ?? ready[0];
     // The output's own statements come last, unless they read what an update would overwrite.
     const due = next?.outputOnly ? unread() : [];
     if (next && due.length === 0) {
-      emit(ready.filter((s) => alike(s, next)));
+      if (next.kind === "repeat") {
+        waiting.delete(next);
+        made.push(next);
+      } else {
+        emit(ready.filter((s): s is Scheduled => alike(s, next)));
+      }
       continue;
     }
     const [blocked] = open;
     const wanted =
-      due.length > 0
-        ? due
-        : blocked
-          ? pending(blocked)
-          : [...waiting].filter((s) => s.statement.kind === "update").slice(0, 1);
+      due.length > 0 ? due : blocked ? pending(blocked) : [...waiting].filter(isUpdate).slice(0, 1);
     const [anchor] = wanted;
     if (!anchor) throw new InternalError("statements wait for each other");
     const group = withoutReaders(closure([anchor]), anchor);
     const inTurn = open.filter(
-      (s) => alike(s, anchor) && pending(s).every((u) => group.includes(u)) && readsInTurn(s, group),
+      (s): s is Scheduled =>
+        s.kind === "statement" &&
+        alike(s, anchor) &&
+        pending(s).every((u) => group.includes(u)) &&
+        readsInTurn(s, group),
     );
     emit([...group, ...inTurn]);
   }
-  return nests;
+  return made;
 }
+
+const isUpdate = (s: Scheduled | Repeated): s is Scheduled =>
+  s.kind === "statement" && s.statement.kind === "update";
 
 /** Whether every new state is read at the very element that the nest is at. */
 function readsInTurn(s: Scheduled, group: readonly Scheduled[]): boolean {

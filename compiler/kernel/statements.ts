@@ -1,18 +1,32 @@
 /**
  * A form's expressions as a list of statements, each one loop nest over named axes: every reduction
  * gets a tensor of its own, and so does everything that would be computed again and again inside a
- * larger nest.
+ * larger nest. A linear system becomes a loop around statements of its own.
  */
 import type { RecurrentForm } from "../form/recurrent.ts";
-import { add, at, mul, rebuild, reduce, renameAxes } from "../math/algebra.ts";
-import { type Axis, axesFor, type Dim, freshAxis } from "../math/axis.ts";
+import { add, at, mul, rebuild, reduce, renameAxes, solve, substitute } from "../math/algebra.ts";
+import { type Axis, axesFor, axisOf, type Dim, freshAxis } from "../math/axis.ts";
 import { domainOf } from "../math/domain.ts";
-import { type Expr, leaf, open, type Tensor } from "../math/expr.ts";
+import {
+  type Expr,
+  leaf,
+  open,
+  openSolve,
+  type Solve,
+  systemAxes,
+  type Tensor,
+  tensorsOf,
+} from "../math/expr.ts";
 import type { Reduction } from "../math/node.ts";
+import { printExpr } from "../math/print.ts";
+import { unicode } from "../math/style.ts";
+import { InternalError } from "../source/diagnostic.ts";
+import { conjugateGradients, type Iteration, TOLERANCE } from "./solve.ts";
 
 /** `target[result…] = body`, or `target[result…] = reduction over an axis of body`. */
 export interface Statement {
-  readonly kind: "value" | "update" | "output";
+  /** A start is the value, before its first turn, of what a loop carries. */
+  readonly kind: "value" | "start" | "update" | "output";
   readonly target: Tensor;
   /** The target's index: the canonical axes of its shape. */
   readonly result: readonly Axis[];
@@ -21,40 +35,171 @@ export interface Statement {
   readonly body: Expr;
 }
 
+/** Statements that are repeated, over tensors that are carried from turn to turn. */
+export interface Repeat {
+  readonly kind: "repeat";
+  /** What it computes. */
+  readonly note: string;
+  readonly carry: Iteration["carry"];
+  readonly turns: Iteration["turns"];
+  /** It is over as soon as this is so: both are numbers. */
+  readonly until: { readonly value: Tensor; readonly atMost: Tensor };
+  readonly body: readonly Item[];
+}
+
+export type Item = Statement | Repeat;
+
+/** All statements, those that are repeated among them. */
+export const flattened = (items: readonly Item[]): Statement[] =>
+  items.flatMap((item) => (item.kind === "repeat" ? flattened(item.body) : [item]));
+
+/** The tensors that an item gives, and those of others that it reads. */
+export const givenBy = (item: Item): Tensor[] =>
+  item.kind === "repeat" ? item.carry.map((c) => c.next) : [item.target];
+
+export function readBy(item: Item): Set<Tensor> {
+  if (item.kind !== "repeat") return tensorsOf(item.body);
+  const own = new Set(flattened(item.body).map((s) => s.target));
+  const read = new Set([item.until.value, item.until.atMost, ...item.carry.map((c) => c.previous)]);
+  for (const inner of item.body) for (const t of readBy(inner)) if (!own.has(t)) read.add(t);
+  return read;
+}
+
 export const axesOf = (s: Statement): readonly Axis[] =>
   s.reduction ? [...s.result, s.reduction.axis] : s.result;
 
 /** The tensor that the output is written to. */
 export interface Statements {
-  readonly list: readonly Statement[];
+  readonly list: readonly Item[];
   readonly output: Tensor;
 }
 
 export function statements(form: RecurrentForm): Statements {
-  const builder = new Builder(form.canonical);
+  const builder = new Builder(
+    form.canonical,
+    form.carry.map((s) => s.previous),
+  );
   for (const s of form.carry) builder.assign("update", s.next, s.update);
   const output: Tensor = { name: "y", shape: form.outputShape, domain: domainOf(form.output) };
   builder.assign("output", output, form.output);
   return { list: builder.list, output };
 }
 
+/** The inside of a loop, or of none. */
+interface Scope {
+  readonly list: Item[];
+  /** What changes with its turns. */
+  readonly varies: Set<Tensor>;
+}
+
 class Builder {
-  readonly list: Statement[] = [];
+  readonly list: Item[] = [];
+  /** The loops around what is being built, outermost first. */
+  readonly #scopes: Scope[] = [{ list: this.list, varies: new Set() }];
+  /** What is updated in place. */
+  readonly #carried: Set<Tensor>;
+  readonly #solutions = new Map<Expr, Expr>();
   /** The tensor that holds an expression over canonical axes. */
   readonly #held = new Map<Expr, Tensor>();
   readonly #withoutReductions = new Map<Expr, Expr>();
   readonly #canonical: (d: Dim) => Dim;
 
-  constructor(canonical: (d: Dim) => Dim) {
+  constructor(canonical: (d: Dim) => Dim, carried: Iterable<Tensor>) {
     this.#canonical = canonical;
+    this.#carried = new Set(carried);
   }
 
-  assign(kind: "update" | "output", target: Tensor, e: Expr): void {
+  assign(kind: "start" | "update" | "output", target: Tensor, e: Expr, scope = this.#innermost()): void {
     // One dimension for those that are equal: values along them are then seen to be the same.
     const result = axesFor(target.shape.map(this.#canonical));
-    const body = this.#hoist(this.#flatten(at(e, axesFor(target.shape), result)), result);
-    this.list.push({ kind, target, result, reduction: undefined, body });
+    const flat = this.#flatten(at(e, axesFor(target.shape), result));
+    const own = kind === "update" ? this.#copied(flat, result) : flat;
+    const body = this.#hoist(own, result);
+    this.#push({ kind, target, result, reduction: undefined, body }, scope);
   }
+
+  /** Copies of smaller states: these are updated in a nest of their own, which would overwrite them first. */
+  #copied(e: Expr, result: readonly Axis[]): Expr {
+    return substitute(e, (t, index) =>
+      this.#carried.has(t) && index.length < result.length ? this.#hold(leaf(t, index)) : undefined,
+    );
+  }
+
+  /** The innermost loop that any of the tensors varies with. */
+  #innermost(read?: ReadonlySet<Tensor>): Scope {
+    const found = this.#scopes.findLast((s) => !read || [...read].some((t) => s.varies.has(t)));
+    return found ?? (this.#scopes[0] as Scope);
+  }
+
+  #push(item: Item, scope: Scope): void {
+    scope.list.push(item);
+    if (scope !== this.#scopes[0]) for (const t of givenBy(item)) scope.varies.add(t);
+  }
+
+  // -------------------------------------------------------------- loops
+
+  #repeat({ carry, turns, until }: Iteration, note: string): void {
+    const inside: Scope = { list: [], varies: new Set(carry.map((c) => c.previous)) };
+    this.#scopes.push(inside);
+    for (const c of carry) this.#carried.add(c.previous);
+    for (const c of carry) this.assign("update", c.next, c.update);
+    this.#scopes.pop();
+    const bound = this.#number(until.atMost);
+    const loop: Repeat = {
+      kind: "repeat",
+      note,
+      carry,
+      turns,
+      until: { value: until.value, atMost: bound },
+      body: inside.list,
+    };
+    const starts = carry.flatMap((c) => [...tensorsOf(c.start)]);
+    const scope = this.#innermost(new Set([...readBy(loop), ...starts]));
+    for (const c of carry) this.assign("start", c.previous, c.start, scope);
+    this.#push(loop, scope);
+  }
+
+  /** A number under a name. */
+  #number(e: Expr): Tensor {
+    const held = this.#hold(this.#flatten(e));
+    if (held.kind !== "leaf") throw new InternalError("a number has no tensor");
+    return held.tensor;
+  }
+
+  /** The solution of a system: an expression over what a loop has carried to its end. */
+  #solution(e: Solve): Expr {
+    if (systemAxes(e).length > 0) throw new InternalError("kernels solve one system at a time");
+    const axis = axisOf(this.#canonical(e.result.dim));
+    const standard = this.#overCanonical(e, axis);
+    let found = this.#solutions.get(standard);
+    if (!found) {
+      const { rows, columns, matrix, right } = openSolve(standard as Solve);
+      const given = this.#flatten(at(right, [columns], [axis]));
+      const b = given.kind === "leaf" ? given : this.#hold(given);
+      const { steps, solution } = conjugateGradients({
+        axis,
+        matrix: (i, j) => at(matrix, [rows, columns], [i, j]),
+        right: (i) => at(b, [axis], [i]),
+      });
+      const text = printExpr(standard, [axis], { style: unicode });
+      this.#repeat(
+        steps,
+        `x = ${text} by conjugate gradients: until the residual is ${TOLERANCE} of the right-hand side`,
+      );
+      found = this.#flatten(solution);
+      this.#solutions.set(standard, found);
+    }
+    return at(found, [axis], [e.result]);
+  }
+
+  /** The same system over the one dimension that stands for those that are equal. */
+  #overCanonical(e: Solve, axis: Axis): Expr {
+    const { rows, columns, matrix, right } = openSolve(e);
+    const [i, j] = [freshAxis(axis.dim), freshAxis(axis.dim)];
+    return solve(i, j, at(matrix, [rows, columns], [i, j]), at(right, [columns], [j]), axis);
+  }
+
+  // -------------------------------------------------------------- reductions
 
   /** The expression with every reduction replaced by a tensor that holds it. */
   #flatten(e: Expr): Expr {
@@ -65,6 +210,8 @@ class Builder {
       const { axis, body } = open(e);
       const along = freshAxis(this.#canonical(axis.dim));
       made = this.#holdReductions(reduce(e.op, along, this.#flatten(at(body, [axis], [along]))));
+    } else if (e.kind === "solve") {
+      made = this.#solution(e);
     } else {
       made = rebuild(e, (x) => this.#flatten(x));
     }
@@ -95,7 +242,8 @@ class Builder {
       const body = this.#hoist(inside, reduction ? [...result, reduction.axis] : result);
       target = { name: `t${this.#held.size + 1}`, shape, domain: domainOf(e) };
       this.#held.set(canonical, target);
-      this.list.push({ kind: "value", target, result, reduction, body });
+      const statement: Statement = { kind: "value", target, result, reduction, body };
+      this.#push(statement, this.#innermost(readBy(statement)));
     }
     return leaf(target, order);
   }

@@ -108,11 +108,11 @@ describe("several steps a token", () => {
     test.each([
       [2, "next", 13],
       [3, "both", 13],
-      [4, "next", 80],
+      [4, "next", 40],
     ] as const)("%d steps, reading %s, dk = %d", { timeout: 120_000 }, async (n, read, dk) => {
       const made = deltaSteps(n, read);
       for (const T of [0, 1, 7]) {
-        const extents = { B: 2, T, H: 2, sizes: { dk, dv: dk === 13 ? 10 : 72 } };
+        const extents = { B: 2, T, H: 2, sizes: { dk, dv: dk === 13 ? 10 : 36 } };
         const { errors } = await compare(made, extents, randomRun(made, extents, T + n), target, 3);
         for (const [name, e] of Object.entries(errors)) expect(e, name).toBeLessThanOrEqual(1e-5);
       }

@@ -89,6 +89,15 @@ function stmt(s: Stmt, indent: string): string[] {
         ...inner(s.body),
         `${indent}}`,
       ];
+    case "leave":
+      return [
+        `${indent}if (lane == 0u) {`,
+        `${indent}  ${s.flag}[0] = select(0.0, 1.0, ${value(s.value)} <= ${value(s.atMost)});`,
+        `${indent}}`,
+        `${indent}if (workgroupUniformLoad(&${s.flag}[0]) != 0.0) {`,
+        `${indent}  break;`,
+        `${indent}}`,
+      ];
     case "barrier":
       return [`${indent}${s.memory}Barrier();`];
   }

@@ -1,0 +1,91 @@
+/**
+ * Linear systems on the chip. A⁻¹ b is found by conjugate gradients, which need A only as a product with a
+ * vector: what A is made of is read where it lies, and A itself is never written down.
+ */
+import { add, call, div, isReduce, mul, reduce, square, sub, sumOver } from "../math/algebra.ts";
+import { type Axis, type Dim, freshAxis } from "../math/axis.ts";
+import { constant, type Expr, leaf, openFresh, type Tensor } from "../math/expr.ts";
+import { NONNEGATIVE, REAL } from "../math/interval.ts";
+import { maxOver } from "../math/ops/index.ts";
+
+/** The residual at which a solution counts as found, as a part of the right-hand side: one unit of an f32. */
+export const TOLERANCE = 1e-7;
+/** Turns beyond the dimension, in which the exact method would end: rounding can make it take longer. */
+const MORE_TURNS = 8;
+
+/** A tensor that a loop carries from turn to turn. */
+export interface Carried {
+  readonly previous: Tensor;
+  readonly next: Tensor;
+  /** Its value before the first turn, and after each, over the canonical axes of its shape. */
+  readonly start: Expr;
+  readonly update: Expr;
+}
+
+/** A computation in turns, of which the number depends on the numbers. */
+export interface Iteration {
+  readonly carry: readonly Carried[];
+  /** At most this many turns: an extent, and some more. */
+  readonly turns: { readonly extent: Dim; readonly more: number };
+  /** It is over as soon as this is so. */
+  readonly until: { readonly value: Tensor; readonly atMost: Expr };
+}
+
+/** `matrix[i, j]` and `right[i]` of a system, over any axes of its dimension. */
+export interface System {
+  readonly axis: Axis;
+  readonly matrix: (i: Axis, j: Axis) => Expr;
+  readonly right: (i: Axis) => Expr;
+}
+
+/** The iteration, and the solution at `system.axis` over what it has carried to its end. */
+export function conjugateGradients({ axis: i, matrix, right }: System): { steps: Iteration; solution: Expr } {
+  const vector = (name: string): Tensor => ({ name, shape: [i.dim], domain: REAL });
+  const after = (t: Tensor): Tensor => ({ ...t, name: `${t.name}'` });
+  const [x, r, p] = [vector("x"), vector("r"), vector("p")];
+  const rr: Tensor = { name: "rr", shape: [], domain: NONNEGATIVE };
+  const total = (e: Expr): Expr => sumOver(e, [i]);
+  const [xi, ri, pi, length] = [leaf(x, [i]), leaf(r, [i]), leaf(p, [i]), leaf(rr, [])];
+
+  // Of a right-hand side of size one no square underflows; and the solution of zero is zero.
+  const size = reduce(maxOver, i, call("abs", right(i)));
+  const unit = call("where", call("less", constant(0), size), div(right(i), size), constant(0));
+  const start = total(square(unit));
+
+  const j = freshAxis(i.dim);
+  const image = applied(matrix(i, j), leaf(p, [j]), i, j);
+  const alpha = div(length, total(mul(pi, image)));
+  const rest = sub(ri, mul(alpha, image));
+  const left = total(square(rest));
+  const carry: Carried[] = [
+    { previous: x, next: after(x), start: constant(0), update: add(xi, mul(alpha, pi)) },
+    { previous: r, next: after(r), start: unit, update: rest },
+    { previous: p, next: after(p), start: unit, update: add(rest, mul(div(left, length), pi)) },
+    { previous: rr, next: after(rr), start, update: left },
+  ];
+  return {
+    steps: {
+      carry,
+      turns: { extent: i.dim, more: MORE_TURNS },
+      until: { value: rr, atMost: mul(constant(TOLERANCE ** 2), start) },
+    },
+    solution: mul(size, leaf((carry[0] as Carried).next, [i])),
+  };
+}
+
+/** Σ over j of A[i, j] · v[j], term by term, so that each is as cheap as it can be: a diagonal is a product. */
+function applied(matrix: Expr, v: Expr, i: Axis, j: Axis): Expr {
+  const terms = matrix.kind === "apply" && matrix.op.name === "add" ? matrix.args : [matrix];
+  return add(...terms.map((term) => outward(term, v, i, j) ?? sumOver(mul(term, v), [j])));
+}
+
+/** For A[i, j] = Σ over s of B[s, i] · C[s, j]: the sum over j first, which leaves a vector along s. */
+function outward(term: Expr, v: Expr, i: Axis, j: Axis): Expr | undefined {
+  const factors = term.kind === "apply" && term.op.name === "mul" ? term.args : [term];
+  const gram = factors.find((f) => isReduce(f, "sum") && f.axes.includes(i) && f.axes.includes(j));
+  if (gram?.kind !== "reduce") return undefined;
+  const { axis, body } = openFresh(gram);
+  const inner = sumOver(mul(body, v, ...factors.filter((f) => f !== gram)), [j]);
+  const parts = inner.kind === "apply" && inner.op.name === "mul" ? inner.args : [inner];
+  return parts.some((f) => f.kind === "reduce" && f.axes.includes(i)) ? undefined : sumOver(inner, [axis]);
+}
