@@ -79,12 +79,11 @@ class Lowering {
     };
   }
 
-  /** How often a token goes over the states, where a loop takes a fourth of its turns. */
+  /** How often a token goes over the states: of its turns a loop takes one for every fourth row, about. */
   #passes(steps: readonly Step[]): number {
     return steps.reduce((n, s) => {
       if (s.kind === "nest") return n;
-      const { extent, more } = s.repeat.turns;
-      const turns = Math.ceil((extentOf(extent, this.#layout.sizes) + more) / 4);
+      const turns = Math.ceil(extentOf(s.repeat.turns.dim, this.#layout.sizes) / 4);
       return n + turns * this.#passes(s.steps);
     }, 1);
   }

@@ -44,7 +44,7 @@ export class Nests {
     this.#layout.workgroup.push({ name: flag, length: 1 });
     const number = (t: Tensor): Value => this.#layout.scalars.get(t) as Value;
     const leave: Stmt = { kind: "leave", flag, value: number(until.value), atMost: number(until.atMost) };
-    const to = extentOf(turns.extent, this.#layout.sizes) + turns.more;
+    const to = turns.each * extentOf(turns.dim, this.#layout.sizes);
     const body = [leave, ...steps.flatMap((s) => this.step(s))];
     return [
       { kind: "comment", text: note },

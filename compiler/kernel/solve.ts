@@ -10,8 +10,11 @@ import { maxOver } from "../math/ops/index.ts";
 
 /** The residual at which a solution counts as found, as a part of the right-hand side: one unit of an f32. */
 export const TOLERANCE = 1e-7;
-/** Turns beyond the dimension, in which the exact method would end: rounding can make it take longer. */
-const MORE_TURNS = 8;
+/**
+ * Without rounding it takes at most as many turns as the system has rows. In 32 bits an ill-conditioned one
+ * takes a few times as many, each of which brings it nearer; others never come to use them.
+ */
+const TURNS_A_ROW = 4;
 
 /** A tensor that a loop carries from turn to turn. */
 export interface Carried {
@@ -25,8 +28,8 @@ export interface Carried {
 /** A computation in turns, of which the number depends on the numbers. */
 export interface Iteration {
   readonly carry: readonly Carried[];
-  /** At most this many turns: an extent, and some more. */
-  readonly turns: { readonly extent: Dim; readonly more: number };
+  /** At most this many turns: a number for each element of a dimension. */
+  readonly turns: { readonly dim: Dim; readonly each: number };
   /** It is over as soon as this is so. */
   readonly until: { readonly value: Tensor; readonly atMost: Expr };
 }
@@ -66,7 +69,7 @@ export function conjugateGradients({ axis: i, matrix, right }: System): { steps:
   return {
     steps: {
       carry,
-      turns: { extent: i.dim, more: MORE_TURNS },
+      turns: { dim: i.dim, each: TURNS_A_ROW },
       until: { value: rr, atMost: mul(constant(TOLERANCE ** 2), start) },
     },
     solution: mul(size, leaf((carry[0] as Carried).next, [i])),
