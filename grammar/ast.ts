@@ -29,12 +29,12 @@ export interface ModelDef extends Node {
   readonly items: readonly ModelItem[];
 }
 
-/** `memory mlp(expand: size = 4) { … }` */
+/** `memory mlp(expand: size = 4) { … }`: states and how they are read, or a window of the pairs themselves. */
 export interface MemoryDef extends Node {
   readonly kind: "memory";
   readonly name: Name;
   readonly params: readonly Param[];
-  readonly items: readonly (RequireItem | StateItem | LetItem | ReadItem)[];
+  readonly items: readonly (RequireItem | StateItem | LetItem | ReadItem | WindowItem)[];
 }
 
 /** `bias l2(y, v) = expr`, or a block `{ loss expr  grad expr }` with either or both. */
@@ -54,12 +54,12 @@ export interface RetentionDef extends Node {
   readonly items: readonly (LetItem | KeepItem | LinkItem | ProxItem | MinimizeItem)[];
 }
 
-/** `algorithm momentum(eta, theta) { state S like W = zeros  S' = …  step S' }` */
+/** `algorithm momentum(eta, theta) { state S like W = zeros  S' = …  step S' }`, or `{ minimize … }` */
 export interface AlgorithmDef extends Node {
   readonly kind: "algorithm";
   readonly name: Name;
   readonly params: readonly Param[];
-  readonly items: readonly (LetItem | LikeStateItem | AssignItem | StepItem)[];
+  readonly items: readonly (LetItem | LikeStateItem | AssignItem | StepItem | MinimizeItem)[];
 }
 
 /** `fn silu(x) = x * sigmoid(x)` */
@@ -221,6 +221,12 @@ export interface ReadItem extends Node {
   readonly body: Expr;
 }
 
+/** `window 64`: how many of the last pairs of keys and values are kept. */
+export interface WindowItem extends Node {
+  readonly kind: "window";
+  readonly value: Expr;
+}
+
 /** `loss expr`: the objective ℓ(y, v). */
 export interface LossItem extends Node {
   readonly kind: "loss";
@@ -253,7 +259,7 @@ export interface ProxItem extends Node {
   readonly value: Expr;
 }
 
-/** `minimize expr over simplex(dk)` */
+/** `minimize expr over simplex(dk)`, or in an algorithm `minimize expr over y` */
 export interface MinimizeItem extends Node {
   readonly kind: "minimize";
   readonly value: Expr;

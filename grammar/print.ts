@@ -159,7 +159,8 @@ function toRow(item: Item): Row {
     case "output":
       return row("feed", "output", "", value(item.value));
     case "chunk":
-      return row("other", "chunk", printExpr(item.value), "");
+    case "window":
+      return row("other", item.kind, printExpr(item.value), "");
     case "loss":
     case "grad":
     case "keep":

@@ -23,11 +23,16 @@ type ItemOf<D extends { readonly items: readonly unknown[] }> = D["items"][numbe
 
 const KINDS = {
   model: ["choice", "gate", "param", "const", "let", "input", "output", "chunk", "require", "expect"],
-  memory: ["require", "state", "let", "read"],
+  memory: ["require", "state", "let", "read", "window"],
   bias: ["let", "loss", "grad"],
   retention: ["let", "keep", "link", "prox", "minimize"],
-  algorithm: ["let", "like-state", "assign", "step"],
+  algorithm: ["let", "like-state", "assign", "step", "minimize"],
 } as const satisfies Record<string, readonly Item["kind"][]>;
+
+/** Items that are a word and an expression. */
+const VALUED = ["chunk", "window", "loss", "grad", "keep", "step"] as const;
+const isValued = (text: string | undefined): text is (typeof VALUED)[number] =>
+  VALUED.some((word) => word === text);
 
 const PARAM_TYPES = ["real", "size", "function"] as const;
 
@@ -231,8 +236,7 @@ class Builder {
         return { kind: "output", value: this.#value(node), span };
       case "valued": {
         const kind = token(node, T.ValueWord)?.image;
-        if (kind !== "chunk" && kind !== "loss" && kind !== "grad" && kind !== "keep" && kind !== "step")
-          return;
+        if (!isValued(kind)) return;
         return { kind, value: this.#expressions.in(node), span };
       }
       case "minimize": {

@@ -162,6 +162,7 @@ const minimize: fc.Arbitrary<ast.MinimizeItem> = node(
   { kind: kind("minimize"), value: expr },
   { over: expr },
 );
+const window: fc.Arbitrary<ast.WindowItem> = node({ kind: kind("window"), value: expr }, {});
 const assign: fc.Arbitrary<ast.AssignItem> = node({ kind: kind("assign"), target: primed, value: expr }, {});
 const step: fc.Arbitrary<ast.StepItem> = node({ kind: kind("step"), value: expr }, {});
 
@@ -195,7 +196,7 @@ const definition: fc.Arbitrary<ast.Definition> = fc.oneof<fc.Arbitrary<ast.Defin
       kind: kind("memory"),
       name,
       params,
-      items: many<ast.MemoryDef["items"][number]>(require, state, letItem, read),
+      items: many<ast.MemoryDef["items"][number]>(require, state, letItem, read, window),
     },
     {},
   ),
@@ -217,7 +218,7 @@ const definition: fc.Arbitrary<ast.Definition> = fc.oneof<fc.Arbitrary<ast.Defin
       kind: kind("algorithm"),
       name,
       params,
-      items: many<ast.AlgorithmDef["items"][number]>(letItem, likeState, assign, step),
+      items: many<ast.AlgorithmDef["items"][number]>(letItem, likeState, assign, step, minimize),
     },
     {},
   ),
