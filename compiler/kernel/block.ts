@@ -37,6 +37,8 @@ export type Value =
       readonly otherwise: string;
     }
   | { readonly kind: "float"; readonly index: Index }
+  /** A number as an unsigned integer: that of a row, or their count where it is none of them. */
+  | { readonly kind: "row"; readonly value: Value; readonly count: number }
   /** 1 where two indices agree, else 0. */
   | { readonly kind: "same"; readonly left: Index; readonly right: Index };
 

@@ -134,6 +134,7 @@ export class Nests {
       declared.push({ kind: "variable", name, extents, initial });
     }
     const n = this.#layout.local("n");
+    if (nest.row) return this.#rowNest(nest, nest.row, tiled);
     if (nest.sequential.length === 0) {
       return [
         ...declared,
@@ -182,6 +183,21 @@ export class Nests {
         this.#finishRowSums(rowSums, accumulators, run, within, true),
       ),
       ...this.#finishLaneSums(laneSums, accumulators),
+    ];
+  }
+
+  /** The lanes write the elements of one row. */
+  #rowNest(nest: Nest, at: Expr, tiled: boolean): Stmt[] {
+    const [d] = nest.sequential as [Dim];
+    const count = extentOf(d, this.#layout.sizes);
+    const row = this.#layout.local("row");
+    const run: Run = { over: "turns", block: 0, lane: 0, element: named(row) };
+    const written = this.#loops.overLanes(nest.lane as Dim, tiled, this.#layout.local("n"), (lanes, within) =>
+      this.#elements(nest, [lanes, run], within, new Map(), new Map()),
+    );
+    return [
+      { kind: "let", name: row, value: { kind: "row", value: this.#value(at, new Map(), new Map()), count } },
+      ...when([{ index: named(row), bound: count }], written),
     ];
   }
 
@@ -252,7 +268,7 @@ export class Nests {
     for (const s of nest.statements) {
       const { statement } = s;
       const axes = new Map([s.lane, ...s.sequential].map((a, i) => [a as Axis, runs[i] as Run]));
-      const value = this.#value(statement.body, axes, fetched, fresh);
+      const value = this.#value(s.row?.value ?? statement.body, axes, fetched, fresh);
       if (statement.reduction) {
         const name = accumulators.get(statement) as string;
         const run = runs[0] as Run;

@@ -3,6 +3,7 @@
  * which dimension is split over workgroups, and in what order loop nests run.
  */
 import type { RecurrentForm } from "../form/recurrent.ts";
+import { isApply } from "../math/algebra.ts";
 import { type Axis, type Dim, extentOf, type Sizes } from "../math/axis.ts";
 import { type Expr, type Leaf, postorder, type Tensor } from "../math/expr.ts";
 import { InternalError } from "../source/diagnostic.ts";
@@ -19,6 +20,15 @@ export interface Scheduled {
   readonly sequential: readonly Axis[];
   /** Whether no state depends on it, where a token has several turns: it is left for the last of them. */
   readonly outputOnly: boolean;
+  /** The one row that it writes. */
+  readonly row: Row | undefined;
+}
+
+/** An update of one row: `value` where the position along `axis` is `at`, and nothing elsewhere. */
+export interface Row {
+  readonly axis: Axis;
+  readonly at: Expr;
+  readonly value: Expr;
 }
 
 /** What is repeated, in order. */
@@ -39,6 +49,8 @@ export interface Nest {
   readonly outputOnly: boolean;
   readonly lane: Dim | undefined;
   readonly sequential: readonly Dim[];
+  /** Which row is written, where it is one. */
+  readonly row: Expr | undefined;
 }
 
 export interface Schedule {
@@ -79,7 +91,7 @@ export function schedule(
               steps: ordered(item.body, item.carry),
               outputOnly: outputOnly.has(item),
             }
-          : assign(item, lanes, outputOnly.has(item)),
+          : assign(item, lanes, outputOnly.has(item), resident ? undefined : rowOf(item, form.carry, tiled)),
       ),
     );
   return {
@@ -225,15 +237,30 @@ function tileOf(
   return { dim: d, rows, count: Math.max(1, Math.ceil(extent / rows)) };
 }
 
-function assign(s: Statement, lanes: ReadonlyMap<Statement, Axis>, outputOnly: boolean): Scheduled {
-  const lane = lanes.get(s);
-  return {
-    kind: "statement",
-    statement: s,
-    lane,
-    sequential: axesOf(s).filter((a) => a !== lane),
-    outputOnly,
-  };
+function assign(
+  s: Statement,
+  lanes: ReadonlyMap<Statement, Axis>,
+  outputOnly: boolean,
+  row: Row | undefined,
+): Scheduled {
+  const lane = row ? s.result.find((a) => a !== row.axis) : lanes.get(s);
+  const sequential = axesOf(s).filter((a) => a !== lane);
+  return { kind: "statement", statement: s, lane, sequential, outputOnly, row };
+}
+
+/** A matrix update of the form where(position(i) = slot, value, old): in storage, only that row is touched. */
+function rowOf(s: Statement, carry: Carry, tiled: Dim | undefined): Row | undefined {
+  if (s.kind !== "update" || s.result.length !== 2 || !isApply(s.body, "where")) return undefined;
+  const [condition, value, old] = s.body.args as [Expr, Expr, Expr];
+  const previous = carry.find((c) => c.next === s.target)?.previous;
+  const isOld =
+    old.kind === "leaf" && old.tensor === previous && old.index.every((a, i) => a === s.result[i]);
+  if (!isOld || !isApply(condition, "equal")) return undefined;
+  const index = condition.args.find((a) => a.kind === "index");
+  const at = condition.args.find((a) => a !== index);
+  if (index?.kind !== "index" || !at || at.axes.length > 0) return undefined;
+  const { axis } = index;
+  return value.axes.includes(axis) || axis.dim === tiled ? undefined : { axis, at, value };
 }
 
 function neededByOutputAlone(items: readonly Item[]): Set<Item> {
@@ -253,6 +280,7 @@ function neededByOutputAlone(items: readonly Item[]): Set<Item> {
 const signature = (s: Scheduled): string =>
   [
     s.outputOnly,
+    s.row?.at.serial ?? "",
     s.lane?.dim.key ?? "",
     ...s.sequential.map((a) => a.dim.key),
     reducesLanes(s) ? "across" : "",
@@ -300,6 +328,7 @@ function order(carry: Carry, list: readonly (Scheduled | Repeated)[]): Step[] {
       outputOnly: first.outputOnly,
       lane: first.lane?.dim,
       sequential: first.sequential.map((a) => a.dim),
+      row: first.row?.at,
     });
   };
   const alike = (a: Unit, b: Unit): boolean =>

@@ -137,6 +137,10 @@ function value(v: Value): string {
       return `select(${v.otherwise}, ${value(v.value)}, ${v.where.map(below).join(" && ")})`;
     case "float":
       return `f32(${index(v.index)})`;
+    case "row": {
+      const x = value(v.value);
+      return `select(${v.count}u, u32(${x}), f32(u32(${x})) == ${x})`;
+    }
     case "same":
       return `select(0.0, 1.0, ${index(v.left)} == ${index(v.right)})`;
   }
