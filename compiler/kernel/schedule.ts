@@ -5,7 +5,7 @@
 import type { RecurrentForm } from "../form/recurrent.ts";
 import { isApply } from "../math/algebra.ts";
 import { type Axis, type Dim, extentOf, type Sizes } from "../math/axis.ts";
-import { type Expr, type Leaf, postorder, type Tensor } from "../math/expr.ts";
+import { type Expr, type Leaf, postorder, type Tensor, tensorsOf } from "../math/expr.ts";
 import { InternalError } from "../source/diagnostic.ts";
 import { axesOf, flattened, givenBy, type Item, type Repeat, readBy, type Statement } from "./statements.ts";
 import type { Target } from "./target.ts";
@@ -91,7 +91,12 @@ export function schedule(
               steps: ordered(item.body, item.carry),
               outputOnly: outputOnly.has(item),
             }
-          : assign(item, lanes, outputOnly.has(item), resident ? undefined : rowOf(item, form.carry, tiled)),
+          : assign(
+              item,
+              lanes,
+              outputOnly.has(item),
+              resident ? undefined : rowOf(item, list, form.carry, tiled),
+            ),
       ),
     );
   return {
@@ -249,7 +254,12 @@ function assign(
 }
 
 /** A matrix update of the form where(position(i) = slot, value, old): in storage, only that row is touched. */
-function rowOf(s: Statement, carry: Carry, tiled: Dim | undefined): Row | undefined {
+function rowOf(
+  s: Statement,
+  list: readonly Statement[],
+  carry: Carry,
+  tiled: Dim | undefined,
+): Row | undefined {
   if (s.kind !== "update" || s.result.length !== 2 || !isApply(s.body, "where")) return undefined;
   const [condition, value, old] = s.body.args as [Expr, Expr, Expr];
   const previous = carry.find((c) => c.next === s.target)?.previous;
@@ -259,6 +269,9 @@ function rowOf(s: Statement, carry: Carry, tiled: Dim | undefined): Row | undefi
   const index = condition.args.find((a) => a.kind === "index");
   const at = condition.args.find((a) => a !== index);
   if (index?.kind !== "index" || !at || at.axes.length > 0) return undefined;
+  // Updates that read the old matrix have to run in one nest with this one.
+  const isRead = list.some((o) => o !== s && o.kind === "update" && tensorsOf(o.body).has(old.tensor));
+  if (isRead) return undefined;
   const { axis } = index;
   return value.axes.includes(axis) || axis.dim === tiled ? undefined : { axis, at, value };
 }

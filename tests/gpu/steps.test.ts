@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { interpret } from "../../compiler/derive/interpret.ts";
 import { add, call, mul, sub, sumOver } from "../../compiler/math/algebra.ts";
 import { type axisOf, dim, freshAxis } from "../../compiler/math/axis.ts";
-import { constant, type Expr, leaf } from "../../compiler/math/expr.ts";
+import { constant, type Expr, leaf, type Tensor } from "../../compiler/math/expr.ts";
 import { type Drawn, drawn, handmade, type Made, randomRun, STEP } from "../support/rules.ts";
 import { device } from "./device.ts";
 import { compare, targets } from "./handmade.ts";
@@ -11,12 +11,13 @@ import { compare, targets } from "./handmade.ts";
 const [DK, DV] = [dim(["dk"]), dim(["dv"])];
 
 /** W' = W + β (v − W k) kᵀ in every step, with a decay in the first one; y = q' W' and a trace of the steps. */
-function deltaSteps(steps: number, read: "next" | "both"): Made {
+function deltaSteps(steps: number, read: "next" | "both" | "chunk"): Made {
   const q = drawn("q", [DK]);
   const alpha = drawn("alpha", [], 0.8, 1);
   const [k, v] = [drawn("k", [DK], -1, 1, true), drawn("v", [DV])];
   const beta = drawn("beta", [], 0, 1);
   const W = drawn("W", [DV, DK]);
+  const W0: Tensor = { ...W.tensor, name: "W@chunk" };
   const count = drawn("count", [], 0, 1);
   const at = (d: Drawn, ...index: Parameters<typeof leaf>[1]): Expr => leaf(d.tensor, index);
   const product = (m: (i: typeof x) => Expr, d: Drawn, x = freshAxis(DK)): Expr =>
@@ -26,14 +27,16 @@ function deltaSteps(steps: number, read: "next" | "both"): Made {
     tokens: [q, alpha],
     stepwise: [k, v, beta],
     steps,
+    ...(read === "chunk" ? { chunk: 2 } : {}),
     states: [
       {
         state: W,
+        ...(read === "chunk" ? { start: W0 } : {}),
         update: ([i, j]) => {
           const [row, column] = [i as ReturnType<typeof axisOf>, j as ReturnType<typeof axisOf>];
           const decay = call("where", call("equal", leaf(STEP, []), constant(0)), at(alpha), constant(1));
           const kept = (x: typeof row): Expr => mul(decay, at(W, row, x));
-          const error = sub(at(v, row), product(kept, k));
+          const error = sub(at(v, row), product(read === "chunk" ? (x) => leaf(W0, [row, x]) : kept, k));
           return add(kept(column), mul(at(beta), error, at(k, column)));
         },
       },
@@ -109,11 +112,12 @@ describe("several steps a token", () => {
       [2, "next", 13],
       [3, "both", 13],
       [4, "next", 40],
+      [3, "chunk", 13],
     ] as const)("%d steps, reading %s, dk = %d", { timeout: 120_000 }, async (n, read, dk) => {
       const made = deltaSteps(n, read);
       for (const T of [0, 1, 7]) {
         const extents = { B: 2, T, H: 2, sizes: { dk, dv: dk === 13 ? 10 : 36 } };
-        const { errors } = await compare(made, extents, randomRun(made, extents, T + n), target, 3);
+        const { errors } = await compare(made, extents, randomRun(made, extents, T + n), target, 4);
         for (const [name, e] of Object.entries(errors)) expect(e, name).toBeLessThanOrEqual(1e-5);
       }
     });

@@ -26,7 +26,12 @@ export interface Handmade {
   readonly stepwise?: readonly Drawn[];
   readonly parameters?: readonly Drawn[];
   /** Each state's update, over the tokens and the states before. */
-  readonly states: readonly { readonly state: Drawn; readonly update: (index: readonly Axis[]) => Expr }[];
+  readonly states: readonly {
+    readonly state: Drawn;
+    readonly update: (index: readonly Axis[]) => Expr;
+    /** What stands for it as it was when the chunk started. */
+    readonly start?: Tensor;
+  }[];
   /** y over the states after the token: `state(name)` at an index. */
   readonly output: (after: (state: Drawn, index: readonly Axis[]) => Expr, index: readonly Axis[]) => Expr;
   readonly outputShape: readonly Dim[];
@@ -42,7 +47,7 @@ export interface Made {
 }
 
 export function handmade(made: Handmade): Made {
-  const states = made.states.map(({ state, update }) => {
+  const states = made.states.map(({ state, update, start }) => {
     const { tensor } = state;
     return {
       name: tensor.name,
@@ -51,7 +56,7 @@ export function handmade(made: Handmade): Made {
       initial: "zeros" as const,
       previous: tensor,
       next: { ...tensor, name: `${tensor.name}'` },
-      start: undefined,
+      start,
       update: update(axesFor(tensor.shape)),
     };
   });
