@@ -122,7 +122,8 @@ export class Layout {
     const extra: Tensor[] = [];
     for (const s of this.form.carry)
       if (s.start && s.shape.length >= 2 && !this.schedule.resident) extra.push(s.start);
-    for (const s of this.statements) if (s.kind === "value" && s.result.length >= 2) extra.push(s.target);
+    for (const s of this.statements)
+      if ((s.kind === "value" || s.kind === "start") && s.result.length >= 2) extra.push(s.target);
     const offsets = extra.map((t) => {
       const offset = this.scratchStride;
       this.scratchStride += this.count(t.shape);
@@ -176,6 +177,8 @@ export class Layout {
   }
 
   share(from: Tensor, to: Tensor): void {
+    const buffer = this.buffers.get(from);
+    if (buffer) this.buffers.set(to, buffer);
     const array = this.arrays.get(from);
     const scalar = this.scalars.get(from);
     if (array !== undefined) this.arrays.set(to, array);

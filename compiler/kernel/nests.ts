@@ -146,25 +146,36 @@ export class Nests {
     }
     if (this.#rowsOutside(nest)) {
       // States in storage: row after row, so that nothing but one sum has to be held.
-      return this.#loops.overLanes(lane, tiled, n, (run, within) => [
-        ...declared,
-        ...this.#turns(
-          nest.sequential,
+      const outer = nest.sequential.slice(0, -1);
+      const last = nest.sequential.slice(-1);
+      return this.#loops.overLanes(lane, tiled, n, (run, within) =>
+        this.#turns(
+          outer,
           [],
-          (turns, inTurns, fetched) => [
+          (row, inRow, fetched) => [
             ...fetched,
-            ...this.#elements(
+            ...declared,
+            ...this.#turns(
+              last,
+              row,
+              (turns, inTurns, inner) => [
+                ...inner,
+                ...this.#elements(
+                  nest,
+                  [run, ...turns],
+                  [...within, ...inTurns],
+                  accumulators,
+                  this.#fetchedValues,
+                ),
+              ],
               nest,
-              [run, ...turns],
-              [...within, ...inTurns],
-              accumulators,
-              this.#fetchedValues,
+              inRow,
             ),
+            ...this.#finishRowSums(rowSums, accumulators, [run, ...row], [...within, ...inRow], false),
           ],
           nest,
         ),
-        ...this.#finishRowSums(rowSums, accumulators, run, within, false),
-      ]);
+      );
     }
     return [
       ...declared,
@@ -180,7 +191,7 @@ export class Nests {
         nest,
       ),
       ...this.#loops.overLanes(lane, tiled, this.#layout.local("n"), (run, within) =>
-        this.#finishRowSums(rowSums, accumulators, run, within, true),
+        this.#finishRowSums(rowSums, accumulators, [run], within, true),
       ),
       ...this.#finishLaneSums(laneSums, accumulators),
     ];
@@ -313,16 +324,17 @@ export class Nests {
   #finishRowSums(
     sums: readonly Scheduled[],
     accumulators: ReadonlyMap<Statement, string>,
-    run: Run,
+    runs: readonly Run[],
     within: readonly Below[],
     array: boolean,
   ): Stmt[] {
-    return sums.flatMap(({ statement, lane }) => {
+    return sums.flatMap(({ statement, lane, sequential }) => {
       const name = accumulators.get(statement) as string;
       const value: Value = array
-        ? { kind: "element", array: name, index: [run.block] }
+        ? { kind: "element", array: name, index: [(runs[0] as Run).block] }
         : { kind: "local", name };
-      return this.#write(statement, new Map([[lane as Axis, run]]), value, within);
+      const axes = [lane as Axis, ...sequential];
+      return this.#write(statement, new Map(runs.map((run, i) => [axes[i] as Axis, run])), value, within);
     });
   }
 

@@ -72,12 +72,17 @@ export function schedule(
   const list = flattened(items);
   const lanes = new Map<Statement, Axis>();
   const placed = placeStates(form, list, lanes);
-  const tiled = tileDimension(form, list, lanes);
+  // Workgroups would run into each other's matrices where these change from turn to turn.
+  const shares = list.some((s) => s.kind === "start" && s.result.length >= 2);
+  const tiled = shares ? undefined : tileDimension(form, list, lanes);
   for (const s of list) if (!lanes.has(s)) chooseLane(s, tiled, lanes);
   const tile = tiled && tileOf(form, tiled, placed !== undefined, sizes, target);
   const budget = registersNeeded(form, placed, tile, sizes, target);
-  // Loops over registers are unrolled; around these, drivers take too long where each turn reads workgroup memory.
-  const unrolls = target.subgroups || items.every((item) => item.kind !== "repeat");
+  // Loops over registers are unrolled; drivers take too long where these turns read workgroup memory, in a loop
+  // around them, or storage memory, as a product of matrices does.
+  const unrolls =
+    (target.subgroups || items.every((item) => item.kind !== "repeat")) &&
+    list.every((s) => !s.reduction || s.result.length < 2);
   const resident = placed !== undefined && budget <= target.registers && unrolls;
   const outputOnly = form.steps === 1 ? new Set<Item>() : neededByOutputAlone(items);
   const ordered = (some: readonly Item[], carry: Carry): Step[] =>

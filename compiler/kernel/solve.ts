@@ -37,42 +37,62 @@ export interface Iteration {
 /** `matrix[i, j]` and `right[i]` of a system, over any axes of its dimension. */
 export interface System {
   readonly axis: Axis;
+  /** There is one system for each element of these: their turns are taken together. */
+  readonly further: readonly Axis[];
   readonly matrix: (i: Axis, j: Axis) => Expr;
   readonly right: (i: Axis) => Expr;
 }
 
-/** The iteration, and the solution at `system.axis` over what it has carried to its end. */
-export function conjugateGradients({ axis: i, matrix, right }: System): { steps: Iteration; solution: Expr } {
-  const vector = (name: string): Tensor => ({ name, shape: [i.dim], domain: REAL });
+/** The iteration, and the solution at `system.axis` and `system.further` over what it has carried to its end. */
+export function conjugateGradients({ axis: i, further, matrix, right }: System): {
+  steps: Iteration;
+  solution: Expr;
+} {
+  const each = further.map((a) => a.dim);
+  const vector = (name: string): Tensor => ({ name, shape: [i.dim, ...each], domain: REAL });
   const after = (t: Tensor): Tensor => ({ ...t, name: `${t.name}'` });
   const [x, r, p] = [vector("x"), vector("r"), vector("p")];
-  const rr: Tensor = { name: "rr", shape: [], domain: NONNEGATIVE };
+  const rr: Tensor = { name: "rr", shape: each, domain: NONNEGATIVE };
   const total = (e: Expr): Expr => sumOver(e, [i]);
-  const [xi, ri, pi, length] = [leaf(x, [i]), leaf(r, [i]), leaf(p, [i]), leaf(rr, [])];
+  const at = (t: Tensor, a = i): Expr => leaf(t, [a, ...further]);
+  const [xi, ri, pi, length] = [at(x), at(r), at(p), leaf(rr, further)];
 
   // Of a right-hand side of size one no square underflows; and the solution of zero is zero.
   const size = reduce(maxOver, i, call("abs", right(i)));
   const unit = call("where", call("less", constant(0), size), div(right(i), size), constant(0));
   const start = total(square(unit));
+  const least = mul(constant(TOLERANCE ** 2), start);
+  // Of several systems, those that are solved stay as they are until the last one is.
+  const going = (length: Expr, e: Expr): Expr =>
+    further.length === 0 ? e : call("where", call("less", least, length), e, constant(0));
 
   const j = freshAxis(i.dim);
-  const image = applied(matrix(i, j), leaf(p, [j]), i, j);
-  const alpha = div(length, total(mul(pi, image)));
+  const image = applied(matrix(i, j), at(p, j), i, j);
+  const alpha = going(length, div(length, total(mul(pi, image))));
   const rest = sub(ri, mul(alpha, image));
   const left = total(square(rest));
   const carry: Carried[] = [
     { previous: x, next: after(x), start: constant(0), update: add(xi, mul(alpha, pi)) },
     { previous: r, next: after(r), start: unit, update: rest },
-    { previous: p, next: after(p), start: unit, update: add(rest, mul(div(left, length), pi)) },
+    {
+      previous: p,
+      next: after(p),
+      start: unit,
+      update: add(rest, mul(going(length, div(left, length)), pi)),
+    },
     { previous: rr, next: after(rr), start, update: left },
   ];
+  const more: Tensor = { name: "more", shape: [], domain: NONNEGATIVE };
+  const isMore = (e: Expr): Expr => further.reduce((x, a) => reduce(maxOver, a, x), going(e, constant(1)));
+  if (further.length > 0)
+    carry.push({ previous: more, next: after(more), start: isMore(start), update: isMore(left) });
   return {
     steps: {
       carry,
       turns: { dim: i.dim, each: TURNS_A_ROW },
-      until: { value: rr, atMost: mul(constant(TOLERANCE ** 2), start) },
+      until: further.length > 0 ? { value: more, atMost: constant(0) } : { value: rr, atMost: least },
     },
-    solution: mul(size, leaf((carry[0] as Carried).next, [i])),
+    solution: mul(size, at((carry[0] as Carried).next)),
   };
 }
 

@@ -5,7 +5,7 @@
  */
 import type { RecurrentForm } from "../form/recurrent.ts";
 import { add, at, mul, rebuild, reduce, renameAxes, solve, substitute } from "../math/algebra.ts";
-import { type Axis, axesFor, axisOf, type Dim, freshAxis } from "../math/axis.ts";
+import { type Axis, axesFor, type Dim, freshAxis } from "../math/axis.ts";
 import { domainOf } from "../math/domain.ts";
 import {
   type Expr,
@@ -168,20 +168,30 @@ class Builder {
 
   /** The solution of a system: an expression over what a loop has carried to its end. */
   #solution(e: Solve): Expr {
-    if (systemAxes(e).length > 0) throw new InternalError("kernels solve one system at a time");
-    const axis = axisOf(this.#canonical(e.result.dim));
-    const standard = this.#overCanonical(e, axis);
+    const own = [e.result, ...systemAxes(e)];
+    const axes = axesFor(own.map((a) => this.#canonical(a.dim)));
+    const [axis, ...further] = axes as [Axis, ...Axis[]];
+    // The same system over the one dimension that stands for those that are equal.
+    const [rows, columns] = [freshAxis(axis.dim), freshAxis(axis.dim)];
+    const system = openSolve(e);
+    const matrix = at(
+      system.matrix,
+      [system.rows, system.columns, ...own.slice(1)],
+      [rows, columns, ...further],
+    );
+    const right = at(system.right, [system.columns, ...own.slice(1)], [columns, ...further]);
+    const standard = solve(rows, columns, matrix, right, axis);
     let found = this.#solutions.get(standard);
     if (!found) {
-      const { rows, columns, matrix, right } = openSolve(standard as Solve);
       const given = this.#flatten(at(right, [columns], [axis]));
       const b = given.kind === "leaf" ? given : this.#hold(given);
       const { steps, solution } = conjugateGradients({
         axis,
+        further,
         matrix: (i, j) => at(matrix, [rows, columns], [i, j]),
         right: (i) => at(b, [axis], [i]),
       });
-      const text = printExpr(standard, [axis], { style: unicode });
+      const text = axes.length <= 2 ? printExpr(standard, axes, { style: unicode }) : "…";
       this.#repeat(
         steps,
         `x = ${text} by conjugate gradients: until the residual is ${TOLERANCE} of the right-hand side`,
@@ -189,14 +199,7 @@ class Builder {
       found = this.#flatten(solution);
       this.#solutions.set(standard, found);
     }
-    return at(found, [axis], [e.result]);
-  }
-
-  /** The same system over the one dimension that stands for those that are equal. */
-  #overCanonical(e: Solve, axis: Axis): Expr {
-    const { rows, columns, matrix, right } = openSolve(e);
-    const [i, j] = [freshAxis(axis.dim), freshAxis(axis.dim)];
-    return solve(i, j, at(matrix, [rows, columns], [i, j]), at(right, [columns], [j]), axis);
+    return at(found, axes, own);
   }
 
   // -------------------------------------------------------------- reductions

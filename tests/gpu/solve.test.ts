@@ -174,11 +174,85 @@ describe.skipIf(!device).each(targets)("systems in systems, %s", (_, target) => 
   });
 });
 
+/** W = G (K + λ I)⁻¹ as a matrix, and a system for each of several penalties μ. */
+function several(): Made {
+  const M = dim(["m"]);
+  const [q, k, v] = [drawn("q", [DK]), drawn("k", [DK], -1, 1, true), drawn("v", [DV])];
+  const mu = drawn("mu", [M], 0.5, 2);
+  const [K, W, s] = [drawn("K", [DK, DK], 0, 0), drawn("W", [DV, DK]), drawn("s", [])];
+  const regular = (
+    S: (i: Axis, j: Axis) => Expr,
+    penalty: Expr,
+    b: (j: Axis) => Expr,
+    result: Axis,
+  ): Expr => {
+    const [i, j] = [freshAxis(DK), freshAxis(DK)];
+    return solve(i, j, add(S(i, j), mul(penalty, delta(i, j))), b(j), result);
+  };
+  return handmade({
+    name: "several",
+    tokens: [q, k, v, mu],
+    states: [
+      {
+        state: K,
+        update: ([i, j]) => add(at(K, i as Axis, j as Axis), mul(at(k, i as Axis), at(k, j as Axis))),
+      },
+      {
+        state: W,
+        update: ([i, j]) =>
+          regular(
+            (a, b) => at(K, a, b),
+            constant(1),
+            (a) => add(at(W, i as Axis, a), mul(at(v, i as Axis), at(k, a))),
+            j as Axis,
+          ),
+      },
+      {
+        state: s,
+        update: () => {
+          const [m, i] = [freshAxis(M), freshAxis(DK)];
+          const x = regular(
+            (a, b) => at(K, a, b),
+            at(mu, m),
+            (a) => at(q, a),
+            i,
+          );
+          return sumOver(mul(x, at(k, i), at(mu, m)), [i, m]);
+        },
+      },
+    ],
+    output: (after, [i]) => {
+      const j = freshAxis(DK);
+      return add(sumOver(mul(after(W, [i as Axis, j]), at(q, j)), [j]), after(s, []));
+    },
+    outputShape: [DV],
+  });
+}
+
+describe.skipIf(!device).each(targets)("several systems at once, %s", (_, target) => {
+  test.each([
+    [5, 3],
+    [40, 21],
+  ])("agree with the interpreter at dk = %d, dv = %d", { timeout: 300_000 }, async (dk, dv) => {
+    const made = several();
+    const extents = { B: 2, T: 12, H: 2, sizes: { dk, dv, m: 6 } };
+    const { errors, compiling, running } = await compare(
+      made,
+      extents,
+      randomRun(made, extents, 5),
+      target,
+      5,
+    );
+    if (process.env.MIRAS_SHOW) console.log(`several: y ${errors.y}, ${compiling + running} ms`);
+    for (const [name, e] of Object.entries(errors)) expect(e, name).toBeLessThanOrEqual(BOUND);
+  });
+});
+
 describe("kernels with a linear system", () => {
   test.each([undefined, 4, 8, 32])("are valid WGSL with subgroups of %s", async (subgroupSize) => {
-    for (const made of [optimal(), nested()]) {
+    for (const made of [optimal(), nested(), several()]) {
       const target = targetFor({ subgroupSize, storageBuffers: 8, workgroupBytes: 16384 });
-      const { wgsl } = compileKernel(made.rule, { dk: 24, dv: 33, n: 50 }, target);
+      const { wgsl } = compileKernel(made.rule, { dk: 24, dv: 33, n: 50, m: 9 }, target);
       expect(await validateWgsl(wgsl)).toEqual([]);
       expect(wgsl).toContain("until the residual is 1e-7");
     }
