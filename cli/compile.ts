@@ -1,5 +1,5 @@
 /** From a file on disk to its models, with what is wrong told on stderr. */
-import type { Overrides } from "../compiler/check/model.ts";
+import type { Overrides } from "../compiler/check/context.ts";
 import { messages } from "../compiler/messages/index.ts";
 import { type Compilation, compile, type Model } from "../compiler/pipeline.ts";
 import type { Diagnostic } from "../compiler/source/diagnostic.ts";

@@ -1,13 +1,15 @@
 /** The whole compiler, read top to bottom. */
 import type * as ast from "../grammar/ast.ts";
 import { parse } from "../grammar/parse.ts";
+import { NO_OVERRIDES, type Overrides } from "./check/context.ts";
 import { Library } from "./check/library.ts";
-import { checkDefinition, checkModel, NO_OVERRIDES, type Overrides } from "./check/model.ts";
+import { checkDefinition, checkModel } from "./check/model.ts";
 import { Reporter } from "./check/report.ts";
 import type { Expectation, Spec } from "./check/spec.ts";
 import { type Proof, prove } from "./derive/prove.ts";
 import { checkGradient, reportRefuted, reportUnproved } from "./derive/refute.ts";
 import { deriveRule, type Rule } from "./derive/rule.ts";
+import { settle } from "./derive/settle.ts";
 import { printWgsl } from "./emit/wgsl/print.ts";
 import { recurrentForm } from "./form/recurrent.ts";
 import type { Block } from "./kernel/block.ts";
@@ -44,15 +46,19 @@ export function compile(
   const models: Model[] = [];
   for (const definition of definitions.models) {
     const spec = checkModel(definition, definitions, reporter, overrides);
-    if (!spec) continue;
-    const rule = deriveRule(spec);
-    const proofs = spec.expectations.map((expectation) => ({ expectation, proof: prove(rule, expectation) }));
+    const settled = spec && settle(spec, reporter);
+    if (!settled) continue;
+    const rule = deriveRule(settled);
+    const proofs = settled.spec.expectations.map((expectation) => ({
+      expectation,
+      proof: prove(rule, expectation),
+    }));
     checkGradient(rule, reporter);
     for (const { expectation, proof } of proofs) {
       if (proof.verdict === "refuted") reportRefuted(rule, expectation, proof, reporter);
       else if (proof.verdict === "numeric" && proof.points === 0) reportUnproved(expectation, reporter);
     }
-    models.push({ spec, rule, proofs });
+    models.push({ spec: settled.spec, rule, proofs });
   }
   for (const definition of definitions.unchosen()) checkDefinition(definition, definitions, reporter);
   return { ast: tree, models, diagnostics };

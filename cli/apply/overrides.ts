@@ -1,5 +1,5 @@
 /** `--set name=value`: values in place of the file's own. */
-import { NO_OVERRIDES, type Overrides } from "../../compiler/check/model.ts";
+import { NO_OVERRIDES, type Overrides } from "../../compiler/check/context.ts";
 import { closest } from "../../compiler/source/suggest.ts";
 import { UsageError } from "../errors.ts";
 

@@ -1,7 +1,7 @@
 /** What the explanation of a model says, before it is laid out as text, TeX or JSON. */
 import type { CallLabel } from "../../compiler/check/labels.ts";
-import { linked } from "../../compiler/check/model.ts";
 import type { AlgorithmState, Choice, MemoryState, Spec } from "../../compiler/check/spec.ts";
+import { linked } from "../../compiler/derive/linked.ts";
 import type { Rule } from "../../compiler/derive/rule.ts";
 import { simplify } from "../../compiler/derive/simplify.ts";
 import { at, mul, sub, substitute } from "../../compiler/math/algebra.ts";

@@ -1,7 +1,8 @@
 /** Writes pairs into a memory, reads them back, and says how well. */
-import { linked } from "../../compiler/check/model.ts";
+
 import type { Spec } from "../../compiler/check/spec.ts";
 import { type Extents, elements, type Result, type Run } from "../../compiler/derive/interpret.ts";
+import { linked } from "../../compiler/derive/linked.ts";
 import { at, substitute } from "../../compiler/math/algebra.ts";
 import { axesFor, extentOf, type Sizes } from "../../compiler/math/axis.ts";
 import { type Evaluator, evaluator } from "../../compiler/math/evaluate.ts";

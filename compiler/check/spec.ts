@@ -5,6 +5,7 @@
 import type * as ast from "../../grammar/ast.ts";
 import type { Dim } from "../math/axis.ts";
 import type { Expr, Tensor } from "../math/expr.ts";
+import type { Interval } from "../math/interval.ts";
 import type { Span } from "../source/span.ts";
 import type { Equalities } from "./dimensions.ts";
 import type { Labels } from "./labels.ts";
@@ -47,6 +48,21 @@ export interface Parameter {
 
 export type Initial = "zeros" | "learned";
 
+/** Where a state that minimises a penalty may lie. */
+export type Constraint =
+  /** Not negative, and of a given sum along one of its dimensions. */
+  | { readonly kind: "simplex"; readonly axis: number; readonly total: Expr }
+  | { readonly kind: "box"; readonly low: Expr | undefined; readonly high: Expr | undefined };
+
+/** A retention as the penalty that it minimises: R over `w`, and over `previous` where it looks back. */
+export interface Penalty {
+  readonly value: Expr;
+  readonly w: Tensor;
+  readonly previous: Tensor;
+  readonly over: Constraint | undefined;
+  readonly span: Span;
+}
+
 /** A tensor of the memory: the accumulator A before the token and after it. */
 export interface MemoryState {
   readonly name: string;
@@ -65,9 +81,16 @@ export interface MemoryState {
   /** A as an expression over `linkArgument`, after the step; undefined for the identity. */
   readonly prox: Expr | undefined;
   readonly linkArgument: Tensor;
+  /** What of the above follows from this is filled in when it is solved. */
+  readonly penalty: Penalty | undefined;
+  /** A after the token outright, over `kept`, `step` and the token's inputs, where it is not prox(kept − step). */
+  readonly advance: Expr | undefined;
+  /** Stand-ins for what is kept of A, and for the step. */
+  readonly kept: Tensor;
+  readonly stepped: Tensor;
   /** The gradient, as the algorithm sees it. */
   readonly gradient: Tensor;
-  /** The step, over `gradient` and the algorithm's states. */
+  /** The step, over `gradient`, `previous`, `kept` and the algorithm's states. */
   readonly step: Expr;
 }
 
@@ -87,11 +110,15 @@ export interface ReadFunction {
   readonly x: Tensor;
   readonly body: Expr;
   readonly shape: readonly Dim[];
+  /** What its elements can be. */
+  readonly domain: Interval;
 }
 
 export interface Bias {
   readonly y: Tensor;
   readonly v: Tensor;
+  /** What stands for `v` in the model. */
+  readonly target: Expr;
   readonly loss: Expr | undefined;
   /** dℓ/dy where it is given outright. */
   readonly gradient: Expr | undefined;
@@ -107,23 +134,75 @@ export interface Expectation {
 /** Where the gradient is taken: at the previous memory, or at what retention kept of it. */
 export type GradientPoint = "prev" | "kept";
 
+/** A carried tensor whose rule is still to be derived. */
+export type Carried = Omit<AlgorithmState, "update">;
+
+/** How the memory learns. */
+export type Algorithm =
+  /** By a step along the gradient: of one token, or summed over the last tokens of a window. */
+  | { readonly kind: "step"; readonly window: Dim | undefined }
+  /** To the minimum of an objective over `w`, what was `kept`, and the `loss` of this token at `w`. */
+  | {
+      readonly kind: "implicit";
+      readonly value: Expr;
+      readonly w: Tensor;
+      readonly kept: Tensor;
+      readonly loss: Tensor;
+      readonly span: Span;
+    }
+  /** To the minimum over all tokens so far of Σ weight · loss, discounted by what is kept, plus a penalty on `w`. */
+  | {
+      readonly kind: "optimal";
+      readonly weight: Expr;
+      readonly penalty: Expr;
+      readonly w: Tensor;
+      /** What is carried: W solves W · (gram + …) = right. */
+      readonly right: Carried;
+      readonly gram: Carried;
+      readonly span: Span;
+    }
+  /** Not at all: the pairs themselves are kept, and what is read at `x` minimises Σ weight(x, pair) · loss. */
+  | {
+      readonly kind: "pairs";
+      readonly weight: Expr;
+      readonly x: Tensor;
+      readonly window: Dim;
+      readonly span: Span;
+    };
+
+/** One `read(…)` of the output or of a claim: `tensor` stands for its value. */
+export interface Read {
+  readonly tensor: Tensor;
+  /** Where it reads: an expression over the canonical axes of `read.x`. */
+  readonly x: Expr;
+  readonly when: "next" | "previous";
+}
+
 export interface Spec {
   readonly name: string;
   readonly definition: ast.ModelDef;
   readonly choices: readonly Choice[];
   readonly inputs: readonly TokenInput[];
   readonly parameters: readonly Parameter[];
-  /** `head`, `heads`, `layer` and `layers`: scalars that the layer knows of itself. */
+  /** `head`, `heads`, `layer`, `layers` and `step`: scalars that the layer knows of itself. */
   readonly numbers: readonly Tensor[];
   readonly states: readonly MemoryState[];
   readonly algorithmStates: readonly AlgorithmState[];
   readonly read: ReadFunction;
+  /** Where the memory is written, over the canonical axes of `read.x`. */
+  readonly key: Expr;
+  /** Where the error of what is read is taken: the key, unless the model says otherwise. */
+  readonly errorKey: Expr;
   readonly bias: Bias;
+  readonly algorithm: Algorithm;
   readonly point: GradientPoint;
+  /** What is kept of the weight of each pair, where the memory is the pairs themselves. */
+  readonly pairKeep: Expr;
   readonly chunk: number | undefined;
   /** Gradient steps of one token. */
   readonly steps: number;
-  /** y of a token, over the states' `next` and `previous` tensors. */
+  readonly reads: readonly Read[];
+  /** y of a token, over the tensors of `reads`. */
   readonly output: Expr;
   readonly outputShape: readonly Dim[];
   readonly expectations: readonly Expectation[];

@@ -6,13 +6,17 @@
  *     A'   = prox(kept − step(G))
  *     y    = output over A'
  */
-import { linked } from "../check/model.ts";
 import type { AlgorithmState, Initial, MemoryState, Spec } from "../check/spec.ts";
-import { at, mul, sub, substitute } from "../math/algebra.ts";
-import { axesFor, type Dim } from "../math/axis.ts";
+import { at, mul, sub, substitute, sumOver } from "../math/algebra.ts";
+import { axesFor, type Dim, freshAxis } from "../math/axis.ts";
 import { domainOf } from "../math/domain.ts";
-import { type Expr, leaf, postorder, type Tensor } from "../math/expr.ts";
-import { gradient, pullBack } from "./gradient.ts";
+import { constant, type Expr, leaf, postorder, type Tensor } from "../math/expr.ts";
+import type { Derivation } from "./derivation.ts";
+import { errorOf } from "./error.ts";
+import { pullBack } from "./gradient.ts";
+import { linked, linkedTo } from "./linked.ts";
+import { ringOf } from "./ring.ts";
+import type { Settled } from "./settle.ts";
 import { simplify } from "./simplify.ts";
 
 /** One tensor that is carried from token to token. */
@@ -33,6 +37,8 @@ export interface RuleState {
 
 export interface Rule {
   readonly spec: Spec;
+  /** How what the spec leaves open was found. */
+  readonly derivations: readonly Derivation[];
   /** dℓ/dy over the bias's y and v: as the differentiator gives it, and simplified. */
   readonly error: { readonly raw: Expr; readonly simple: Expr };
   /** ∂ℓ/∂W of each state, over y where the error is read: for people. */
@@ -54,16 +60,17 @@ export interface Rule {
 
 const all = (t: Tensor): Expr => leaf(t, axesFor(t.shape));
 
-export function deriveRule(spec: Spec): Rule {
-  const { bias, read, states } = spec;
-  const raw = bias.gradient ?? (gradient(bias.loss as Expr, [bias.y]).get(bias.y) as Expr);
-  const simple = simplify(raw);
+export function deriveRule({ spec, derivations }: Settled): Rule {
+  const { bias, read, states, algorithm } = spec;
+  const { raw, simple } = errorOf(bias);
 
   // G through `read`, at the stand-in tensors: y is a name here, so that the error reads as an error.
-  const keys = spec.inputs.find((i) => i.tensor.name === "k")?.tensor as Tensor;
-  const values = spec.inputs.find((i) => i.tensor.name === "v")?.tensor as Tensor;
-  const prediction = substitute(read.body, (t, index) => (t === read.x ? leaf(keys, index) : undefined));
-  const error = substitute(simple, (t, index) => (t === bias.v ? leaf(values, index) : undefined));
+  const reading = (place: Expr): Expr =>
+    substitute(read.body, (t, index) => (t === read.x ? at(place, axesFor(read.x.shape), index) : undefined));
+  const prediction = reading(spec.key);
+  const error = substitute(simple, (t, index) =>
+    t === bias.v ? at(bias.target, axesFor(bias.v.shape), index) : undefined,
+  );
   const adjoint = at(error, axesFor(bias.y.shape), axesFor(read.shape));
   const pulled = pullBack(
     [[prediction, adjoint]],
@@ -84,17 +91,28 @@ export function deriveRule(spec: Spec): Rule {
       const value = point.get(t);
       return value && at(value, axesFor(t.shape), index);
     });
-  const predicted = atPoint(prediction);
-  const located = new Map<Tensor, Expr>();
-  for (const { state, shown } of gradients) {
-    const open = substitute(shown, (t, index) =>
-      t === bias.y ? at(predicted, axesFor(read.shape), index) : undefined,
-    );
-    located.set(state.gradient, atPoint(open));
-  }
+  const predicted = atPoint(spec.errorKey === spec.key ? prediction : reading(spec.errorKey));
+  const alone = gradients.map(({ shown }) =>
+    atPoint(
+      substitute(shown, (t, index) => (t === bias.y ? at(predicted, axesFor(read.shape), index) : undefined)),
+    ),
+  );
+  const window = algorithm.kind === "step" ? algorithm.window : undefined;
+  const ring = window && ringOf(spec, alone, window, constant(1));
+  const overWindow = (e: Expr): Expr => {
+    if (!ring || !window) return e;
+    const slot = freshAxis(window);
+    return sumOver(mul(ring.weight(slot, "next"), ring.at(e, slot, "next")), [slot]);
+  };
 
-  const definitions = new Map(located);
-  for (const s of spec.algorithmStates) definitions.set(s.next, s.update);
+  const algorithmStates = [...(ring?.states ?? []), ...spec.algorithmStates];
+  const definitions = new Map<Tensor, Expr>();
+  for (const [i, s] of states.entries()) {
+    definitions.set(s.gradient, overWindow(alone[i] as Expr));
+    definitions.set(s.kept, mul(s.keep, all(s.previous)));
+    definitions.set(s.stepped, s.step);
+  }
+  for (const s of algorithmStates) definitions.set(s.next, s.update);
   for (const s of states) definitions.set(s.next, accumulate(s));
   const resolve = (e: Expr): Expr =>
     substitute(e, (t, index) => {
@@ -116,19 +134,22 @@ export function deriveRule(spec: Spec): Rule {
     update: simplify(resolve(definitions.get(s.next) as Expr)),
   });
   const carried = [
-    ...spec.algorithmStates.map((s) => carry(s, "algorithm", undefined)),
+    ...algorithmStates.map((s) => carry(s, "algorithm", undefined)),
     ...states.map((s) => carry(s, "memory", spec.chunk === undefined ? undefined : starts.get(s))),
   ];
-  const shownUpdates = [...spec.algorithmStates, ...states].map((s) => ({
+  const shownUpdates = [...algorithmStates, ...states].map((s) => ({
     name: s.name,
     expr: simplify(definitions.get(s.next) as Expr),
   }));
   const output = simplify(spec.output);
   const differentiated = [bias.gradient ?? (bias.loss as Expr), read.body];
-  const mapped = states.flatMap((s) => [s.keep, s.step, s.link, s.prox].filter((e) => e !== undefined));
+  const mapped = states.flatMap((s) =>
+    [s.keep, s.step, s.link, s.prox, s.advance].filter((e) => e !== undefined),
+  );
   const kinks = kinksOf([...differentiated, ...mapped, ...spec.algorithmStates.map((s) => s.update)]);
   return {
     spec,
+    derivations,
     error: { raw, simple },
     gradients,
     shownUpdates,
@@ -143,15 +164,12 @@ export function deriveRule(spec: Spec): Rule {
 function evaluationPoint(s: MemoryState, spec: Spec, start: Tensor): Expr {
   if (spec.chunk !== undefined) return linked(s, start);
   if (spec.point === "prev") return linked(s, s.previous);
-  const kept = mul(s.keep, all(s.previous));
-  if (!s.link) return kept;
-  return substitute(s.link, (t, index) =>
-    t === s.linkArgument ? at(kept, axesFor(s.shape), index) : undefined,
-  );
+  return linkedTo(s, mul(s.keep, all(s.previous)));
 }
 
-/** A' = prox(keep ⊙ A − step). */
+/** A' = prox(keep ⊙ A − step), unless it is given outright. */
 function accumulate(s: MemoryState): Expr {
+  if (s.advance) return s.advance;
   const moved = sub(mul(s.keep, all(s.previous)), s.step);
   if (!s.prox) return moved;
   return substitute(s.prox, (t, index) =>

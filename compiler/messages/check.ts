@@ -190,7 +190,39 @@ export const checkMessages = {
   ),
   "not-solved": entry<{ term: string }>(
     ({ term }) => `no closed form was found for this penalty: ${term}`,
-    "A penalty is solved where its minimum has a known formula. Give the retention in closed form instead: `keep`, `link(A) = …` or `prox(A) = …`.",
+    "A penalty is solved by setting its gradient to zero and isolating the state: where it is affine in the state, separable with an invertible derivative (a logarithm, a power, a logit), with a sum held fixed, with an added sum of absolute values, or held to a box. An implicit step is solved for a memory that is read linearly, and a loss that is quadratic or a sum over channels. The note says which term is in the way. For a retention, give the retention in closed form instead: `keep`, `link(A) = …` or `prox(A) = …`.",
+  ),
+  "penalty-differs": entry<{ what: string }>(
+    ({ what }) => `this penalty is minimised by another ${what} than the one that is given`,
+    "A retention may be given in closed form, as the penalty that it minimises, or both ways. Where both stand they are checked against each other, symbolically or in f64 at random points, and here they differ. The note shows what the penalty gives. Remove the closed form, or correct it.",
+  ),
+  "bad-constraint": entry(
+    () => "a state cannot be held to this",
+    "`minimize … over …` says where the state may lie: `simplex(dk)`, not negative and of sum 1 along a dimension of the state (`last` is the last dimension of each), `simplex(dk, total)` of another sum, `box(low, high)` between two numbers, `positive` above zero. Without `over` it may be any real.",
+  ),
+  "link-at-zero": entry<{ state: string }>(
+    ({ state }) => `\`${state}\` starts at zero, where its link blows up`,
+    "A link that divides by a norm of the accumulator has a negative degree: the smaller the accumulator, the larger what is read. At zero itself it has no value, or, with a small number added below, a slope of the inverse of that number, so that the first token written is read back a million times too large. A memory with such a link starts away from zero: its start is `learned`, or given.",
+  ),
+  "bad-steps": entry(
+    () => "`steps` takes the name of a constant",
+    "`steps: n` makes n gradient steps in each token, and the inputs and gates that come with each step have `n` as their first dimension, as in `input k [n, dk]`; the others come once a token. The number stands in the model, `const n = 2`, so that the name can be used in shapes.",
+  ),
+  "two-ways": entry<{ one: string; other: string }>(
+    ({ one, other }) => `${one} and ${other} do not go together`,
+    "An algorithm either makes a step of the gradient (`step`, with states of its own, `at`, `error` and `window`), or goes to a minimum outright (`minimize`). A memory either has states and says how they are read, or is a window of the pairs themselves, of which the algorithm says what is read.",
+  ),
+  "bad-objective": entry<{ why: string }>(
+    ({ why }) => `this cannot be minimised: ${why}`,
+    "An algorithm can go to three minima. Of one token, near the memory before it: `minimize sum((W - kept)^2) / (2 * eta) + loss`. Of all tokens so far: `minimize past(beta * loss) + sum(lambda * W^2) / 2`. And for a memory that is a window of pairs, what is read at x: `minimize past(exp(dot(x, k)) * loss) over y`. In each `loss` is the bias of a token; in `past(…)` it stands linearly, and `k` and `v` are those of its token.",
+  ),
+  "retention-of-optimum": entry(
+    () => "this retention cannot be combined with a minimum over all tokens",
+    "Where the memory is the minimum of a sum over all tokens, retention is the fraction by which the tokens before count less at each new one: a scalar. A link, a prox, a penalty or a decay by channel has no meaning there.",
+  ),
+  "pairs-learn-nothing": entry<{ name: string }>(
+    ({ name }) => `algorithm \`${name}\` needs a memory with states`,
+    "A memory that is a window of pairs has nothing that a gradient could change. Its algorithm says what is read of the pairs: `minimize past(weight * loss) over y`.",
   ),
   unsquare: entry<{ left: string; right: string }>(
     ({ left, right }) => `\`require\` sets sizes equal, but this compares ${left} with ${right}`,
