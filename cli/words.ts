@@ -22,8 +22,11 @@ export function proofs({ proofs: all }: Model): string {
 
 /** `gd(beta, at: kept)`: what the author wrote, without what is a default. */
 export function choiceText(choice: Choice, spec: Spec): string {
-  const given = choice.arguments.filter((a) => a.origin !== "default").map((a) => a.shown);
+  const given = choice.arguments
+    .filter((a) => a.origin === "given" || a.origin === "same name")
+    .map((a) => a.shown);
   if (choice.kind === "algorithm" && spec.point !== "prev") given.push(`at: ${spec.point}`);
+  for (const a of choice.arguments) if (a.origin === "modifier") given.push(`${a.name}: ${a.shown}`);
   return given.length > 0 ? `${choice.name}(${given.join(", ")})` : choice.name;
 }
 

@@ -114,7 +114,7 @@ function choice({ kind, name, arguments: given }: Choice, spec: Spec): string {
     const text = a.shown === a.name ? a.name : `${a.name}: ${a.shown}`;
     return a.origin === "default" ? `${text} (default)` : text;
   });
-  if (kind === "algorithm")
+  if (kind === "algorithm" && spec.algorithm.kind === "step")
     args.push(`at: ${spec.point}${spec.defaults.includes("at: prev") ? " (default)" : ""}`);
   return args.length > 0 ? `${name}(${args.join(", ")})` : name;
 }

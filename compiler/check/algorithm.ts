@@ -45,9 +45,9 @@ export function checkAlgorithm(
   }
   const scope = ctx.innerScope();
   const given = item.args.filter((a) => !Object.values(modifiers).includes(a));
-  const point = checkPoint(ctx, modifiers.at);
+  const beside = Object.values(modifiers).filter((m) => m !== modifiers.at);
   if (!ctx.once(definition.items, ["step", "minimize"])) return undefined;
-  if (!ctx.choose(item, definition.params, given, scope) || !point) return undefined;
+  if (!ctx.choose(item, definition.params, given, scope, beside)) return undefined;
   const minimize = definition.items.find((i) => i.kind === "minimize");
   if (minimize) return minimizing(ctx, definition, minimize, memory, read, scope, modifiers);
   if (memory.window) {
@@ -59,9 +59,10 @@ export function checkAlgorithm(
       },
     });
   }
+  const point = checkPoint(ctx, modifiers.at);
   const errorKey = modifiers.error && checkErrorKey(ctx, modifiers.error, read);
   const window = modifiers.window && ctx.elaborator.size(modifiers.window.value, ctx.scope);
-  if ((modifiers.error && !errorKey) || (modifiers.window && !window)) return undefined;
+  if (!point || (modifiers.error && !errorKey) || (modifiers.window && !window)) return undefined;
   const steps: Expr[] = [];
   const states: AlgorithmState[] = [];
   for (const state of memory.states) {
@@ -96,7 +97,7 @@ function minimizing(
   }
   ctx.lets(definition.items, scope);
   const algorithm = checkObjective(ctx, minimize, memory, read, scope);
-  return algorithm && { algorithm, point: "kept", errorKey: undefined, states: [], steps: [] };
+  return algorithm && { algorithm, point: "prev", errorKey: undefined, states: [], steps: [] };
 }
 
 function checkPoint(ctx: Context, given: ast.Argument | undefined): GradientPoint | undefined {

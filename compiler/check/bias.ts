@@ -34,7 +34,7 @@ export function checkBias(
   if (!ctx.once(def.items, ["loss", "grad"])) return undefined;
   const given = item.args.find((a) => a.name?.text === vParam.name.text);
   const own = item.args.filter((a) => a !== given);
-  if (!ctx.choose(item, params, own, scope)) return undefined;
+  if (!ctx.choose(item, params, own, scope, given ? [given] : [])) return undefined;
   const target = given ? ctx.elaborator.real(given.value, ctx.scope) : ctx.scope.find("v")?.value();
   if (target?.kind !== "tensor") return undefined;
   if (!ctx.sameShape(target.shape, read.shape)) {

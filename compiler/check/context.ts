@@ -72,6 +72,7 @@ export class Context {
     params: readonly ast.Param[],
     args: readonly ast.Argument[],
     inner: Scope,
+    modifiers: readonly ast.Argument[] = [],
   ): boolean {
     const shown: ChoiceArgument[] = [];
     const sameName = (p: ast.Param): Value | undefined => {
@@ -93,6 +94,8 @@ export class Context {
       else if (from) shown.push({ name: p.name.text, shown: textOf(from.value.span), origin: "given" });
       else if (p.default) shown.push({ name: p.name.text, shown: textOf(p.default.span), origin: "default" });
     }
+    for (const { name, value } of modifiers)
+      if (name) shown.push({ name: name.text, shown: textOf(value.span), origin: "modifier" });
     this.choices.push({ kind: item.choice, name: item.name.text, span: item.span, arguments: shown });
     return bound !== undefined;
   }

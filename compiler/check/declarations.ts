@@ -1,6 +1,7 @@
 /** What a model declares: its sizes, gates, params, constants, quantities and inputs. */
 import type * as ast from "../../grammar/ast.ts";
-import { constant, type Tensor } from "../math/expr.ts";
+import { call } from "../math/algebra.ts";
+import { constant, type Expr, leaf, type Tensor } from "../math/expr.ts";
 import { type Interval, interval, NONNEGATIVE, REAL } from "../math/interval.ts";
 import { textOf } from "../source/span.ts";
 import { type Context, DK, DV, TOKENS } from "./context.ts";
@@ -213,6 +214,14 @@ export class Declarations {
       }
       return result;
     });
+  }
+
+  /** Retention acts in the first step of a token alone. */
+  firstStep(): <R extends { readonly keep: Expr }>(retained: R) => R {
+    const step = this.numbers.find((n) => n.name === "step");
+    if (!step) return (retained) => retained;
+    const isFirst = call("equal", leaf(step, []), constant(0));
+    return (retained) => ({ ...retained, keep: call("where", isFirst, retained.keep, constant(1)) });
   }
 
   /** Before `expect` is looked at: a gate that only a claim reads does nothing. */

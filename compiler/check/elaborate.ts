@@ -112,6 +112,11 @@ export class Elaborator {
       ]);
     const value = binding.value();
     if (!value || value.kind === "size") return value?.dim;
+    if (binding.what === "a const" && value.kind === "tensor" && value.expr.kind === "constant") {
+      const n = value.expr.value;
+      if (Number.isSafeInteger(n) && n >= 1 && n <= LARGEST_SIZE) return dim([], n);
+      return fail(`\`${e.text}\` is ${n}, not a whole number from 1 to ${LARGEST_SIZE}`);
+    }
     return fail(`\`${e.text}\` is ${binding.what}`);
   }
 

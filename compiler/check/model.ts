@@ -44,8 +44,11 @@ export function checkModel(
   const learning =
     chosen.algorithm && memory && reading && checkAlgorithm(ctx, chosen.algorithm, memory, reading.read);
   const chunk = chunkOf(ctx);
+  const first = declared.firstStep();
   const isWhole = memory && kept && reading && learning && closedForm(ctx, memory, kept, learning);
-  const states = isWhole ? joinStates(memory.states, reading.tensors, kept, learning.steps) : undefined;
+  const states = isWhole
+    ? joinStates(memory.states, reading.tensors, kept.map(first), learning.steps)
+    : undefined;
   const reads = reading && new Reads(reading.read);
   const output = reads && states && chosen.memory && checkOutput(ctx, reads, chosen.memory);
   if (reporter.errors === before) declared.checkUse();
@@ -68,7 +71,7 @@ export function checkModel(
   return {
     name: definition.name.text,
     definition,
-    choices: ctx.choices,
+    choices: CHOICES.flatMap((kind) => ctx.choices.filter((c) => c.kind === kind)),
     inputs: declared.inputs,
     parameters: declared.parameters,
     numbers: declared.numbers,

@@ -24,7 +24,8 @@ export interface ChoiceArgument {
   readonly name: string;
   /** The value as the user, or the definition, wrote it. */
   readonly shown: string;
-  readonly origin: "given" | "default" | "same name";
+  /** `modifier`: no parameter of the definition, such as `steps: n`. */
+  readonly origin: "given" | "default" | "same name" | "modifier";
 }
 
 /**
