@@ -24,7 +24,7 @@ export interface Run {
   readonly tokens: Data;
   /** Params, `[H, …shape]`. */
   readonly parameters: Data;
-  /** Accumulators and the algorithm's states before the first token, `[B, H, …shape]`. */
+  /** Accumulators and the algorithm's states before the first token, `[B, H, …shape]`; zero where absent. */
   readonly states: Data;
   /** Which layer of how many this is. */
   readonly layer?: { readonly index: number; readonly count: number };
@@ -40,8 +40,9 @@ export interface Result {
 export const elements = (shape: readonly Dim[], sizes: Sizes): number =>
   shape.reduce((n, d) => n * extentOf(d, sizes), 1);
 
-export function interpret(rule: Rule, { B, T, H, sizes }: Extents, run: Run): Result {
+export function interpret(rule: Rule, { B, T, H, sizes: given }: Extents, run: Run): Result {
   const { spec } = rule;
+  const sizes: Sizes = { ...given, tokens: T };
   const update = evaluator(
     rule.states.map((s) => ({ expr: s.update, axes: axesFor(s.shape) })),
     sizes,
@@ -64,7 +65,10 @@ export function interpret(rule: Rule, { B, T, H, sizes }: Extents, run: Run): Re
       }
       for (const s of rule.states) {
         const n = elements(s.shape, sizes);
-        environment.set(s.previous, slice(run.states, s.name, b * H + h, n).slice());
+        const held = run.states.has(s.name)
+          ? slice(run.states, s.name, b * H + h, n).slice()
+          : new Float64Array(n);
+        environment.set(s.previous, held);
       }
       for (let turn = 0; turn < T * steps; turn++) {
         const token = (b * T + Math.floor(turn / steps)) * H + h;

@@ -33,14 +33,14 @@ export const mesanet: Reference = {
     beta: token(s),
   }),
   params: (s) => ({ lambda: [s.H, s.dk] }),
-  states: (s) => ({ G: state(s, s.dv, s.dk), K: state(s, s.dk, s.dk) }),
+  states: (s) => ({ "W.right": state(s, s.dv, s.dk), "W.gram": state(s, s.dk, s.dk) }),
   ranges: { alpha: [0, 1], beta: [0, 1], lambda: [0.25, 4] },
   learned: [],
   unit: ["k"],
-  gram: ["K"],
+  gram: ["W.gram"],
   run(s, inputs, params, states) {
-    const finalG = start(states, "G", state(s, s.dv, s.dk));
-    const finalK = start(states, "K", state(s, s.dk, s.dk));
+    const finalG = start(states, "W.right", state(s, s.dv, s.dk));
+    const finalK = start(states, "W.gram", state(s, s.dk, s.dk));
     const y = zeros(token(s, s.dv));
     eachSequence(s, (b, h) => {
       const lambda = vectorAt(named(params, "lambda"), h);
@@ -62,6 +62,6 @@ export const mesanet: Reference = {
       put(finalG, [b, h], G);
       put(finalK, [b, h], K);
     });
-    return { y, states: { G: finalG, K: finalK } };
+    return { y, states: { "W.right": finalG, "W.gram": finalK } };
   },
 };
