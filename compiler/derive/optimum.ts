@@ -59,7 +59,7 @@ export function optimumOf(spec: Spec, algorithm: Optimal, reporter: Reporter): F
   const reading: Reading = (x, when) => {
     const [i, j, out] = [freshAxis(dim), freshAxis(dim), freshAxis(dim)];
     const system = at(matrix, [first, second], [i, j]);
-    const x0 = solve(i, j, system, at(readAt(spec, m, x), [column], [i]), out);
+    const x0 = solve(i, j, system, at(readAt(spec, m, x), [column], [j]), out);
     const y = sumOver(mul(leaf(right.next, [row, out]), x0), [out]);
     const placed = at(y, [row], axesFor(spec.read.shape));
     return when === "next" ? placed : earlier(placed, [right, gram]);

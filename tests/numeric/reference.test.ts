@@ -314,7 +314,7 @@ describe("worked by hand", () => {
     );
     expectSame(result, {
       y: tensor([1, 2, 1, 1], [2, 5]),
-      states: { G: tensor([1, 1, 1, 2], [3, 2]), K: tensor([1, 1, 2, 2], [2.5, 2, 2, 2]) },
+      states: { "W.right": tensor([1, 1, 1, 2], [3, 2]), "W.gram": tensor([1, 1, 2, 2], [2.5, 2, 2, 2]) },
     });
   });
 
