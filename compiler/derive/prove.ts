@@ -33,6 +33,7 @@ const TOLERANCE = 1e-9;
 /** Small and unequal, so that a swapped dimension shows. */
 const DK = 3;
 const DV = 4;
+const TOKENS = 5;
 
 export function prove(rule: Rule, expectation: Expectation): Proof {
   // First with the gradients, and the algorithm's states after the token, as names on both sides.
@@ -65,7 +66,7 @@ export function compareAtPoints(
   shape: readonly Dim[],
 ): { readonly witness: Witness | undefined; readonly largest: number; readonly points: number } {
   const square = spec.equalities.pairs.length > 0;
-  const sizes: Sizes = { dk: DK, dv: square ? DK : DV };
+  const sizes: Sizes = { dk: DK, dv: square ? DK : DV, tokens: TOKENS };
   const axes = axesFor(shape);
   const work = postorder([derived, expected]).reduce((n, e) => n + elements(dimsOf(e), sizes), 0);
   if (work > BUDGET) return { witness: undefined, largest: 0, points: 0 };

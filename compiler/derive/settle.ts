@@ -13,6 +13,7 @@ import { linked } from "./linked.ts";
 import { optimumOf } from "./optimum.ts";
 import { readPairs } from "./pairs.ts";
 import { settleRetention } from "./retention.ts";
+import { checkStarts } from "./start.ts";
 
 /** A spec whose states say all that they keep, with how that was found. */
 export interface Settled {
@@ -35,7 +36,7 @@ export interface Found {
 export function settle(spec: Spec, reporter: Reporter): Settled | undefined {
   const retained = settleRetention(spec, reporter);
   const found = retained && derive(retained.spec, reporter);
-  if (!found) return undefined;
+  if (!found || !checkStarts(found.spec, reporter)) return undefined;
   const put = (e: Expr): Expr =>
     substitute(e, (t, index) => {
       const read = spec.reads.find((r) => r.tensor === t);

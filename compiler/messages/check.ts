@@ -204,6 +204,10 @@ export const checkMessages = {
     ({ state }) => `\`${state}\` starts at zero, where its link blows up`,
     "A link that divides by a norm of the accumulator has a negative degree: the smaller the accumulator, the larger what is read. At zero itself it has no value, or, with a small number added below, a slope of the inverse of that number, so that the first token written is read back a million times too large. A memory with such a link starts away from zero: its start is `learned`, or given.",
   ),
+  "start-outside": entry<{ state: string }>(
+    ({ state }) => `\`${state}\` starts at zero, outside of where its retention keeps it`,
+    "A retention that scales each element of the state before, or that is held above zero, cannot leave zero: what starts there stays there, and a logarithm of it has no value. Such a state starts as `learned`, or is given a start inside.",
+  ),
   "bad-steps": entry(
     () => "`steps` takes the name of a constant",
     "`steps: n` makes n gradient steps in each token, and the inputs and gates that come with each step have `n` as their first dimension, as in `input k [n, dk]`; the others come once a token. The number stands in the model, `const n = 2`, so that the name can be used in shapes.",
