@@ -2,7 +2,7 @@
  * Proves what a model expects of its rule. Symbolically, where both sides have one normal form;
  * otherwise numerically, in f64 at random points; and it says which.
  */
-import type { Expectation } from "../check/spec.ts";
+import type { Expectation, Spec } from "../check/spec.ts";
 import { at, sub, substitute } from "../math/algebra.ts";
 import { axesFor, type Dim, type Sizes } from "../math/axis.ts";
 import { evaluator } from "../math/evaluate.ts";
@@ -58,9 +58,13 @@ export interface Witness {
   readonly expected: number;
 }
 
+/** Whether two expressions differ at one of some random points of their domains. */
+export const differAtPoints = (spec: Spec, a: Expr, b: Expr, shape: readonly Dim[]): boolean =>
+  compareAtPoints({ spec }, a, b, shape).witness !== undefined;
+
 /** Compares two expressions over the canonical axes of `shape`, in f64 at random points of their domains. */
 export function compareAtPoints(
-  { spec }: Rule,
+  { spec }: { readonly spec: Pick<Spec, "equalities"> },
   derived: Expr,
   expected: Expr,
   shape: readonly Dim[],

@@ -1,0 +1,40 @@
+/** Whether a penalty is convex, told by numbers: the gradient of a convex function is monotone. */
+import type { Penalty } from "../../check/spec.ts";
+import { axesFor, type Sizes } from "../../math/axis.ts";
+import { evaluator } from "../../math/evaluate.ts";
+import { type Expr, type Tensor, tensorsOf } from "../../math/expr.ts";
+import { elements } from "../interpret.ts";
+import { sample, uniform } from "../sample.ts";
+
+const PAIRS = 64;
+const TOLERANCE = 1e-9;
+
+/** Whether (∇R(a) − ∇R(b)) · (a − b) ≥ 0 for random a and b. */
+export function isConvex({ w, previous }: Penalty, slope: Expr): boolean {
+  const sizes: Sizes = { dk: 3, dv: 4, tokens: 5 };
+  const evaluate = evaluator([{ expr: slope, axes: axesFor(w.shape) }], sizes);
+  const random = uniform(7);
+  const draw = (t: Tensor): Float64Array =>
+    Float64Array.from({ length: elements(t.shape, sizes) }, () => sample(t.domain, random));
+  for (let n = 0; n < PAIRS; n++) {
+    const environment = new Map<Tensor, Float64Array>();
+    for (const t of new Set([...tensorsOf(slope), w, previous])) environment.set(t, draw(t));
+    const a = draw(w);
+    const b = draw(w);
+    const at = (x: Float64Array): Float64Array => {
+      environment.set(w, x);
+      return (evaluate(environment)[0] as Float64Array).slice();
+    };
+    const [ga, gb] = [at(a), at(b)];
+    const rise = a.reduce(
+      (sum, x, i) => sum + ((ga[i] as number) - (gb[i] as number)) * (x - (b[i] as number)),
+      0,
+    );
+    const size = a.reduce(
+      (sum, x, i) => sum + Math.abs(((ga[i] as number) - (gb[i] as number)) * (x - (b[i] as number))),
+      0,
+    );
+    if (rise < -TOLERANCE * Math.max(1, size)) return false;
+  }
+  return true;
+}

@@ -1,0 +1,301 @@
+/**
+ * Penalties, solved. A retention that looks back gives W' = argmin ⟨W, step⟩ + R(W, prev); one that does not gives
+ * W = argmin R(W) − ⟨W, A⟩ of what is accumulated. Either way the gradient is set to zero and W is isolated; where
+ * the same function h stands before W and before prev, A = h(W) is what is carried, and W = h⁻¹(A) its link.
+ */
+import type { Penalty } from "../../check/spec.ts";
+import {
+  add, call, div, isApply, mul, neg, rebuild, reduce, reductionNamed, sub, substitute, sumOver,
+} from "../../math/algebra.ts"; // biome-ignore format: a list
+import { type Axis, axesFor } from "../../math/axis.ts";
+import { domainOf } from "../../math/domain.ts";
+import { constant, type Expr, type Leaf, leaf, type Tensor } from "../../math/expr.ts";
+import { includes, interval } from "../../math/interval.ts";
+import type { Reduction } from "../../math/node.ts";
+import type { Step } from "../derivation.ts";
+import { gradient } from "../gradient.ts";
+import { normalForm } from "../normal-form.ts";
+import { simplify } from "../simplify.ts";
+import { isConvex } from "./convex.ts";
+import { isObstacle, isolate, type Obstacle, put, reads } from "./isolate.ts";
+import { eliminateSum } from "./sums.ts";
+
+/** W = link(A), with A' = prox(keep · A − scale · step), or A' = advance(previous, step) outright. */
+export interface Solved {
+  /** Undefined where the penalty does not say: it does not look back. */
+  readonly keep: Expr | undefined;
+  readonly scale: Expr;
+  readonly link: Expr | undefined;
+  readonly prox: Expr | undefined;
+  readonly advance: Expr | undefined;
+}
+
+export interface Solution {
+  readonly result: Solved | Obstacle;
+  readonly steps: readonly Step[];
+}
+
+/** `argument` stands for the accumulator in the link and the prox, `step` for the step in `advance`. */
+export function solvePenalty(penalty: Penalty, argument: Tensor, step: Tensor): Solution {
+  const solver = new Solver(penalty, argument, step);
+  return { result: solver.solve(), steps: solver.steps };
+}
+
+const ONE = constant(1);
+const ZERO = constant(0);
+
+class Solver {
+  readonly steps: Step[] = [];
+  readonly #penalty: Penalty;
+  readonly #axes: readonly Axis[];
+  readonly #w: Leaf;
+  readonly #previous: Leaf;
+  readonly #argument: Leaf;
+  readonly #step: Leaf;
+
+  constructor(penalty: Penalty, argument: Tensor, step: Tensor) {
+    this.#penalty = penalty;
+    this.#axes = axesFor(penalty.w.shape);
+    this.#w = leaf(penalty.w, this.#axes);
+    this.#previous = leaf(penalty.previous, this.#axes);
+    this.#argument = leaf(argument, this.#axes);
+    this.#step = leaf(step, this.#axes);
+  }
+
+  solve(): Solved | Obstacle {
+    const { value, w } = this.#penalty;
+    this.#say("the penalty R", value, undefined, []);
+    const slope = separateLogarithms(normalForm(gradient(value, [w]).get(w) as Expr));
+    if (!isConvex(this.#penalty, slope))
+      return { term: value, why: "it is not convex: where its gradient vanishes need not be a minimum" };
+    const looksBack = reads(slope, this.#previous);
+    if (looksBack) this.#say("∂R/∂W + step vanishes", add(slope, this.#step), ZERO);
+    else this.#say("∂R/∂W is what is accumulated", slope, this.#argument);
+    const terms = isApply(slope, "add") ? slope.args : [slope];
+    return looksBack ? this.#lookingBack(terms) : this.#accumulating(slope);
+  }
+
+  #say(say: string, left: Expr, right?: Expr, axes = this.#axes): void {
+    this.steps.push({ say, left, ...(right ? { right } : {}), axes });
+  }
+
+  // -------------------------------------------------------------- without prev
+
+  #accumulating(slope: Expr): Solved | Obstacle {
+    const { sizes, rest } = this.#splitSigns(isApply(slope, "add") ? slope.args : [slope]);
+    const target = sizes === ZERO ? this.#argument : softThreshold(this.#argument, sizes);
+    if (sizes !== ZERO)
+      this.#say("the sum of absolute values takes a threshold off what is accumulated", add(...rest), target);
+    const free = eliminateSum(add(...rest), this.#w, target) ?? isolate(add(...rest), this.#w, target);
+    if (isObstacle(free)) return free;
+    const link = this.#held(simplify(free));
+    if (isObstacle(link)) return link;
+    this.#say("solved for W: the link", this.#w, link);
+    return { keep: undefined, scale: ONE, link, prox: undefined, advance: undefined };
+  }
+
+  // -------------------------------------------------------------- with prev
+
+  #lookingBack(terms: readonly Expr[]): Solved | Obstacle {
+    const isMixed = (t: Expr): boolean => reads(t, this.#w) && reads(t, this.#previous);
+    if (terms.some(isMixed)) return this.#advancing(add(...terms));
+    const { sizes, rest } = this.#splitSigns(terms);
+    const own = this.#coefficients(
+      rest.filter((t) => reads(t, this.#w)),
+      this.#w,
+    );
+    const before = this.#coefficients(
+      rest.filter((t) => reads(t, this.#previous)),
+      this.#previous,
+    );
+    const offset = add(...rest.filter((t) => !reads(t, this.#w) && !reads(t, this.#previous)));
+    if (isObstacle(own)) return own;
+    if (isObstacle(before)) return before;
+    if (simplify(sub(this.#ofPrevious(own.of), before.of)) !== ZERO)
+      return {
+        term: before.of,
+        why: "W and prev stand in different functions, so that nothing can be carried",
+      };
+    const total = simplify(own.times);
+    const keep = simplify(neg(div(before.times, total)));
+    const scale = simplify(div(ONE, total));
+    this.#say(
+      "the same function of W and of prev: carry its value A, and divide by what stands before W",
+      this.#argument,
+      own.of,
+    );
+    this.#say("what is kept of A", keep);
+    this.#say("what the step is multiplied by", scale);
+    const isIdentity = own.of === this.#w;
+    const free = isIdentity ? this.#argument : isolate(own.of, this.#w, this.#argument);
+    if (isObstacle(free)) return free;
+    const { over } = this.#penalty;
+    if (isIdentity && over?.kind === "simplex") return this.#projection();
+    const shifted =
+      over?.kind === "simplex" ? this.#argument : simplify(sub(this.#argument, div(offset, total)));
+    if (sizes !== ZERO && !isIdentity)
+      return { term: sizes, why: "an absolute value is solved beside a quadratic penalty only" };
+    const threshold = simplify(div(sizes, total));
+    const shrunk = sizes === ZERO ? shifted : softThreshold(shifted, threshold);
+    if (isIdentity) {
+      const prox = simplify(this.#clamped(shrunk));
+      if (prox !== this.#argument) this.#say("what follows the step", this.#w, prox);
+      return {
+        keep,
+        scale,
+        link: undefined,
+        prox: prox === this.#argument ? undefined : prox,
+        advance: undefined,
+      };
+    }
+    const link = this.#held(simplify(free));
+    if (isObstacle(link)) return link;
+    if (over?.kind === "box" && link !== simplify(free))
+      return { term: own.of, why: "the box cuts off what is carried" };
+    this.#say("solved for W: the link", this.#w, link);
+    return { keep, scale, link, prox: shrunk === this.#argument ? undefined : shrunk, advance: undefined };
+  }
+
+  /** W and prev stand in one term: W is a factor times prev, and not a function of something carried. */
+  #advancing(slope: Expr): Solved | Obstacle {
+    const multiplier: Tensor = {
+      name: "t",
+      shape: this.#w.tensor.shape,
+      domain: interval(-Infinity, Infinity),
+    };
+    const t = leaf(multiplier, this.#axes);
+    const free = isolate(slope, this.#w, t);
+    if (isObstacle(free)) return free;
+    const { over } = this.#penalty;
+    const at = (x: Expr): Expr => put(free, t, x);
+    if (over?.kind !== "simplex") {
+      const advance = simplify(this.#clamped(at(neg(this.#step))));
+      this.#say("solved for W", this.#w, advance);
+      return { keep: ONE, scale: ONE, link: undefined, prox: undefined, advance };
+    }
+    // Σ W = total fixes the multiplier ζ in W(−step − ζ), if W is affine in it.
+    const base = at(ZERO);
+    const slopeInT = simplify(sub(at(ONE), base));
+    if (reads(slopeInT, t) || simplify(sub(free, add(base, mul(slopeInT, t)))) !== ZERO)
+      return { term: free, why: "the sum that is held fixed gives no closed form for its multiplier" };
+    const along = this.#axes[over.axis] as Axis;
+    const sum = (e: Expr): Expr => sumOver(e, [along]);
+    const moved = at(neg(this.#step));
+    const zeta = div(sub(sum(moved), over.total), sum(slopeInT));
+    this.#say("the multiplier of the sum that is held fixed", zeta);
+    const advance = simplify(sub(moved, mul(slopeInT, zeta)));
+    this.#say("solved for W", this.#w, advance);
+    return { keep: ONE, scale: ONE, link: undefined, prox: undefined, advance };
+  }
+
+  #projection(): Obstacle {
+    return {
+      term: this.#penalty.value,
+      why: "the nearest point of a simplex is found by sorting, and has no formula",
+    };
+  }
+
+  // -------------------------------------------------------------- parts
+
+  #ofPrevious(e: Expr): Expr {
+    return put(e, this.#w, this.#previous);
+  }
+
+  /** c of the terms c · sign(W), and the other terms. */
+  #splitSigns(terms: readonly Expr[]): { sizes: Expr; rest: Expr[] } {
+    const sign = call("sign", this.#w);
+    const isSign = (t: Expr): boolean =>
+      t === sign ||
+      (isApply(t, "mul") && t.args.includes(sign) && t.args.every((f) => f === sign || !reads(f, this.#w)));
+    const signs = terms.filter(isSign);
+    const sizes = add(
+      ...signs.map((t) =>
+        t === sign ? ONE : mul(...(t as { args: readonly Expr[] }).args.filter((f) => f !== sign)),
+      ),
+    );
+    return { sizes, rest: terms.filter((t) => !signs.includes(t)) };
+  }
+
+  /** Terms as times · of(unknown): one function of the unknown, with one factor that does not read it. */
+  #coefficients(terms: readonly Expr[], unknown: Leaf): { times: Expr; of: Expr } | Obstacle {
+    const parts = new Map<Expr, Expr>();
+    for (const t of terms) {
+      const factors = isApply(t, "mul") ? t.args : [t];
+      const of = mul(...factors.filter((f) => reads(f, unknown)));
+      const times = mul(...factors.filter((f) => !reads(f, unknown)));
+      parts.set(of, add(parts.get(of) ?? ZERO, times));
+    }
+    const [[, times] = [ZERO, ZERO]] = parts;
+    const ratios = [...parts].map(([of, c]) => ({ of, ratio: simplify(div(c, times)) }));
+    const strange = ratios.find(({ ratio }) => ratio.kind !== "constant");
+    if (strange) return { term: strange.of, why: "it has a coefficient of its own" };
+    return { times, of: add(...ratios.map(({ of, ratio }) => mul(ratio, of))) };
+  }
+
+  /** The solution without a constraint, held to where W may lie. */
+  #held(free: Expr): Expr | Obstacle {
+    const { over } = this.#penalty;
+    if (over?.kind !== "simplex") return this.#clamped(free);
+    const exponent = isApply(free, "exp") ? (free.args[0] as Expr) : undefined;
+    if (!exponent) return this.#projectionOf(free);
+    const along = this.#axes[over.axis] as Axis;
+    this.#say(
+      "a sum that is held fixed subtracts a multiplier from what is accumulated: a factor, so that W is divided by its sum",
+      this.#w,
+      free,
+    );
+    const plain = substitute(exponent, () => undefined);
+    const own = (isApply(plain, "add") ? plain.args : [plain]).filter((t) => t.axes.includes(along));
+    const kept = add(...own);
+    const largest = reduce(reductionNamed("maxOver") as Reduction, along, kept);
+    const raised = call("exp", sub(kept, largest));
+    return div(mul(over.total, raised), sumOver(raised, [along]));
+  }
+
+  #projectionOf(free: Expr): Obstacle {
+    return isApply(free, "add") || isApply(free, "mul") || free === this.#argument
+      ? this.#projection()
+      : { term: free, why: "the sum that is held fixed gives no closed form for its multiplier" };
+  }
+
+  #clamped(e: Expr): Expr {
+    const { over } = this.#penalty;
+    if (over?.kind !== "box") return e;
+    const is = domainOf(e);
+    const least = over.low ? domainOf(over.low).low : -Infinity;
+    const most = over.high ? domainOf(over.high).high : Infinity;
+    if (includes(interval(least, most), is)) return e;
+    const above = over.low ? call("max", e, over.low) : e;
+    return over.high ? call("min", above, over.high) : above;
+  }
+}
+
+/** sign(x) max(|x| − threshold, 0): where an added threshold · |W| puts the minimum. */
+export const softThreshold = (x: Expr, threshold: Expr): Expr =>
+  mul(call("sign", x), call("max", sub(call("abs", x), threshold), ZERO));
+
+/** log(a b^p) as log a + p log b, where a and b are positive. */
+function separateLogarithms(e: Expr): Expr {
+  const memo = new Map<Expr, Expr>();
+  const go = (x: Expr): Expr => {
+    const known = memo.get(x);
+    if (known) return known;
+    const made = isApply(x, "log") ? separated(x.args[0] as Expr) : isSumOrProduct(x) ? rebuild(x, go) : x;
+    memo.set(x, made);
+    return made;
+  };
+  return normalForm(go(e));
+}
+
+const isSumOrProduct = (x: Expr): boolean => isApply(x, "add") || isApply(x, "mul");
+
+function separated(e: Expr): Expr {
+  const factors = isApply(e, "mul") ? e.args : [e];
+  const isPositive = (x: Expr): boolean => domainOf(x).low >= 0;
+  return add(
+    ...factors.map((f) => {
+      const [base, p] = isApply(f, "pow") ? [f.args[0] as Expr, f.args[1] as Expr] : [f, ONE];
+      return isPositive(base) ? mul(p, call("log", base)) : call("log", f);
+    }),
+  );
+}
