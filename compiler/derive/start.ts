@@ -70,5 +70,6 @@ function gainNearZero(state: MemoryState, spec: Spec): number {
     return Math.hypot(...(evaluate(environment)[0] as Float64Array));
   };
   const values = [0, ...DISTANCES].map(norm);
-  return values.every(Number.isFinite) ? Math.max(...values) / norm(1) : Infinity;
+  const largest = Math.max(...values);
+  return !values.every(Number.isFinite) ? Infinity : largest === 0 ? 0 : largest / norm(1);
 }

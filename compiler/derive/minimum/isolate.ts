@@ -1,8 +1,12 @@
 /** Solving e(u) = target for an unknown that stands in e, by undoing one operation after the other. */
-import { add, call, div, isApply, mul, neg, pow, sub, substitute } from "../../math/algebra.ts";
+import { add, at, call, div, isApply, mul, neg, pow, sub, substitute } from "../../math/algebra.ts";
+import { axesFor } from "../../math/axis.ts";
 import { domainOf } from "../../math/domain.ts";
 import { constant, type Expr, type Leaf, postorder } from "../../math/expr.ts";
+import { pullBack } from "../gradient.ts";
+import { normalForm } from "../normal-form.ts";
 import { simplify } from "../simplify.ts";
+import { signedPower } from "./signs.ts";
 
 /** What stands in the way of a solution. */
 export interface Obstacle {
@@ -50,18 +54,26 @@ function fromSum(terms: readonly Expr[], u: Leaf, target: Expr, whole: Expr): Ex
   const rest = sub(target, add(...terms.filter((t) => !own.includes(t))));
   const [only] = own;
   if (only && own.length === 1) return isolate(only, u, rest);
-  const slope = slopeOf(add(...own), u);
+  const expanded = normalForm(add(...own));
+  if (expanded !== add(...own)) return isolate(expanded, u, rest);
+  const slope = slopeOf(expanded, u);
   if (slope) return div(rest, slope);
   return fromLogarithms(own, u, rest) ?? { term: whole, why: "the unknown stands in several of its terms" };
 }
 
 /** The slope of what is linear in the unknown. */
 function slopeOf(e: Expr, u: Leaf): Expr | undefined {
-  const at = (x: number): Expr => put(e, u, constant(x));
-  const slope = simplify(at(1));
-  const isLinear = simplify(at(0)) === constant(0) && simplify(at(2)) === simplify(mul(constant(2), slope));
-  return isLinear && simplify(sub(e, mul(slope, u))) === constant(0) ? slope : undefined;
+  const slope = slopeIn(e, u);
+  if (reads(slope, u)) return undefined;
+  const isLinear = normalForm(sub(e, mul(slope, u))) === constant(0);
+  return isLinear && slope !== constant(0) ? simplify(slope) : undefined;
 }
+
+/** de/du, of each element in its own. */
+export const slopeIn = (e: Expr, u: Leaf): Expr => {
+  const pulled = pullBack([[e, constant(1)]], [u.tensor]).get(u.tensor) as Expr;
+  return normalForm(at(pulled, axesFor(u.tensor.shape), u.index));
+};
 
 export const put = (e: Expr, u: Leaf, value: Expr): Expr =>
   substitute(e, (t, index) =>
@@ -124,10 +136,6 @@ function oddPower(factors: readonly Expr[]): { base: Expr; exponent: Expr } | un
   }
   return base && signs % 2 === 1 && domainOf(exponent).low > 0 ? { base, exponent } : undefined;
 }
-
-/** sign(x) |x|^p */
-export const signedPower = (x: Expr, p: Expr): Expr =>
-  domainOf(x).low >= 0 ? pow(x, p) : mul(call("sign", x), pow(call("abs", x), p));
 
 function fromPower(base: Expr, exponent: Expr, u: Leaf, target: Expr, whole: Expr): Expr | Obstacle {
   if (reads(exponent, u)) return { term: whole, why: "the unknown stands in an exponent" };

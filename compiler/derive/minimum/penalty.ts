@@ -9,7 +9,7 @@ import {
 } from "../../math/algebra.ts"; // biome-ignore format: a list
 import { type Axis, axesFor } from "../../math/axis.ts";
 import { domainOf } from "../../math/domain.ts";
-import { constant, type Expr, type Leaf, leaf, type Tensor } from "../../math/expr.ts";
+import { constant, type Expr, isConstant, type Leaf, leaf, type Tensor } from "../../math/expr.ts";
 import { includes, interval } from "../../math/interval.ts";
 import type { Reduction } from "../../math/node.ts";
 import type { Step } from "../derivation.ts";
@@ -17,7 +17,7 @@ import { gradient } from "../gradient.ts";
 import { normalForm } from "../normal-form.ts";
 import { simplify } from "../simplify.ts";
 import { isConvex } from "./convex.ts";
-import { isObstacle, isolate, type Obstacle, put, reads } from "./isolate.ts";
+import { isObstacle, isolate, type Obstacle, put, reads, slopeIn } from "./isolate.ts";
 import { eliminateSum } from "./sums.ts";
 
 /** W = link(A), with A' = prox(keep · A − scale · step), or A' = advance(previous, step) outright. */
@@ -65,7 +65,7 @@ class Solver {
   solve(): Solved | Obstacle {
     const { value, w } = this.#penalty;
     this.#say("the penalty R", value, undefined, []);
-    const slope = separateLogarithms(normalForm(gradient(value, [w]).get(w) as Expr));
+    const slope = separateLogarithms(gradient(value, [w]).get(w) as Expr);
     if (!isConvex(this.#penalty, slope))
       return { term: value, why: "it is not convex: where its gradient vanishes need not be a minimum" };
     const looksBack = reads(slope, this.#previous);
@@ -100,24 +100,10 @@ class Solver {
     const isMixed = (t: Expr): boolean => reads(t, this.#w) && reads(t, this.#previous);
     if (terms.some(isMixed)) return this.#advancing(add(...terms));
     const { sizes, rest } = this.#splitSigns(terms);
-    const own = this.#coefficients(
-      rest.filter((t) => reads(t, this.#w)),
-      this.#w,
-    );
-    const before = this.#coefficients(
-      rest.filter((t) => reads(t, this.#previous)),
-      this.#previous,
-    );
     const offset = add(...rest.filter((t) => !reads(t, this.#w) && !reads(t, this.#previous)));
+    const own = this.#carried(rest);
     if (isObstacle(own)) return own;
-    if (isObstacle(before)) return before;
-    if (simplify(sub(this.#ofPrevious(own.of), before.of)) !== ZERO)
-      return {
-        term: before.of,
-        why: "W and prev stand in different functions, so that nothing can be carried",
-      };
-    const total = simplify(own.times);
-    const keep = simplify(neg(div(before.times, total)));
+    const { total, keep } = own;
     const scale = simplify(div(ONE, total));
     this.#say(
       "the same function of W and of prev: carry its value A, and divide by what stands before W",
@@ -164,8 +150,9 @@ class Solver {
       domain: interval(-Infinity, Infinity),
     };
     const t = leaf(multiplier, this.#axes);
-    const free = isolate(slope, this.#w, t);
-    if (isObstacle(free)) return free;
+    const found = isolate(slope, this.#w, t);
+    if (isObstacle(found)) return found;
+    const free = normalForm(found);
     const { over } = this.#penalty;
     const at = (x: Expr): Expr => put(free, t, x);
     if (over?.kind !== "simplex") {
@@ -175,8 +162,8 @@ class Solver {
     }
     // Σ W = total fixes the multiplier ζ in W(−step − ζ), if W is affine in it.
     const base = at(ZERO);
-    const slopeInT = simplify(sub(at(ONE), base));
-    if (reads(slopeInT, t) || simplify(sub(free, add(base, mul(slopeInT, t)))) !== ZERO)
+    const slopeInT = slopeIn(free, t);
+    if (reads(slopeInT, t) || normalForm(sub(free, add(base, mul(slopeInT, t)))) !== ZERO)
       return { term: free, why: "the sum that is held fixed gives no closed form for its multiplier" };
     const along = this.#axes[over.axis] as Axis;
     const sum = (e: Expr): Expr => sumOver(e, [along]);
@@ -204,6 +191,7 @@ class Solver {
   /** c of the terms c · sign(W), and the other terms. */
   #splitSigns(terms: readonly Expr[]): { sizes: Expr; rest: Expr[] } {
     const sign = call("sign", this.#w);
+    if (sign.kind === "constant") return { sizes: ZERO, rest: [...terms] };
     const isSign = (t: Expr): boolean =>
       t === sign ||
       (isApply(t, "mul") && t.args.includes(sign) && t.args.every((f) => f === sign || !reads(f, this.#w)));
@@ -216,20 +204,40 @@ class Solver {
     return { sizes, rest: terms.filter((t) => !signs.includes(t)) };
   }
 
-  /** Terms as times · of(unknown): one function of the unknown, with one factor that does not read it. */
-  #coefficients(terms: readonly Expr[], unknown: Leaf): { times: Expr; of: Expr } | Obstacle {
-    const parts = new Map<Expr, Expr>();
+  /** The functions of an unknown in some terms, each with what it is multiplied by. */
+  #functionsOf(terms: readonly Expr[], unknown: Leaf): Map<Expr, Expr> {
+    const found = new Map<Expr, Expr>();
     for (const t of terms) {
+      if (!reads(t, unknown)) continue;
       const factors = isApply(t, "mul") ? t.args : [t];
       const of = mul(...factors.filter((f) => reads(f, unknown)));
       const times = mul(...factors.filter((f) => !reads(f, unknown)));
-      parts.set(of, add(parts.get(of) ?? ZERO, times));
+      found.set(of, add(found.get(of) ?? ZERO, times));
     }
-    const [[, times] = [ZERO, ZERO]] = parts;
-    const ratios = [...parts].map(([of, c]) => ({ of, ratio: simplify(div(c, times)) }));
-    const strange = ratios.find(({ ratio }) => ratio.kind !== "constant");
-    if (strange) return { term: strange.of, why: "it has a coefficient of its own" };
-    return { times, of: add(...ratios.map(({ of, ratio }) => mul(ratio, of))) };
+    return found;
+  }
+
+  /** Terms as total · of(W) − keep · total · of(prev): one function of W and of prev. */
+  #carried(terms: readonly Expr[]): { total: Expr; of: Expr; keep: Expr } | Obstacle {
+    const own = this.#functionsOf(terms, this.#w);
+    const before = this.#functionsOf(terms, this.#previous);
+    const [[first, total] = [ZERO, ZERO]] = own;
+    const share = (c: Expr): Expr => simplify(div(c, total));
+    const strange = [...own].find(([, c]) => share(c).kind !== "constant");
+    if (strange) return { term: strange[0], why: "it has a coefficient of its own" };
+    const keep = simplify(neg(div(before.get(this.#ofPrevious(first)) ?? ZERO, total)));
+    const isSame =
+      own.size === before.size &&
+      [...own].every(([g, c]) => {
+        const other = before.get(this.#ofPrevious(g));
+        return other !== undefined && simplify(add(div(other, c), keep)) === ZERO;
+      });
+    if (!isSame) {
+      const known = new Set([...own.keys()].map((g) => this.#ofPrevious(g)));
+      const term = [...before.keys()].find((g) => !known.has(g)) ?? first;
+      return { term, why: "W and prev stand in different functions, so that nothing can be carried" };
+    }
+    return { total: simplify(total), of: add(...[...own].map(([g, c]) => mul(share(c), g))), keep };
   }
 
   /** The solution without a constraint, held to where W may lie. */
@@ -291,11 +299,14 @@ const isSumOrProduct = (x: Expr): boolean => isApply(x, "add") || isApply(x, "mu
 
 function separated(e: Expr): Expr {
   const factors = isApply(e, "mul") ? e.args : [e];
-  const isPositive = (x: Expr): boolean => domainOf(x).low >= 0;
-  return add(
-    ...factors.map((f) => {
-      const [base, p] = isApply(f, "pow") ? [f.args[0] as Expr, f.args[1] as Expr] : [f, ONE];
-      return isPositive(base) ? mul(p, call("log", base)) : call("log", f);
-    }),
+  const parts = factors.map((f): readonly [Expr, Expr] =>
+    isApply(f, "pow") ? [f.args[0] as Expr, f.args[1] as Expr] : [f, ONE],
   );
+  const isNegative = (x: Expr): boolean => domainOf(x).high <= 0;
+  const negative = parts.filter(([base]) => isNegative(base));
+  const canTurn =
+    negative.length % 2 === 0 && negative.every(([, p]) => isConstant(p, 1) || isConstant(p, -1));
+  const turned = parts.map(([base, p]) => [canTurn && isNegative(base) ? neg(base) : base, p] as const);
+  if (turned.some(([base]) => domainOf(base).low < 0)) return call("log", e);
+  return add(...turned.map(([base, p]) => mul(p, call("log", base))));
 }

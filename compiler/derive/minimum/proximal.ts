@@ -4,8 +4,9 @@
  * solution counts where it meets the conditions that it was found under. z + s u(z) rises, so that one does, unless
  * z₀ lies in a jump of u: then z is where the jump is.
  */
-import { add, apply, call, isApply, mul, neg, rebuild } from "../../math/algebra.ts";
+import { add, apply, call, isApply, mul, neg, rebuild, sub } from "../../math/algebra.ts";
 import { type Apply, constant, type Expr, type Leaf, postorder } from "../../math/expr.ts";
+import { normalForm } from "../normal-form.ts";
 import { simplify } from "../simplify.ts";
 import { isObstacle, isolate, type Obstacle, put } from "./isolate.ts";
 
@@ -22,32 +23,43 @@ export function proximal(u: Expr, z: Leaf, s: Expr, z0: Expr): Expr | Obstacle {
   if (sum) return { term: sum, why: "the loss is not a sum over channels: this joins them" };
   const switches = switchesOf(u, z);
   if (switches.length > MOST_CONDITIONS) return { term: u, why: "it has too many pieces" };
-  const pieces: { value: Expr; valid: Expr[]; signs: number }[] = [];
+  const pieces: Piece[] = [];
   for (const branch of branchesOf(switches)) {
-    const piece = simplify(taken(u, branch));
-    const value = isolate(add(z, mul(s, piece)), z, z0);
+    const value = isolate(add(z, mul(s, simplify(taken(u, branch)))), z, z0);
     if (isObstacle(value)) return value;
-    const at = (e: Expr): Expr => put(e, z, value);
-    pieces.push({
-      value: simplify(value),
-      valid: branch.map(({ on, way }) => holds(on, way, at)),
-      signs: branch.filter(({ on }) => isJump(on) && reads(u, on, branch)).length,
-    });
+    pieces.push({ value: simplify(value), valid: branch.map((b) => holds(b, z, value)) });
   }
-  // Pieces beside a jump come first, so that what is left over is a piece without one, or the jump itself.
-  pieces.sort((a, b) => b.signs - a.signs);
-  const jump = switches.find(isJump);
-  const smooth = pieces.filter((p) => p.signs === 0);
-  let rest: Expr;
-  const last = smooth.at(-1);
-  if (last) rest = last.value;
-  else if (jump) {
-    const kink = isolate(jump.args[0] as Expr, z, constant(0));
-    if (isObstacle(kink)) return kink;
-    rest = kink;
-  } else rest = (pieces.at(-1) as { value: Expr }).value;
-  const tried = pieces.filter((p) => p !== last);
-  return tried.reduceRight((other, p) => where(p.valid, p.value, other), rest);
+  const jumps = switches.flatMap((on) => jumpsAt(on, switches, u, z, s, z0));
+  // z + s u(z) rises: beyond the jumps one of the pieces holds, so that the last needs no condition.
+  const [last, ...others] = pieces.reverse() as [Piece, ...Piece[]];
+  return [...jumps, ...others].reduceRight((rest, p) => where(p.valid, p.value, rest), last.value);
+}
+
+/** A solution, and the conditions under which it is the one. */
+interface Piece {
+  readonly value: Expr;
+  readonly valid: readonly Expr[];
+}
+
+/** Where u jumps as a condition changes, z stays while z₀ passes through the jump. */
+function jumpsAt(on: Apply, switches: readonly Apply[], u: Expr, z: Leaf, s: Expr, z0: Expr): Piece[] {
+  return branchesOf(switches.filter((x) => x !== on)).flatMap((others): Piece[] => {
+    const [first, second] = on.args as [Expr, Expr];
+    const boundary = isSign(on) ? first : sub(first, second);
+    const place = isolate(simplify(taken(boundary, others)), z, constant(0));
+    if (isObstacle(place)) return [];
+    const [a, b] = [true, false].map((way) => put(taken(u, [...others, { on, way }]), z, place)) as [
+      Expr,
+      Expr,
+    ];
+    if (normalForm(sub(a, b)) === constant(0)) return [];
+    const at = (x: Expr): Expr => simplify(add(place, mul(s, x)));
+    const isBetween = [
+      call("lessEqual", call("min", at(a), at(b)), z0),
+      call("lessEqual", z0, call("max", at(a), at(b))),
+    ];
+    return [{ value: simplify(place), valid: [...others.map((o) => holds(o, z, place)), ...isBetween] }];
+  });
 }
 
 interface Taken {
@@ -73,7 +85,7 @@ function switchesOf(u: Expr, z: Leaf): Apply[] {
   return [...signs.values(), ...conditions];
 }
 
-const isJump = (x: Apply): boolean => isApply(x, "sign");
+const isSign = (x: Apply): boolean => isApply(x, "sign");
 
 function branchesOf(switches: readonly Apply[]): Taken[][] {
   return switches.reduce<Taken[][]>(
@@ -96,7 +108,7 @@ function taken(u: Expr, branch: readonly Taken[]): Expr {
     }
     if (isApply(x, "abs")) {
       const inside = x.args[0] as Expr;
-      const decided = branch.find(({ on }) => isJump(on) && on.args[0] === inside)?.way;
+      const decided = branch.find(({ on }) => isSign(on) && on.args[0] === inside)?.way;
       if (decided !== undefined) return decided ? go(inside) : neg(go(inside));
     }
     return rebuild(x, go);
@@ -104,17 +116,11 @@ function taken(u: Expr, branch: readonly Taken[]): Expr {
   return go(u);
 }
 
-/** Whether a sign decides anything in what is left of u once the other conditions are taken. */
-function reads(u: Expr, on: Apply, branch: readonly Taken[]): boolean {
-  const flipped = branch.map((b) => (b.on === on ? { ...b, way: !b.way } : b));
-  return taken(u, branch) !== taken(u, flipped);
-}
-
-function holds(on: Apply, way: boolean, at: (e: Expr) => Expr): Expr {
-  if (isJump(on)) {
-    const inside = at(on.args[0] as Expr);
-    return way ? call("less", constant(0), inside) : call("less", inside, constant(0));
-  }
+/** Whether a condition is as it was taken to be, at a value of z. */
+function holds({ on, way }: Taken, z: Leaf, value: Expr): Expr {
+  const [first] = on.args as [Expr];
+  const at = (e: Expr): Expr => put(e, z, value);
+  if (isSign(on)) return way ? call("less", constant(0), at(first)) : call("less", at(first), constant(0));
   const condition = apply(on.op, on.args.map(at));
   return way ? condition : call("equal", call("where", condition, constant(1), constant(0)), constant(0));
 }

@@ -16,6 +16,7 @@ import {
 import { interval } from "../../math/interval.ts";
 import { simplify } from "../simplify.ts";
 import { isObstacle, isolate, type Obstacle, put } from "./isolate.ts";
+import { apart } from "./signs.ts";
 
 const ONE = constant(1);
 
@@ -36,7 +37,7 @@ export function eliminateSum(e: Expr, unknown: Leaf, target: Expr): Expr | Obsta
   const solution = isolate(simplify(withoutGuards(replace(e, sum, n))), unknown, target);
   if (isObstacle(solution)) return solution;
   // N = M · N^κ, hence N = M^(1 / (1 − κ)).
-  const defined = simplify(definition(sum, unknown, solution));
+  const defined = simplify(apart(definition(sum, unknown, solution)));
   const factors = defined.kind === "apply" && defined.op.name === "mul" ? defined.args : [defined];
   let kappa: Expr = constant(0);
   const rest: Expr[] = [];
