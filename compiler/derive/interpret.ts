@@ -8,7 +8,7 @@ import { evaluator } from "../math/evaluate.ts";
 import type { Tensor } from "../math/expr.ts";
 import type { Rule } from "./rule.ts";
 
-/** How many sequences, tokens and heads, and the named sizes of the model (`dk`, `dv`). */
+/** How many sequences, tokens and heads, and the sizes by name: `dk`, `dv`, and `tokens`, which is T unless given. */
 export interface Extents {
   readonly B: number;
   readonly T: number;
@@ -42,7 +42,7 @@ export const elements = (shape: readonly Dim[], sizes: Sizes): number =>
 
 export function interpret(rule: Rule, { B, T, H, sizes: given }: Extents, run: Run): Result {
   const { spec } = rule;
-  const sizes: Sizes = { ...given, tokens: T };
+  const sizes: Sizes = { tokens: T, ...given };
   const update = evaluator(
     rule.states.map((s) => ({ expr: s.update, axes: axesFor(s.shape) })),
     sizes,

@@ -16,7 +16,7 @@ import { errorOf } from "./error.ts";
 import { pullBack } from "./gradient.ts";
 import { linked, linkedTo } from "./linked.ts";
 import { ringOf } from "./ring.ts";
-import type { Settled } from "./settle.ts";
+import type { Reading, Settled } from "./settle.ts";
 import { simplify } from "./simplify.ts";
 
 /** One tensor that is carried from token to token. */
@@ -54,13 +54,15 @@ export interface Rule {
   readonly states: readonly RuleState[];
   /** y over the `next` and `previous` tensors. */
   readonly output: Expr;
+  /** What the memory holds at any place, over the same. */
+  readonly reading: Reading;
   /** Where the rule is not smooth, and what is used there. */
   readonly kinks: readonly string[];
 }
 
 const all = (t: Tensor): Expr => leaf(t, axesFor(t.shape));
 
-export function deriveRule({ spec, derivations }: Settled): Rule {
+export function deriveRule({ spec, derivations, reading: readAt }: Settled): Rule {
   const { bias, read, states, algorithm } = spec;
   const { raw, simple } = errorOf(bias);
 
@@ -156,6 +158,7 @@ export function deriveRule({ spec, derivations }: Settled): Rule {
     definitions,
     states: carried,
     output,
+    reading: readAt,
     kinks,
   };
 }

@@ -18,6 +18,7 @@ import { checkStarts } from "./start.ts";
 /** A spec whose states say all that they keep, with how that was found. */
 export interface Settled {
   readonly spec: Spec;
+  readonly reading: Reading;
   readonly derivations: readonly Derivation[];
 }
 
@@ -50,6 +51,7 @@ export function settle(spec: Spec, reporter: Reporter): Settled | undefined {
       output: put(spec.output),
       expectations,
     },
+    reading: found.reading,
     derivations: [...retained.derivations, ...(found.derivation ? [found.derivation] : [])],
   };
 }
