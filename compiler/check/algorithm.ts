@@ -174,6 +174,9 @@ function stepOf(
       if (!target) {
         return ctx.reporter.error("unknown-name", { name }, i.target.span, {
           notes: [
+            ...(name === "W" || name === state.name
+              ? ["the memory moves by `step …`: what is kept of it, minus the step"]
+              : []),
             `the states of \`${def.name.text}\` are: ${own.map((o) => o.item.name.text).join(", ") || "none"}`,
           ],
         });

@@ -26,6 +26,7 @@ export class Declarations {
   readonly numbers: Tensor[] = [];
   /** Steps of one token. */
   steps = 1;
+  areStepsUnknown = false;
   readonly #ctx: Context;
 
   constructor(ctx: Context) {
@@ -173,6 +174,7 @@ export class Declarations {
     const given = algorithm?.args.find((a) => a.name?.text === "steps")?.value;
     if (!given || given.kind === "invalid") return undefined;
     if (given.kind === "ident") return given;
+    this.areStepsUnknown = true;
     return this.#ctx.reporter.error("bad-steps", undefined, given.span, {
       fix: {
         text: "name the number, and give what comes with each step that dimension: `const n = 2`, `input k [n, dk]`, `steps: n`",
@@ -184,11 +186,14 @@ export class Declarations {
   #countSteps(name: ast.Ident): void {
     const size = this.#ctx.elaborator.size(name, this.#ctx.scope);
     if (size && size.names.length === 0) this.steps = size.scale;
-    else if (size)
+    else {
+      this.areStepsUnknown = true;
+      if (!size) return;
       this.#ctx.reporter.error("bad-steps", undefined, name.span, {
         here: "its number is not known",
         fix: { text: `declare it: \`const ${name.text} = 2\``, edits: [] },
       });
+    }
   }
 
   /** `let` and `const`: elaborated when first used, so that their order does not matter. */

@@ -30,6 +30,8 @@ export function checkModel(
   const declared = new Declarations(ctx);
   declared.sizes();
   declared.names();
+  // What comes with each step is not known otherwise.
+  if (declared.areStepsUnknown) return undefined;
   const chosen = chosenOf(ctx);
   const memory = chosen.memory && checkMemory(ctx, chosen.memory);
   const kept = memory && chosen.retention && checkRetention(ctx, chosen.retention, keptStates(memory));

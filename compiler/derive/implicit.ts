@@ -33,14 +33,7 @@ export function stepImplicitly(
   const [state] = spec.states as [MemoryState];
   const solved = solve(spec, state, algorithm);
   if (isObstacle(solved)) {
-    const term = printExpr(
-      solved.term,
-      axesFor(solved.term.axes.length > 1 ? state.shape : spec.read.shape),
-      {
-        style: unicode,
-        labels: spec.labels,
-      },
-    );
+    const term = printExpr(solved.term, solved.term.axes, { style: unicode, labels: spec.labels });
     return reporter.error("not-solved", { term: `\`${term}\`` }, algorithm.span, {
       here: solved.why,
       fix: { text: "choose an algorithm of gradient steps: `step rate * grad`", edits: [] },
