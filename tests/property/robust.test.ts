@@ -1,7 +1,7 @@
 /** No text makes the compiler throw or hang; every rejection says why; what is accepted runs. */
 import { readdirSync } from "node:fs";
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { elements, interpret } from "../../compiler/derive/interpret.ts";
 import { compileText, prelude, specFile, specNames } from "../support/specs.ts";
 
@@ -9,23 +9,34 @@ const RUNS = Number(process.env.MIRAS_FUZZ_RUNS ?? 150);
 /** Far more than any of these takes, on however slow a machine: what takes longer hangs. */
 const LONGEST_MS = 30_000;
 
+let longest = 0;
+let programs = 0;
+afterAll(() => console.log(`${programs} programs, each in at most ${longest.toFixed(0)} ms`));
+
 function survive(text: string): void {
+  programs++;
   const started = performance.now();
   const { models, ast, diagnostics } = compileText(text);
   const took = performance.now() - started;
+  longest = Math.max(longest, took);
   expect(took, `took ${took.toFixed(0)} ms`).toBeLessThan(LONGEST_MS);
   const written = ast.definitions.filter((d) => d.kind === "model").length;
   if (models.length < written) expect(diagnostics.hasErrors, "rejected without a word").toBe(true);
   for (const d of diagnostics.all) expect(d.message).not.toBe("");
   if (diagnostics.hasErrors) return;
   for (const { rule, spec } of models) {
-    const sizes = { dk: 2, dv: spec.equalities.pairs.length > 0 ? 2 : 3 };
+    const sizes = { dk: 2, dv: spec.equalities.pairs.length > 0 ? 2 : 3, tokens: 2 };
     const ones = (n: number): Float64Array => new Float64Array(n).fill(0.5);
     interpret(
       rule,
       { B: 1, T: 2, H: 1, sizes },
       {
-        tokens: new Map(spec.inputs.map(({ tensor: t }) => [t.name, ones(2 * elements(t.shape, sizes))])),
+        tokens: new Map(
+          spec.inputs.map(({ tensor: t, each }) => [
+            t.name,
+            ones(2 * (each === "step" ? spec.steps : 1) * elements(t.shape, sizes)),
+          ]),
+        ),
         parameters: new Map(spec.parameters.map(({ tensor: t }) => [t.name, ones(elements(t.shape, sizes))])),
         states: new Map(rule.states.map((s) => [s.name, ones(elements(s.shape, sizes))])),
       },
@@ -135,7 +146,70 @@ ${p.expectation ? `  expect W' = ${p.expectation}` : ""} }
 `,
   );
 
+const minimised = fc
+  .record({
+    penalty: fc.oneof(
+      fc.constantFrom("W^2", "abs(W)", "W * log(W)", "(W - prev)^2", "W * log(W / prev)", "abs(W)^3", "W^4"),
+      expressions("W", "prev", "a"),
+    ),
+    more: fc.option(fc.oneof(fc.constantFrom("abs(W)", "W^2"), expressions("W", "prev", "a"))),
+    over: fc.option(
+      fc.constantFrom(
+        "simplex(last)",
+        "simplex(dk, 2)",
+        "box(0, 1)",
+        "box(-1, a)",
+        "positive",
+        "simplex(x)",
+        "W",
+      ),
+    ),
+    keep: fc.option(expressions("a", "1")),
+    start: fc.constantFrom("zeros", "learned"),
+    objective: fc.oneof(
+      fc.constantFrom(
+        "sum((W - kept)^2) / 2 + loss",
+        "past(loss) + sum(W^2)",
+        "past(r * loss) + r * sum(W^2) / 2",
+      ),
+      expressions("W", "kept", "loss", "past(loss)", "r"),
+    ),
+    learns: fc.constantFrom("minimises", "steps", "pairs"),
+    loss: fc.oneof(
+      fc.constantFrom("(y - v)^2 / 2", "abs(y - v)", "max(y - v, 0.5 * (v - y))"),
+      expressions("y", "v", "(y - v)"),
+    ),
+    weight: fc.oneof(fc.constant("exp(dot(x, k))"), expressions("x", "k", "dot(x, k)", "r")),
+    modifiers: fc.constantFrom("", ", at: kept", ", window: 3", ", steps: n", ", error: q"),
+  })
+  .map(
+    (p) => `memory own { state W [dv, dk] = ${p.start}
+  read(x [dk]) = W @ x }
+memory window(n: size) { window n }
+bias mine(y, v) { loss sum(${p.loss}) }
+retention penalised(a: real in (0, 1)) {
+${p.keep ? `  keep ${p.keep}` : ""}
+  minimize sum(${p.penalty})${p.more ? ` + a * sum(${p.more})` : ""}${p.over ? ` over ${p.over}` : ""} }
+algorithm minimises(r) { minimize ${p.objective} }
+algorithm reads(r) { minimize past(${p.weight} * loss) over y }
+algorithm steps(r) { step r * grad }
+model M {
+  memory ${p.learns === "pairs" ? "window(3)" : "own"}
+  bias mine
+  retention ${p.learns === "steps" ? "penalised(alpha)" : "none"}
+  algorithm ${p.learns === "steps" ? `steps(beta${p.modifiers})` : p.learns === "pairs" ? "reads(beta)" : "minimises(beta)"}
+  const n = 2
+${p.modifiers === ", steps: n" ? "  input k [n, dk] = project" : ""}
+  gate alpha in (0, 1)
+  gate beta > 0 }
+`,
+  );
+
 describe("the compiler survives", () => {
+  test("random penalties, objectives and modifiers", { timeout: 600_000 }, () => {
+    fc.assert(fc.property(minimised, survive), { numRuns: 2 * RUNS });
+  });
+
   test("random text", { timeout: 600_000 }, () => {
     fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 300 }), survive), { numRuns: RUNS });
   });
