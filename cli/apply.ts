@@ -8,9 +8,9 @@ import type { Model } from "../compiler/pipeline.ts";
 import { readTensors, writeWhole } from "../runtime/node/files.ts";
 import { type Tensor, writeSafetensors } from "../runtime/safetensors.ts";
 import { inputsOf } from "./apply/inputs.ts";
-import { overridesOf } from "./apply/overrides.ts";
+import { overridesOf, settableOf } from "./apply/overrides.ts";
 import { type DeviceName, onBackend } from "./choose.ts";
-import { chosen, compileFile, modelOf } from "./compile.ts";
+import { chosen, compileFile, definitionsFor, modelOf } from "./compile.ts";
 import { EXIT, UsageError } from "./errors.ts";
 import { type Io, Progress } from "./io.ts";
 import { version } from "./package.ts";
@@ -75,8 +75,7 @@ function layerOf({ layer, layers }: ApplyOptions): { index: number; count: numbe
 function loaded(path: string, { set, model: name }: ApplyOptions, io: Io): Model {
   const model = modelOf(path, name, io);
   if (set.length === 0) return model;
-  const constants = model.spec.definition.items.filter((i) => i.kind === "const").map((i) => i.name.text);
-  const compiled = compileFile(path, overridesOf(set, constants));
+  const compiled = compileFile(path, overridesOf(set, settableOf(model.spec, definitionsFor(path))));
   // The file by itself is well, so that these errors are those of the settings.
   const errors = compiled.diagnostics.all.filter((d) => d.severity === "error").map((d) => d.message);
   if (errors.length > 0)
@@ -84,7 +83,12 @@ function loaded(path: string, { set, model: name }: ApplyOptions, io: Io): Model
   return chosen(compiled.models, path, name);
 }
 
-function outputsOf({ spec, states }: Rule, { B, T, H, sizes }: Extents, result: Result): [string, Tensor][] {
+function outputsOf(
+  { spec, states }: Rule,
+  { B, T, H, sizes: given }: Extents,
+  result: Result,
+): [string, Tensor][] {
+  const sizes = { ...given, tokens: T };
   const own = (shape: Rule["spec"]["outputShape"]): number[] => shape.map((d) => extentOf(d, sizes));
   return [
     ["y", { shape: [B, T, H, ...own(spec.outputShape)], data: Float32Array.from(result.y) }],

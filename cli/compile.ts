@@ -2,10 +2,12 @@
 import type { Overrides } from "../compiler/check/context.ts";
 import { messages } from "../compiler/messages/index.ts";
 import { type Compilation, compile, type Model } from "../compiler/pipeline.ts";
-import type { Diagnostic } from "../compiler/source/diagnostic.ts";
+import { type Diagnostic, Diagnostics } from "../compiler/source/diagnostic.ts";
 import { renderDiagnostics } from "../compiler/source/render.ts";
 import type { SourceFile } from "../compiler/source/span.ts";
 import { closest } from "../compiler/source/suggest.ts";
+import type * as ast from "../grammar/ast.ts";
+import { parse } from "../grammar/parse.ts";
 import { SpecError, UsageError } from "./errors.ts";
 import { readSource } from "./files.ts";
 import type { Io } from "./io.ts";
@@ -18,6 +20,11 @@ export interface Compiled extends Compilation {
 export function compileFile(path: string, overrides?: Overrides): Compiled {
   const file = readSource(path);
   return { ...compile(file, prelude(), overrides), file };
+}
+
+/** Everything that a file can choose from; its own definitions stand last. */
+export function definitionsFor(path: string): ast.Definition[] {
+  return [...prelude(), readSource(path)].flatMap((file) => parse(file, new Diagnostics()).definitions);
 }
 
 const ONLY_MODELS = "only a model can be explained or run";
@@ -47,7 +54,7 @@ export function modelsOf(path: string, io: Io): readonly Model[] {
 
 /** The one model of a file that is meant; gives up where the file is in error. */
 export const modelOf = (path: string, name: string | undefined, io: Io): Model =>
-  chosen(modelsOf(path, io), path, name);
+  chosenTold(modelsOf(path, io), path, name, io);
 
 /** As `modelOf`, but for rules that the author got wrong: these need explaining more than others do. */
 export function modelToExplain(
@@ -58,26 +65,28 @@ export function modelToExplain(
   const { models, diagnostics } = compileTold(path, io);
   const errors = diagnostics.all.filter((d) => d.severity === "error");
   if (errors.some((d) => d.code !== "expect-fails")) throw new SpecError(`${path} is in error`);
-  return { model: chosen(models, path, name), isRefuted: errors.length > 0 };
+  return { model: chosenTold(models, path, name, io), isRefuted: errors.length > 0 };
 }
 
-/** The model of that name; without a name, the only one there is. */
+/** As `chosen`; a terminal is told of the models that a file has besides. */
+function chosenTold(models: readonly Model[], path: string, name: string | undefined, io: Io): Model {
+  const model = chosen(models, path, name);
+  const others = models.filter((m) => m !== model).map((m) => m.spec.name);
+  if (name === undefined && others.length > 0 && io.errIsTerminal) {
+    const note = `${model.spec.name} is the first model of ${path}; there is also ${others.join(", ")}: choose with --model NAME`;
+    io.err(`${io.errColors.dim(note)}\n`);
+  }
+  return model;
+}
+
+/** The model of that name; without a name, the first one. */
 export function chosen(models: readonly Model[], path: string, name: string | undefined): Model {
   const names = models.map((m) => m.spec.name);
-  if (name !== undefined) {
-    const found = models.find((m) => m.spec.name === name);
-    if (found) return found;
-    const near = closest(name, names);
-    throw new UsageError(`${path} has no model ${name}`, [
-      near ? `did you mean ${near}?` : `its models: ${names.join(", ") || "none"}`,
-    ]);
-  }
-  const [only, ...others] = models;
-  if (!only) throw new UsageError(messages["no-model"].text({ path }), [ONLY_MODELS]);
-  if (others.length > 0) {
-    throw new UsageError(`${path} has ${names.length} models: ${names.join(", ")}`, [
-      "choose one: --model NAME",
-    ]);
-  }
-  return only;
+  const found = name === undefined ? models[0] : models.find((m) => m.spec.name === name);
+  if (found) return found;
+  if (name === undefined) throw new UsageError(messages["no-model"].text({ path }), [ONLY_MODELS]);
+  const near = closest(name, names);
+  throw new UsageError(`${path} has no model ${name}`, [
+    near ? `did you mean ${near}?` : `its models: ${names.join(", ") || "none"}`,
+  ]);
 }

@@ -9,6 +9,8 @@ import { check } from "./check.ts";
 import { EXIT, SpecError, UsageError } from "./errors.ts";
 import { STAGES } from "./explain/stages.ts";
 import { explain } from "./explain.ts";
+import { fmt } from "./fmt.ts";
+import { init } from "./init.ts";
 import type { Io } from "./io.ts";
 import { version } from "./package.ts";
 import { recall } from "./recall.ts";
@@ -91,13 +93,35 @@ Start with: miras explain specs/gated_deltanet.miras`,
     .action(async (files: string[], options) => done(await check(files, options, io)));
 
   program
+    .command("fmt")
+    .summary("lay out specs in the standard way")
+    .description(
+      "Writes each file in the standard layout, and prints the names of those that change. Meaning and comments stay; a file in error stays as it is. `-` is from stdin to stdout.",
+    )
+    .argument("<file...>", `${FILE}, or -`)
+    .option("--check", "change nothing, and fail if a file would change")
+    .option("--json", "print what became of each file as JSON")
+    .addHelpText("after", examples("miras fmt my.miras", "miras fmt --check specs/*.miras"))
+    .action(async (files: string[], options) => done(await fmt(files, options, io)));
+
+  program
+    .command("init")
+    .summary("write a first model to start from")
+    .description("Writes a spec with a loss of its own, each of its choices explained. Overwrites nothing.")
+    .argument("[file]", "the file to write", "my_memory.miras")
+    .option("--force", "write over a file that exists")
+    .option("--json", "print the path as JSON")
+    .addHelpText("after", examples("miras init", "miras init my_memory.miras --force"))
+    .action(async (file: string, options) => done(await init(file, options, io)));
+
+  program
     .command("explain")
     .summary("explain a spec, or the code of a diagnostic")
     .description(
       "Derives what a spec means: objective, gradient, update rule, and what was proved. With the code of a diagnostic, explains that.",
     )
     .argument("<file-or-code>", `${FILE}, or a code such as shape-mismatch`)
-    .option("--model <name>", "which model of the file")
+    .option("--model <name>", "which model of the file (default: the first)")
     .addOption(new Option("--stage <stage>", "print one stage of the compiler instead").choices(STAGES))
     .addOption(new Option("--tex", "print the mathematics as TeX").conflicts(["stage", "json"]))
     .addOption(new Option("--json", "print the page as JSON").conflicts("stage"))
@@ -119,16 +143,22 @@ Start with: miras explain specs/gated_deltanet.miras`,
       `Runs the memory of a model alone, from tensors to tensors (safetensors).
 
 Reads  q, k [B, T, H, dk], v [B, T, H, dv], each gate and other input [B, T, H, …shape],
+       what comes with each of n steps of a token [B, T, n, H, …shape],
        params [H, …shape], and initial states by name [H, …shape] or [B, H, …shape].
 Writes y [B, T, H, dv] and the final states by name [B, H, …shape], in f32.`,
     )
     .argument("<file>", FILE)
     .requiredOption("--input <file>", "the tensors to read")
     .requiredOption("--output <file>", "where to write; written whole or not at all")
-    .option("--model <name>", "which model of the file")
+    .option("--model <name>", "which model of the file (default: the first)")
     .addOption(new Option("--form <form>", "how to compute it").choices(["recurrent"]).default("recurrent"))
     .addOption(deviceOption())
-    .option("--set <name=value>", "override a const, or the chunk; may be repeated", collect, [])
+    .option(
+      "--set <name=value>",
+      "override a const, a number or size of a choice, or the chunk; may be repeated",
+      collect,
+      [],
+    )
     .option("--layer <i>", "which layer this is, from 0", wholeFrom(0))
     .option("--layers <n>", "of how many", wholeFrom(1))
     .option("--json", "print what was written as JSON")

@@ -1,6 +1,7 @@
 /** `miras recall`: what memories are for, with no training. */
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
+import { tensorsOf } from "../compiler/math/expr.ts";
 import type { Model } from "../compiler/pipeline.ts";
 import { writeWhole } from "../runtime/node/files.ts";
 import type { Backend } from "./backend.ts";
@@ -49,6 +50,13 @@ export async function recall(paths: readonly string[], options: RecallOptions, i
       );
     }
   }
+  for (const { spec } of models) {
+    const inputs = new Set(spec.inputs.filter((i) => i.role === "input").map((i) => i.tensor));
+    if ([...tensorsOf(spec.key)].some((t) => inputs.has(t))) continue;
+    io.err(
+      `${io.errColors.yellow("note:")} ${spec.name} takes no key: its own is made of gates, which are the same for every pair here, so that it cannot tell them apart\n`,
+    );
+  }
   if (options.svg !== undefined && !existsSync(dirname(options.svg))) {
     throw new UsageError(`the directory of ${options.svg} does not exist; create it, or check the path`);
   }
@@ -61,7 +69,7 @@ export async function recall(paths: readonly string[], options: RecallOptions, i
       const name = nameOf(model, models);
       const recaller = new Recaller(model, backend, task);
       // Seeds from the other end, so that the gates are not chosen on what is measured.
-      const gates = await chooseGates(model.spec, recaller, options.pairs, ~options.seed >>> 0, (tried, of) =>
+      const gates = await chooseGates(model.rule, recaller, options.pairs, ~options.seed >>> 0, (tried, of) =>
         progress.say(`${name}: choosing gates, ${tried} of ${of}`),
       );
       const seeds = Array.from({ length: options.draws }, (_, i) => options.seed * 1000 + i);

@@ -1,9 +1,9 @@
 /** Runs memories on the WebGPU adapter of this machine. */
-import { elements } from "../compiler/derive/interpret.ts";
+import { elements, type Result, type Run } from "../compiler/derive/interpret.ts";
 import type { Rule } from "../compiler/derive/rule.ts";
 import { targetFor } from "../compiler/kernel/target.ts";
 import type { Sizes } from "../compiler/math/axis.ts";
-import { compileKernel } from "../compiler/pipeline.ts";
+import { compileKernel, type Kernel } from "../compiler/pipeline.ts";
 import type { Device } from "../runtime/device.ts";
 import { findDevice } from "../runtime/node/adapter.ts";
 import { RecurrentKernel } from "../runtime/recurrent.ts";
@@ -21,22 +21,29 @@ export const targetOf = (device: Device) =>
 export async function webgpuBackend(): Promise<Backend | undefined> {
   const device = await findDevice();
   if (!device) return undefined;
-  // One rule is run many times with the same sizes: compile it once.
-  const kernels = new Map<Rule, Map<string, RecurrentKernel>>();
-  const kernelFor = async (rule: Rule, sizes: Sizes): Promise<RecurrentKernel> => {
-    const ofRule = kernels.get(rule) ?? new Map<string, RecurrentKernel>();
-    kernels.set(rule, ofRule);
+  // One rule is run many times with the same sizes: lower it once, and compile each text once.
+  const codes = new Map<Rule, Map<string, Kernel>>();
+  const kernels = new Map<string, RecurrentKernel>();
+  const codeFor = (rule: Rule, sizes: Sizes): Kernel => {
+    const ofRule = codes.get(rule) ?? new Map<string, Kernel>();
+    codes.set(rule, ofRule);
     const key = JSON.stringify(sizes);
-    const known = ofRule.get(key);
-    if (known) return known;
-    const kernel = await RecurrentKernel.create(device, compileKernel(rule, sizes, targetOf(device)));
-    ofRule.set(key, kernel);
+    const code = ofRule.get(key) ?? compileKernel(rule, sizes, targetOf(device));
+    ofRule.set(key, code);
+    return code;
+  };
+  const kernelFor = async (rule: Rule, sizes: Sizes): Promise<RecurrentKernel> => {
+    const code = codeFor(rule, sizes);
+    const kernel = kernels.get(code.wgsl) ?? (await RecurrentKernel.create(device, code));
+    kernels.set(code.wgsl, kernel);
     return kernel;
   };
   return {
     kind: "webgpu",
     name: device.adapter.name,
-    async run({ rule, spec }, { B, T, H, sizes }, run, progress) {
+    async run({ rule, spec }, { B, T, H, sizes: given }, run, progress) {
+      if (T === 0) return withoutTokens(rule, B * H, given, run);
+      const sizes = { ...given, tokens: T };
       const kernel = await kernelFor(rule, sizes);
       const data = new Map([...run.tokens, ...run.parameters]);
       const { y, states } = await kernel.run(
@@ -55,8 +62,18 @@ export async function webgpuBackend(): Promise<Backend | undefined> {
       };
     },
     async close() {
-      for (const ofRule of kernels.values()) for (const k of ofRule.values()) k.destroy();
+      for (const k of kernels.values()) k.destroy();
       device.destroy();
     },
   };
+}
+
+/** Nothing is computed, and a memory as long as the sequence has no size that a kernel could have. */
+function withoutTokens(rule: Rule, records: number, given: Sizes, run: Run): Result {
+  const sizes = { ...given, tokens: 0 };
+  const states = rule.states.map(({ name, shape }): [string, Float64Array] => {
+    const held = run.states.get(name);
+    return [name, held?.slice() ?? new Float64Array(records * elements(shape, sizes))];
+  });
+  return { y: new Float64Array(0), states: new Map(states) };
 }

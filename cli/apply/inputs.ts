@@ -12,16 +12,20 @@ import type { Tensor as Given, TensorFile } from "../../runtime/safetensors.ts";
 import { UsageError } from "../errors.ts";
 import { shapeText } from "../words.ts";
 
+const STATE = "initial state";
+
 /** A tensor that the model takes. */
 interface Wanted {
   readonly name: string;
   readonly what: string;
-  /** The dimensions before the model's own. */
-  readonly lead: readonly ("B" | "T" | "H")[];
+  /** The dimensions before the model's own; a number is that of the steps of each token. */
+  readonly lead: Lead;
   readonly shape: readonly Dim[];
   readonly domain: Interval | undefined;
   readonly required: boolean;
 }
+
+type Lead = readonly ("B" | "T" | "H" | number)[];
 
 export interface Inputs {
   readonly extents: Extents;
@@ -31,7 +35,7 @@ export interface Inputs {
 export function inputsOf(rule: Rule, file: TensorFile, path: string): Inputs {
   const wanted = wantedBy(rule);
   const given = file.tensors;
-  giveUp(path, nameProblems(wanted, given));
+  giveUp(path, [...nameProblems(wanted, given), ...wholeSequences(rule, given)]);
   const { extents, problems } = sizesOf(rule.spec, wanted, given);
   giveUp(path, problems);
   giveUp(
@@ -61,10 +65,10 @@ function wantedBy({ spec, states }: Rule): Wanted[] {
   const inputs = spec.inputs.toSorted((a, b) => Number(a.role === "gate") - Number(b.role === "gate"));
   return [
     ...inputs.map(
-      ({ tensor, role }): Wanted => ({
+      ({ tensor, role, each }): Wanted => ({
         name: tensor.name,
         what: role,
-        lead: ["B", "T", "H"],
+        lead: each === "step" ? ["B", "T", spec.steps, "H"] : ["B", "T", "H"],
         shape: tensor.shape,
         domain: tensor.domain,
         required: true,
@@ -83,7 +87,7 @@ function wantedBy({ spec, states }: Rule): Wanted[] {
     ...states.map(
       (s): Wanted => ({
         name: s.name,
-        what: "initial state",
+        what: STATE,
         lead: ["B", "H"],
         shape: s.shape,
         domain: undefined,
@@ -113,6 +117,18 @@ function nameProblems(wanted: readonly Wanted[], given: ReadonlyMap<string, Give
   ];
 }
 
+/** A memory of all tokens of the sequence starts with none: it is as long as they are. */
+function wholeSequences({ states, spec }: Rule, given: ReadonlyMap<string, Given>): string[] {
+  const isWhole = (shape: readonly Dim[]): boolean => shape.some((d) => d.names.includes("tokens"));
+  const whole = states.filter((s) => isWhole(s.shape)).map((s) => s.name);
+  if (whole.length === 0) return [];
+  const carried = states.map((s) => s.name).filter((name) => given.has(name));
+  return carried.map(
+    (name) =>
+      `${quote(name)} cannot be given: the memory of ${spec.name} is as long as the sequence, and starts empty; to go on from a state, give it a length of its own`,
+  );
+}
+
 const article = (what: string): string => (/^[aeiou]/.test(what) ? `an ${what}` : `a ${what}`);
 
 /** A name of the file as a terminal may see it. */
@@ -135,8 +151,8 @@ interface Known {
 function sizesOf(spec: Spec, wanted: readonly Wanted[], given: ReadonlyMap<string, Given>) {
   const sizes = new Map<string, Known>();
   const problems: string[] = [];
-  const learn = (name: string, value: number, from: string): void => {
-    if (!sizes.has(name)) sizes.set(name, { value, from });
+  const learn = (name: string | number, value: number, from: string): void => {
+    if (typeof name === "string" && !sizes.has(name)) sizes.set(name, { value, from });
   };
   for (const w of wanted) {
     const tensor = given.get(w.name);
@@ -168,46 +184,58 @@ function sizesOf(spec: Spec, wanted: readonly Wanted[], given: ReadonlyMap<strin
     );
   }
   const numbers = Object.fromEntries([...sizes].map(([name, { value }]) => [name, value]));
+  // The sequence decides how many tokens there are.
+  const withTokens = { ...numbers, tokens: numbers.T ?? 0 };
   for (const w of wanted) {
     const tensor = given.get(w.name);
     const lead = tensor && leadOf(w, tensor.shape);
     if (!tensor || !lead) continue;
     const should = [
-      ...lead.map((name) => sizes.get(name)?.value ?? 0),
-      ...w.shape.map((d) => extentOf(d, numbers)),
+      ...lead.map((name) => (typeof name === "number" ? name : (sizes.get(name)?.value ?? 0))),
+      ...w.shape.map((d) => extentOf(d, withTokens)),
     ];
     if (should.every((n, i) => n === tensor.shape[i])) continue;
     problems.push(shapeProblem(w, lead, tensor.shape, should, sizes));
   }
   const { B = 1, T = 0, H = 1, ...own } = numbers;
+  for (const w of wanted.filter((w) => w.what === STATE)) {
+    const count = B * H * elements(w.shape, withTokens);
+    if (count > MOST_NUMBERS)
+      problems.push(
+        `${quote(w.name)} ${pattern(w)} would be ${count.toPrecision(3)} numbers, which is too many`,
+      );
+  }
   return { extents: { B, T, H, sizes: own } satisfies Extents, problems };
 }
+
+/** What one array of the runtime can hold. */
+const MOST_NUMBERS = 2 ** 31;
 
 const NOTHING: Extents = { B: 0, T: 0, H: 0, sizes: {} };
 
 /** The leading dimensions that a tensor has: a state may leave out the batch. */
-function leadOf(w: Wanted, shape: readonly number[]): readonly ("B" | "T" | "H")[] | undefined {
+function leadOf(w: Wanted, shape: readonly number[]): Lead | undefined {
   const n = shape.length - w.shape.length;
   if (n === w.lead.length) return w.lead;
-  return w.what === "initial state" && n === 1 ? ["H"] : undefined;
+  return w.what === STATE && n === 1 ? ["H"] : undefined;
 }
 
 const list = (shape: readonly number[]): string => `[${shape.join(", ")}]`;
 
 function rankProblem(w: Wanted, shape: readonly number[]): string {
-  const also = w.what === "initial state" ? ` or ${pattern({ ...w, lead: ["H"] })}` : "";
+  const also = w.what === STATE ? ` or ${pattern({ ...w, lead: ["H"] })}` : "";
   const n = w.lead.length + w.shape.length;
-  return `${quote(w.name)} is ${list(shape)}, and should be ${pattern(w)}${also}: ${n} dimensions, not ${shape.length}`;
+  return `${quote(w.name)} is ${list(shape)}, and should be ${pattern(w)}${also}: ${n} dimensions, not ${shape.length}${stepsOf(w)}`;
 }
 
 function shapeProblem(
   w: Wanted,
-  lead: readonly string[],
+  lead: Lead,
   shape: readonly number[],
   should: readonly number[],
   sizes: ReadonlyMap<string, Known>,
 ): string {
-  const names = [...lead, ...w.shape.flatMap((d) => d.names)];
+  const names = [...lead, ...w.shape.flatMap((d) => d.names)].filter((name) => typeof name === "string");
   // Say where the numbers are from that this tensor does not fit.
   const sources = [...new Set(names)].flatMap((name) => {
     const known = sizes.get(name);
@@ -216,8 +244,14 @@ function shapeProblem(
   const by = new Map<string, string[]>();
   for (const { name, from } of sources) by.set(from, [...(by.get(from) ?? []), name]);
   const why = [...by].map(([from, of]) => `${of.join(", ")} as in ${quote(from)}`).join("; ");
-  const wants = pattern({ ...w, lead: lead as Wanted["lead"] });
-  return `${quote(w.name)} is ${list(shape)}, and should be ${wants} = ${list(should)}${why ? `, with ${why}` : ""}`;
+  const wants = pattern({ ...w, lead });
+  return `${quote(w.name)} is ${list(shape)}, and should be ${wants} = ${list(should)}${why ? `, with ${why}` : ""}${stepsOf(w)}`;
+}
+
+/** Where the steps of a token stand, for those who forget them. */
+function stepsOf({ lead }: Wanted): string {
+  const steps = lead.find((d) => typeof d === "number");
+  return steps === undefined ? "" : `; it comes with each of the ${steps} steps of a token`;
 }
 
 // ---------------------------------------------------------------- values
@@ -275,7 +309,12 @@ function indexOf(position: number, shape: readonly number[]): number[] {
 
 // ---------------------------------------------------------------- the run
 
-function runOf({ spec, states }: Rule, { B, H, sizes }: Extents, given: ReadonlyMap<string, Given>): Run {
+function runOf(
+  { spec, states }: Rule,
+  { B, T, H, sizes: own }: Extents,
+  given: ReadonlyMap<string, Given>,
+): Run {
+  const sizes = { ...own, tokens: T };
   const data = (name: string): Float64Array => Float64Array.from(given.get(name)?.data ?? []);
   const initial = (name: string, shape: readonly Dim[]): Float64Array => {
     const n = H * elements(shape, sizes);

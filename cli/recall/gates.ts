@@ -2,8 +2,10 @@
  * Constants for the gates, which a trained layer would predict: a few of each gate's range are tried on
  * pairs of a seed of their own, one gate after the other, and the best are kept.
  */
-import type { Spec } from "../../compiler/check/spec.ts";
-import { type Expr, type Tensor, tensorsOf } from "../../compiler/math/expr.ts";
+
+import type { Rule } from "../../compiler/derive/rule.ts";
+import { axesFor } from "../../compiler/math/axis.ts";
+import { leaf, type Tensor, tensorsOf } from "../../compiler/math/expr.ts";
 import { closure, contains } from "../../compiler/math/interval.ts";
 import type { Recaller, Setting } from "./measure.ts";
 
@@ -17,14 +19,18 @@ const KEEP = [1, 0.99, 0.95, 0.9];
 const FRACTIONS = [1, 0.5, 0.25, 0.1, 0.03, 0.01];
 const UNBOUNDED = [10, 3, 1, 0.3, 0.1, 0.03];
 
-function knobsOf(spec: Spec): Knob[] {
-  const keeps = tensorsOf(...spec.states.map((s): Expr => s.keep));
+function knobsOf({ spec, states, reading }: Rule): Knob[] {
+  const keeps = tensorsOf(...spec.states.map((s) => s.keep), spec.pairKeep);
+  const retention = spec.choices.find((c) => c.kind === "retention");
+  const isKept = (t: Tensor): boolean =>
+    keeps.has(t) || retention?.arguments.some((a) => a.shown === t.name) === true;
+  // What the output alone depends on changes nothing of what is read.
+  const { x } = spec.read;
+  const read = tensorsOf(...states.map((s) => s.update), reading(leaf(x, axesFor(x.shape)), "next"));
   const gates = spec.inputs.filter((i) => i.role === "gate").map((i) => i.tensor);
-  const knobs = [...gates, ...spec.parameters.map((p) => p.tensor)].map((t) => ({
-    name: t.name,
-    values: valuesOf(t, keeps.has(t)),
-    keeps: keeps.has(t),
-  }));
+  const knobs = [...gates, ...spec.parameters.map((p) => p.tensor)]
+    .filter((t) => read.has(t))
+    .map((t) => ({ name: t.name, values: valuesOf(t, isKept(t)), keeps: isKept(t) }));
   // The rates first: what to keep depends on them.
   return [...knobs.filter((k) => !k.keeps), ...knobs.filter((k) => k.keeps)];
 }
@@ -32,13 +38,16 @@ function knobsOf(spec: Spec): Knob[] {
 function valuesOf({ domain }: Tensor, keeps: boolean): number[] {
   const { low, high } = domain;
   const range = closure(domain);
-  const kept = keeps ? KEEP.filter((x) => contains(range, x)) : [];
+  const kept = keeps && Number.isFinite(high) ? KEEP.filter((x) => contains(range, x)) : [];
   if (kept.length > 0) return kept;
   if (Number.isFinite(low) && Number.isFinite(high)) return FRACTIONS.map((f) => low + f * (high - low));
   if (Number.isFinite(low)) return UNBOUNDED.map((x) => low + x);
   if (Number.isFinite(high)) return UNBOUNDED.map((x) => high - x);
   return [...UNBOUNDED, 0];
 }
+
+/** A factor starts where it changes nothing. */
+const startOf = ({ values }: Knob): number => (values.includes(1) ? 1 : (values[0] as number));
 
 /** Few draws tell good gates from bad ones, and every setting is tried on each of them. */
 const DRAWS = 2;
@@ -50,7 +59,7 @@ export interface Chosen {
 }
 
 export async function chooseGates(
-  spec: Spec,
+  rule: Rule,
   recaller: Recaller,
   allPairs: readonly number[],
   seed: number,
@@ -73,11 +82,11 @@ export async function chooseGates(
     return value;
   };
 
-  const knobs = knobsOf(spec);
+  const knobs = knobsOf(rule);
   const first = knobs.reduce((n, k) => n + k.values.length, 0);
   const most = knobs.length > 1 ? first + 2 * knobs.length : first;
   let tried = 0;
-  let best = new Map(knobs.map((k) => [k.name, k.values[0] as number]));
+  let best = new Map(knobs.map((k) => [k.name, startOf(k)]));
   const improve = async (knob: Knob, values: readonly number[]): Promise<void> => {
     let least = await score(best);
     for (const value of values) {

@@ -2,8 +2,6 @@
 
 import type { Spec } from "../../compiler/check/spec.ts";
 import { type Extents, elements, type Result, type Run } from "../../compiler/derive/interpret.ts";
-import { linked } from "../../compiler/derive/linked.ts";
-import { at, substitute } from "../../compiler/math/algebra.ts";
 import { axesFor, extentOf, type Sizes } from "../../compiler/math/axis.ts";
 import { type Evaluator, evaluator } from "../../compiler/math/evaluate.ts";
 import { leaf, type Tensor } from "../../compiler/math/expr.ts";
@@ -28,7 +26,8 @@ export class Recaller {
   readonly #backend: Backend;
   readonly #options: TaskOptions;
   readonly #sizes: Sizes;
-  readonly #read: Evaluator;
+  /** What is read at the key, for each number of tokens. */
+  readonly #reads = new Map<number, Evaluator>();
   readonly #key: Tensor;
 
   constructor(model: Model, backend: Backend, options: TaskOptions) {
@@ -38,12 +37,17 @@ export class Recaller {
     this.#options = options;
     this.#sizes = { dk: options.dk, dv: options.dv };
     this.#key = { name: "key", shape: spec.read.x.shape, domain: REAL };
-    const read = substitute(spec.read.body, (t, index) => {
-      if (t === spec.read.x) return leaf(this.#key, index);
-      const state = spec.states.find((s) => s.read === t);
-      return state && at(linked(state, state.next), axesFor(state.shape), index);
-    });
-    this.#read = evaluator([{ expr: read, axes: axesFor(spec.read.shape) }], this.#sizes);
+  }
+
+  #readAfter(tokens: number): Evaluator {
+    const { rule, spec } = this.#model;
+    const axes = axesFor(spec.read.shape);
+    const place = leaf(this.#key, axesFor(this.#key.shape));
+    const made =
+      this.#reads.get(tokens) ??
+      evaluator([{ expr: rule.reading(place, "next"), axes }], { ...this.#sizes, tokens });
+    this.#reads.set(tokens, made);
+    return made;
   }
 
   /** One sequence for each seed, all with the same number of pairs. */
@@ -51,25 +55,29 @@ export class Recaller {
     const tasks = seeds.map((seed) => taskOf(pairs, this.#options, seed));
     const extents: Extents = { B: seeds.length, T: pairs, H: 1, sizes: this.#sizes };
     const result = await this.#backend.run(this.#model, extents, this.#inputs(tasks, seeds, setting));
-    return this.#score(tasks, result, pairs);
+    return this.#score(tasks, result, pairs, setting);
   }
 
   #inputs(tasks: readonly Task[], seeds: readonly number[], setting: Setting): Run {
     const { spec, rule } = this.#model;
     const constant = (t: Tensor, n: number): Float64Array =>
       new Float64Array(n * elements(t.shape, this.#sizes)).fill(setting.get(t.name) ?? 1);
-    const tokens = tasks.reduce((n, t) => n + t.pairs, 0);
+    const [pairs = 0] = tasks.map((t) => t.pairs);
+    const tokens = pairs * tasks.length;
     return {
       tokens: new Map(
-        spec.inputs.map(({ tensor, role }) => [
-          tensor.name,
-          role === "gate" ? constant(tensor, tokens) : joined(tasks.map((t) => source(tensor, t, spec))),
-        ]),
+        spec.inputs.map(({ tensor, role, each }) => {
+          // Every step of a token has the same pair.
+          const times = each === "step" ? spec.steps : 1;
+          if (role === "gate") return [tensor.name, constant(tensor, tokens * times)];
+          const once = joined(tasks.map((t) => source(tensor, t, spec)));
+          return [tensor.name, repeated(once, elements(tensor.shape, this.#sizes), times)];
+        }),
       ),
       parameters: new Map(spec.parameters.map(({ tensor }) => [tensor.name, constant(tensor, 1)])),
       states: new Map(
         rule.states.map((s) => {
-          const n = elements(s.shape, this.#sizes);
+          const n = elements(s.shape, { ...this.#sizes, tokens: pairs });
           if (s.initial === "zeros") return [s.name, new Float64Array(seeds.length * n)];
           // Weights usually start with the variance 1 / (number of inputs).
           const last = s.shape.at(-1);
@@ -84,27 +92,37 @@ export class Recaller {
     };
   }
 
-  #score(tasks: readonly Task[], { states }: Result, pairs: number): Recall {
-    const { spec } = this.#model;
+  #score(tasks: readonly Task[], { states }: Result, pairs: number, setting: Setting): Recall {
+    const { spec, rule } = this.#model;
+    const read = this.#readAfter(pairs);
+    const sizes = { ...this.#sizes, tokens: pairs };
+    const constants = [...spec.parameters, ...spec.inputs].map(({ tensor }): [Tensor, Float64Array] => [
+      tensor,
+      new Float64Array(elements(tensor.shape, sizes)).fill(setting.get(tensor.name) ?? 1),
+    ]);
+    const numbers = spec.numbers.map((t): [Tensor, Float64Array] => [
+      t,
+      Float64Array.of(t.name === "heads" || t.name === "layers" ? 1 : 0),
+    ]);
     const { dk, dv } = this.#options;
     let error = 0;
     let size = 0;
     let matched = 0;
     let asked = 0;
     for (const [b, task] of tasks.entries()) {
-      const environment = new Map<Tensor, Float64Array>();
-      for (const s of spec.states) {
-        const n = elements(s.shape, this.#sizes);
+      const environment = new Map<Tensor, Float64Array>([...constants, ...numbers]);
+      for (const s of rule.states) {
+        const n = elements(s.shape, sizes);
         environment.set(s.next, (states.get(s.name) as Float64Array).subarray(b * n, (b + 1) * n));
       }
       for (let n = 0; n < pairs; n++) {
         if (task.isOutlier[n]) continue;
         environment.set(this.#key, task.keys.subarray(n * dk, (n + 1) * dk));
-        const [read] = this.#read(environment) as [Float64Array];
+        const [got] = read(environment) as [Float64Array];
         const value = task.values.subarray(n * dv, (n + 1) * dv);
-        error += squaredDistance(read, value);
+        error += squaredDistance(got, value);
         size += value.reduce((sum, x) => sum + x * x, 0);
-        if (nearest(read, task.values, dv) === n) matched++;
+        if (nearest(got, task.values, dv) === n) matched++;
         asked++;
       }
     }
@@ -129,6 +147,17 @@ function source(tensor: Tensor, task: Task, { inputs }: Spec): Float64Array {
   if (own === shapeOf("k")) return task.keys;
   if (own === shapeOf("v")) return task.written;
   return new Float64Array(task.pairs).fill(1);
+}
+
+/** Each row of `width` numbers so many times after itself. */
+function repeated(rows: Float64Array, width: number, times: number): Float64Array {
+  if (times === 1) return rows;
+  const all = new Float64Array(rows.length * times);
+  for (let i = 0; i < rows.length * times; i += width) {
+    const row = Math.floor(i / width / times) * width;
+    all.set(rows.subarray(row, row + width), i);
+  }
+  return all;
 }
 
 function joined(parts: readonly Float64Array[]): Float64Array {
