@@ -1,9 +1,13 @@
-/** Reading what the user names. */
+/** Reading and writing what the user names. */
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { SourceFile } from "../compiler/source/span.ts";
 import { closest } from "../compiler/source/suggest.ts";
+import { writeWhole } from "../runtime/node/files.ts";
 import { UsageError } from "./errors.ts";
+
+/** In place of a path: the text comes from stdin. */
+export const STDIN = "-";
 
 export function readSource(path: string): SourceFile {
   try {
@@ -16,6 +20,15 @@ export function readSource(path: string): SourceFile {
     if (code === "EACCES") throw new UsageError(`${path} may not be read: permission denied`);
     throw new UsageError(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+/** Replaces what was read. */
+export async function writeSource({ path, text: old }: SourceFile, text: string): Promise<void> {
+  // What is no text would not survive being written back.
+  if (!readFileSync(path).equals(Buffer.from(old))) {
+    throw new UsageError(`${path} is not UTF-8 throughout, so it is not changed`);
+  }
+  await writeWhole(path, Buffer.from(text));
 }
 
 const listing = (folder: string): string[] => {

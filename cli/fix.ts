@@ -1,10 +1,7 @@
 /** `miras check --fix`: applies the fixes of diagnostics to files on disk. */
-import { readFileSync } from "node:fs";
 import { compile } from "../compiler/pipeline.ts";
 import { type AppliedFix, applyFixes } from "../compiler/source/fixes.ts";
-import { writeWhole } from "../runtime/node/files.ts";
-import { UsageError } from "./errors.ts";
-import { readSource } from "./files.ts";
+import { readSource, writeSource } from "./files.ts";
 import type { Colors } from "./io.ts";
 import { prelude } from "./prelude.ts";
 
@@ -18,11 +15,7 @@ export async function fixFiles(paths: readonly string[]): Promise<readonly FileF
     const file = readSource(path);
     const { text, applied } = applyFixes(file, (each) => compile(each, prelude()).diagnostics.all);
     if (text === file.text) continue;
-    // What is no text would not survive being written back.
-    if (!readFileSync(path).equals(Buffer.from(file.text))) {
-      throw new UsageError(`${path} is not UTF-8 throughout, so it is not changed`);
-    }
-    await writeWhole(path, Buffer.from(text));
+    await writeSource(file, text);
     all.push(...applied.map((fix) => ({ ...fix, path })));
   }
   return all;

@@ -1,4 +1,5 @@
 /** What a command may do to the world outside: print results, print progress, and know where it prints. */
+import { text } from "node:stream/consumers";
 import pc from "picocolors";
 
 export type Colors = ReturnType<typeof pc.createColors>;
@@ -8,6 +9,8 @@ export interface Io {
   out(text: string): void;
   /** Progress, and what went wrong. */
   err(text: string): void;
+  /** All of stdin. */
+  readIn(): Promise<string>;
   readonly outColors: Colors;
   readonly errColors: Colors;
   /** Columns of the terminal that results go to; undefined for a file or a pipe. */
@@ -26,8 +29,9 @@ export function processIo(
 ): Io {
   const plain = (env.NO_COLOR !== undefined && env.NO_COLOR !== "") || env.TERM === "dumb";
   return {
-    out: (text) => void out.write(text),
-    err: (text) => void err.write(text),
+    out: (result) => void out.write(result),
+    err: (note) => void err.write(note),
+    readIn: () => text(process.stdin),
     outColors: pc.createColors(Boolean(out.isTTY) && !plain),
     errColors: pc.createColors(Boolean(err.isTTY) && !plain),
     columns: out.isTTY ? out.columns : undefined,

@@ -30,6 +30,7 @@ export async function mirasWith(changes: Partial<Io>, ...argv: readonly string[]
     err: (text) => {
       err += text;
     },
+    readIn: async () => "",
     outColors: plain,
     errColors: plain,
     columns: undefined,

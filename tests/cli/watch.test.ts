@@ -50,6 +50,7 @@ const colors = pc.createColors(false);
 const io = (out: string[]): Io => ({
   out: (text) => void out.push(text),
   err: () => {},
+  readIn: async () => "",
   outColors: colors,
   errColors: colors,
   columns: undefined,
