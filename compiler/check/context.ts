@@ -6,6 +6,7 @@ import type { Expr, Tensor } from "../math/expr.ts";
 import { REAL } from "../math/interval.ts";
 import type { Fix } from "../source/diagnostic.ts";
 import { type Span, textOf } from "../source/span.ts";
+import { bindArguments } from "./arguments.ts";
 import { broadcast } from "./broadcast.ts";
 import { Equalities, showDim, showShape } from "./dimensions.ts";
 import { Elaborator } from "./elaborate.ts";
@@ -83,7 +84,7 @@ export class Context {
     };
     const what = `${item.choice} \`${item.name.text}\``;
     const given = this.#overridden(params, args, item);
-    const bound = this.elaborator.bindArguments(what, params, given, this.scope, inner, item.span, sameName);
+    const bound = bindArguments(this.elaborator, what, params, given, this.scope, inner, item.span, sameName);
     const positional = args.filter((a) => !a.name);
     for (const [i, p] of params.entries()) {
       if (shown.some((s) => s.name === p.name.text)) continue;

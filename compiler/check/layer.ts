@@ -3,7 +3,7 @@
  * done to the memory's output. Here its names are checked; the memory's part of `output` is cut out.
  */
 import type * as ast from "../../grammar/ast.ts";
-import { LAYER_OPERATIONS } from "./elaborate.ts";
+import { LAYER_OPERATIONS } from "./builtins.ts";
 import type { Library } from "./library.ts";
 import type { Reporter } from "./report.ts";
 

@@ -1,7 +1,7 @@
 /** The definitions that a model can choose from: the prelude's and the file's own. */
 import type * as ast from "../../grammar/ast.ts";
 import { closest } from "../source/suggest.ts";
-import { isBuiltin, LAYER_OPERATIONS } from "./elaborate.ts";
+import { isBuiltin, LAYER_OPERATIONS } from "./builtins.ts";
 import type { Reporter } from "./report.ts";
 import type { ChoiceKind } from "./spec.ts";
 

@@ -6,7 +6,7 @@ import { leaf, type Tensor } from "../math/expr.ts";
 import { textOf } from "../source/span.ts";
 import type { Context } from "./context.ts";
 import { showShape } from "./dimensions.ts";
-import type { Reader } from "./elaborate.ts";
+import type { Reader } from "./elaborating.ts";
 import { memoryOutput } from "./layer.ts";
 import { readsAt } from "./memory.ts";
 import type { Carried, Expectation, MemoryState, Read, ReadFunction } from "./spec.ts";

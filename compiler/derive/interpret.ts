@@ -2,8 +2,8 @@
  * The f64 interpreter of a rule: batch by batch, head by head, token by token. The reference for
  * everything numeric: it shares nothing with the kernels but the rule.
  */
-import type { Dim, Sizes } from "../math/axis.ts";
-import { axesFor, extentOf } from "../math/axis.ts";
+import type { Sizes } from "../math/axis.ts";
+import { axesFor, elements } from "../math/axis.ts";
 import { evaluator } from "../math/evaluate.ts";
 import type { Tensor } from "../math/expr.ts";
 import type { Rule } from "./rule.ts";
@@ -15,6 +15,8 @@ export interface Extents {
   readonly H: number;
   readonly sizes: Sizes;
 }
+
+export { elements };
 
 /** Dense row-major data by name. */
 export type Data = ReadonlyMap<string, Float64Array>;
@@ -36,9 +38,6 @@ export interface Result {
   /** After the last token, `[B, H, …shape]`. */
   readonly states: Map<string, Float64Array>;
 }
-
-export const elements = (shape: readonly Dim[], sizes: Sizes): number =>
-  shape.reduce((n, d) => n * extentOf(d, sizes), 1);
 
 export function interpret(rule: Rule, { B, T, H, sizes: given }: Extents, run: Run): Result {
   const { spec } = rule;

@@ -10,10 +10,10 @@ import { type Axis, axesFor, freshAxis } from "../math/axis.ts";
 import { constant, delta, type Expr, leaf, tensorsOf } from "../math/expr.ts";
 import { textOf } from "../source/span.ts";
 import { affineError } from "./error.ts";
+import type { Found, Reading } from "./found.ts";
 import { gradient } from "./gradient.ts";
 import { linearRead, readAt } from "./linear-read.ts";
 import { normalForm } from "./normal-form.ts";
-import type { Found, Reading } from "./settle.ts";
 import { simplify } from "./simplify.ts";
 
 type Optimal = Extract<Algorithm, { kind: "optimal" }>;

@@ -21,8 +21,8 @@ import { constant, type Expr, leaf } from "../math/expr.ts";
 import type { Reduction } from "../math/node.ts";
 import { textOf } from "../source/span.ts";
 import { affineError } from "./error.ts";
+import type { Found, Reading } from "./found.ts";
 import { ringOf } from "./ring.ts";
-import type { Found, Reading } from "./settle.ts";
 
 type Pairs = Extract<Algorithm, { kind: "pairs" }>;
 

@@ -5,8 +5,9 @@ import { axesFor, type Dim } from "../math/axis.ts";
 import { children, type Expr, postorder } from "../math/expr.ts";
 import { printExpr } from "../math/print.ts";
 import { unicode } from "../math/style.ts";
+import { compareAtPoints } from "./compare.ts";
 import { gradient } from "./gradient.ts";
-import { compareAtPoints, type Proof } from "./prove.ts";
+import type { Proof } from "./prove.ts";
 import type { Rule } from "./rule.ts";
 import { simplify } from "./simplify.ts";
 
@@ -77,7 +78,7 @@ export function checkGradient(rule: Rule, reporter: Reporter): void {
   const { bias, choices } = rule.spec;
   if (!bias.loss || !bias.gradient) return;
   const derived = gradient(bias.loss, [bias.y]).get(bias.y) as Expr;
-  const { witness } = compareAtPoints(rule, derived, bias.gradient, bias.y.shape);
+  const { witness } = compareAtPoints(rule.spec.equalities, derived, bias.gradient, bias.y.shape);
   const choice = choices.find((c) => c.kind === "bias");
   if (!witness || !choice) return;
   reporter.error("gradient-mismatch", { at: place("dℓ/dy", witness.index) }, choice.span, {

@@ -6,11 +6,11 @@ import { axesFor } from "../math/axis.ts";
 import { constant, type Expr, isConstant, leaf } from "../math/expr.ts";
 import { printExpr } from "../math/print.ts";
 import { unicode } from "../math/style.ts";
+import { compareAtPoints } from "./compare.ts";
 import type { Derivation } from "./derivation.ts";
 import { isObstacle } from "./minimum/isolate.ts";
 import { type Solved, solvePenalty } from "./minimum/penalty.ts";
 import { normalForm } from "./normal-form.ts";
-import { differAtPoints } from "./prove.ts";
 
 interface Settlement {
   readonly spec: Spec;
@@ -81,5 +81,5 @@ const withKept = (e: Expr, { kept }: MemoryState, { previous }: Penalty): Expr =
 
 function differs(a: Expr, b: Expr, { shape }: MemoryState, spec: Spec): boolean {
   if (normalForm(sub(a, b)) === constant(0)) return false;
-  return differAtPoints(spec, a, b, shape);
+  return compareAtPoints(spec.equalities, a, b, shape).witness !== undefined;
 }

@@ -13,10 +13,11 @@ import { domainOf } from "../math/domain.ts";
 import { constant, type Expr, leaf, postorder, type Tensor } from "../math/expr.ts";
 import type { Derivation } from "./derivation.ts";
 import { errorOf } from "./error.ts";
+import type { Reading } from "./found.ts";
 import { pullBack } from "./gradient.ts";
 import { linked, linkedTo } from "./linked.ts";
 import { ringOf } from "./ring.ts";
-import type { Reading, Settled } from "./settle.ts";
+import type { Settled } from "./settle.ts";
 import { simplify } from "./simplify.ts";
 
 /** One tensor that is carried from token to token. */

@@ -3,11 +3,12 @@
  * `read(…)` becomes an expression over what is carried.
  */
 import type { Reporter } from "../check/report.ts";
-import type { AlgorithmState, Expectation, Read, Spec } from "../check/spec.ts";
+import type { Expectation, Spec } from "../check/spec.ts";
 import { at, substitute } from "../math/algebra.ts";
 import { axesFor } from "../math/axis.ts";
 import type { Expr } from "../math/expr.ts";
 import type { Derivation } from "./derivation.ts";
+import type { Found, Reading } from "./found.ts";
 import { stepImplicitly } from "./implicit.ts";
 import { linked } from "./linked.ts";
 import { optimumOf } from "./optimum.ts";
@@ -20,17 +21,6 @@ export interface Settled {
   readonly spec: Spec;
   readonly reading: Reading;
   readonly derivations: readonly Derivation[];
-}
-
-/** How the memory is read at an expression over the canonical axes of `read.x`. */
-export type Reading = (x: Expr, when: Read["when"]) => Expr;
-
-/** What a kind of algorithm derives. */
-export interface Found {
-  readonly spec: Spec;
-  readonly reading: Reading;
-  readonly carried: readonly AlgorithmState[];
-  readonly derivation: Derivation | undefined;
 }
 
 /** Undefined where something has no closed form, which has been reported. */

@@ -4,11 +4,10 @@
  */
 import type { Reporter } from "../check/report.ts";
 import type { MemoryState, Spec } from "../check/spec.ts";
-import { axesFor, type Sizes } from "../math/axis.ts";
+import { axesFor, elements, type Sizes } from "../math/axis.ts";
 import { evaluator } from "../math/evaluate.ts";
 import { type Tensor, tensorsOf } from "../math/expr.ts";
 import { includes, point, showInterval } from "../math/interval.ts";
-import { elements } from "./interpret.ts";
 import { sample, uniform } from "./sample.ts";
 
 /** How much larger than at a distance of 1 what is read near zero may be. */

@@ -40,6 +40,10 @@ export function extentOf(d: Dim, sizes: Sizes): number {
   return extent;
 }
 
+/** How many elements a tensor of this shape has. */
+export const elements = (shape: readonly Dim[], sizes: Sizes): number =>
+  shape.reduce((n, d) => n * extentOf(d, sizes), 1);
+
 /** An index over a dimension. Interned by `id`: equal axes are the same object. */
 export interface Axis {
   readonly id: string;

@@ -1,9 +1,8 @@
 /** Whether a penalty is convex, told by numbers: the gradient of a convex function is monotone. */
 import type { Penalty } from "../../check/spec.ts";
-import { axesFor, type Sizes } from "../../math/axis.ts";
+import { axesFor, elements, type Sizes } from "../../math/axis.ts";
 import { evaluator } from "../../math/evaluate.ts";
 import { type Expr, type Tensor, tensorsOf } from "../../math/expr.ts";
-import { elements } from "../interpret.ts";
 import { sample, uniform } from "../sample.ts";
 
 const PAIRS = 64;
