@@ -111,12 +111,11 @@ function linesOf({ tokens, end }: Places): Row[] {
       wasTall,
       isTall ? commentRows(lead.notes, 0).length : undefined,
     );
-    rows.push(...above);
+    for (const row of above) rows.push(row);
     wasTall = isTall;
   }
   behind(end.notes, rows);
-  rows.push(...setApart(commentRows(end.notes, 0), wasTall, undefined));
-  return rows;
+  return rows.concat(setApart(commentRows(end.notes, 0), wasTall, undefined));
 }
 
 /** A block has an empty line before it, or before the comments on it, and one after it. */
@@ -154,17 +153,21 @@ function blockRows(head: readonly Placed[], { open, items, close }: NonNullable<
     return rowsFrom(short, 0);
   }
   const rows = fence(rowsFrom(opening, 0));
+  const start = rows.length;
   for (const neighbours of apart(items)) {
     for (const [i, doc] of rowsOf(neighbours, INDENT).entries()) {
       const lead = neighbours[i]?.[0];
       if (!lead) continue;
       behind(lead.notes, rows);
-      rows.push(...commentRows(lead.notes, INDENT), ...marked(rowsFrom(doc, INDENT), lead.isApart));
+      const item = marked(rowsFrom(doc, INDENT), lead.isApart);
+      for (const row of [...commentRows(lead.notes, INDENT), ...item]) rows.push(row);
     }
   }
   behind(close.notes, rows);
-  rows.push(...commentRows(close.notes, INDENT), { indent: 0, code: "}", isApart: false, isFence: true });
-  return rows.map((row, i) => (i === 1 ? { ...row, isApart: false } : row));
+  const ending: Row = { indent: 0, code: "}", isApart: false, isFence: true };
+  return [...rows, ...commentRows(close.notes, INDENT), ending].map((row, i) =>
+    i === start ? { ...row, isApart: false } : row,
+  );
 }
 
 const fence = (rows: readonly Row[]): Row[] =>
@@ -231,7 +234,7 @@ function commentColumns(rows: readonly Row[]): number[] {
       const joins = (row: Row | undefined): boolean =>
         row !== undefined && isAside(row) && !row.isApart && !row.isFence;
       while (!rows[i]?.isFence && joins(rows[next])) next++;
-      const column = Math.max(...ends.slice(i, next)) + GAP;
+      const column = ends.slice(i, next).reduce((most, end) => Math.max(most, end), 0) + GAP;
       for (let k = i; k < next; k++) columns.push(column);
     }
     i = next;

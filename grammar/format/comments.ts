@@ -57,13 +57,13 @@ export function placesOf(text: string, tokens: readonly IToken[], comments: read
       const begin = row[0]?.startOffset ?? at;
       const before = ends(at, begin);
       const isBehind = before === 0 && at > 0;
-      at = Math.max(at, ...row.map(endOf));
+      at = row.reduce((_, each) => endOf(each), at);
       const lines = row
         .map(({ image }) => image.trimEnd())
         .join(" ")
         .split(LINE_END)
         .map((each) => each.trimEnd());
-      const column = widthOf(text.slice(lastLineEnd(text, begin) + 1, begin));
+      const column = widthOf(text.slice(lineStart(text, begin), begin));
       const isOpen = row.at(-1)?.tokenType === LineComment;
       const isInline = lines.length === 1 && to < text.length && ends(at, to) === 0;
       return { comment: { lines, column, isOpen }, isBehind, isInline, isApart: before > 1 };
@@ -80,5 +80,8 @@ export function placesOf(text: string, tokens: readonly IToken[], comments: read
   return { tokens: placed, end: leadOf(from, text.length) };
 }
 
-const lastLineEnd = (text: string, before: number): number =>
-  Math.max(text.lastIndexOf("\n", before - 1), text.lastIndexOf("\r", before - 1));
+function lineStart(text: string, offset: number): number {
+  let start = offset;
+  while (start > 0 && !LINE_END.test(text.charAt(start - 1))) start--;
+  return start;
+}

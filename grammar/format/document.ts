@@ -62,7 +62,8 @@ function flatText(doc: Doc): string {
 export const widthOf = (text: string): number => [...text].length;
 export const pad = (text: string, width: number): string =>
   text + " ".repeat(Math.max(0, width - widthOf(text)));
-export const widest = (texts: readonly string[]): number => Math.max(0, ...texts.map(widthOf));
+export const widest = (texts: readonly string[]): number =>
+  texts.reduce((most, text) => Math.max(most, widthOf(text)), 0);
 
 interface Part {
   readonly doc: Doc;

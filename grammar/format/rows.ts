@@ -120,9 +120,10 @@ function linedUp(rows: readonly Cells[], column: number, width: number): Doc[] {
     if (fitting.length === inside.length) break;
     inside = fitting;
   }
+  const padded = new Set(isColumn ? rows.keys() : inside);
   return rows.map(({ rest }, i): Doc => {
     const head = heads[i] ?? "";
     if (lengths[i] === 0) return head;
-    return [isColumn || inside.includes(i) ? pad(head, start) : `${head} `, rest];
+    return [padded.has(i) ? pad(head, start) : `${head} `, rest];
   });
 }

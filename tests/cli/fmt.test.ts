@@ -218,6 +218,32 @@ model A {
 `);
   });
 
+  it("puts what is long in brackets on lines of its own", () => {
+    const given = `memory mlp(expand: size = 4, act: function = gelu, scale: real > 0 = 4, offset: real in [0, 1] = 1/2) {
+
+  window 3
+}`;
+    expect(formatted(given)).toBe(`\
+memory mlp(
+  expand: size = 4,
+  act: function = gelu,
+  scale: real > 0 = 4,
+  offset: real in [0, 1] = 1/2
+) {
+  window 3
+}
+`);
+  });
+
+  it("lays out what is as large as may be", () => {
+    const items = "let a = b + c // x\n".repeat(10_000);
+    expect(formatted(`model A {\n${items}}`)).toBe(
+      `model A {\n${"  let a = b + c   // x\n".repeat(10_000)}}\n`,
+    );
+    const deep = `fn f(x) = ${"-f(2 ^ ".repeat(100)}x${")".repeat(100)}`;
+    expect(formatted(formatted(deep) ?? "")).toBe(formatted(deep));
+  });
+
   it("keeps comments in their places", () => {
     const given = `/* about
    the file */

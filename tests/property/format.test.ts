@@ -88,7 +88,7 @@ describe("format", () => {
       fc.property(tree, (file) => {
         expect(holdsOf(print(file))).toBe(true);
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 
@@ -98,10 +98,10 @@ describe("format", () => {
       fc.property(tree, gaps, (file, between) => {
         if (holdsOf(scattered(print(file), between))) readable++;
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
     // Where a line begins with a word of the language, that can begin an item.
-    expect(readable).toBeGreaterThan(1500);
+    expect(readable).toBeGreaterThan(750);
   });
 
   it("keeps all of the examples with comments, blank lines and spaces", () => {
@@ -109,7 +109,7 @@ describe("format", () => {
       fc.property(fc.constantFrom(...TEXTS), gaps, (text, between) => {
         holdsOf(scattered(text, between));
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 
@@ -124,7 +124,7 @@ describe("format", () => {
         fc.pre(read(other) !== undefined);
         expect(formatted(other)).toBe(formatted(text));
       }),
-      { numRuns: 500 },
+      { numRuns: 300 },
     );
   });
 
