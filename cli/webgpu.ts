@@ -17,8 +17,13 @@ export const targetOf = (device: Device) =>
     workgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
   });
 
+export interface WebgpuOptions {
+  /** Fills outputs with NaN first, so that what is not written shows: for tests. */
+  readonly poison?: boolean;
+}
+
 /** Undefined where this machine has no adapter. */
-export async function webgpuBackend(): Promise<Backend | undefined> {
+export async function webgpuBackend({ poison = false }: WebgpuOptions = {}): Promise<Backend | undefined> {
   const device = await findDevice();
   if (!device) return undefined;
   // One rule is run many times with the same sizes: lower it once, and compile each text once.
@@ -52,6 +57,7 @@ export async function webgpuBackend(): Promise<Backend | undefined> {
         run.states,
         elements(spec.outputShape, sizes),
         {
+          poison,
           ...(run.layer ? { layer: run.layer } : {}),
           ...(progress ? { progress } : {}),
         },

@@ -187,9 +187,8 @@ export function gradientChain(rule: Rule, chain: Chain): Step[] {
   };
 
   const shape = spec.read.shape;
-  const values = spec.inputs.find((i) => i.tensor.name === "v")?.tensor as Tensor;
   const error = substitute(rule.error.simple, (t, index) =>
-    t === spec.bias.v ? leaf(values, index) : undefined,
+    t === spec.bias.v ? at(spec.bias.target, axesFor(spec.bias.v.shape), index) : undefined,
   );
   const y: Tensor = { ...spec.bias.y, shape };
   const adjoint = give(y, at(error, axesFor(spec.bias.y.shape), axesFor(shape)));

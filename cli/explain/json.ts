@@ -1,12 +1,14 @@
 /** The page for tools: what the text says, with every formula in Unicode and in TeX. */
 
-import type { Dim } from "../../compiler/math/axis.ts";
-import type { Tensor } from "../../compiler/math/expr.ts";
+import type { Step } from "../../compiler/derive/derivation.ts";
+import { at } from "../../compiler/math/algebra.ts";
+import { axesFor, type Dim } from "../../compiler/math/axis.ts";
+import type { Expr, Tensor } from "../../compiler/math/expr.ts";
 import { showInterval } from "../../compiler/math/interval.ts";
 import type { Model } from "../../compiler/pipeline.ts";
 import { textOf } from "../../compiler/source/span.ts";
 import { proofJson } from "../check.ts";
-import { showName } from "./notation.ts";
+import { type Mode, show, showName } from "./notation.ts";
 import { type Equation, type Page, pageOf, rightSide, type Section } from "./page.ts";
 import { leftTex, rightTex } from "./tex.ts";
 
@@ -52,10 +54,25 @@ export function asJson(model: Model) {
     alreadySimple: rule.error.raw === rule.error.simple,
     read: formulas("read"),
     gradient: formulas("gradient"),
+    solved: rule.derivations.map(({ of, steps }) => ({
+      of,
+      steps: steps.map((s) => ({ say: s.say, ...derived(s, page) })),
+    })),
     update: formulas("update"),
     rule: formulas("rule"),
     kinks: rule.kinks,
     expectations: proofs.map((p) => ({ text: textOf(p.expectation.span), ...proofJson(p) })),
+  };
+}
+
+function derived({ left, right, axes }: Step, { spec }: Page) {
+  const shape = axes.map((a) => a.dim);
+  const text = (e: Expr, mode: Mode): string => show(at(e, axes, axesFor(shape)), shape, spec, mode);
+  const sides = [left, right].filter((e) => e !== undefined);
+  if (sides.length === 0) return {};
+  return {
+    equation: sides.map((e) => text(e, "unicode")).join(" = "),
+    tex: sides.map((e) => text(e, "tex")).join(" = "),
   };
 }
 

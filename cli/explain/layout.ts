@@ -1,7 +1,7 @@
 /** The page as text for a terminal. */
 import type { Colors } from "../io.ts";
 import { showName } from "./notation.ts";
-import { type Page, type Row, rightSide } from "./page.ts";
+import { type Page, type Row, rightSide, type Words } from "./page.ts";
 
 /** Lines are broken to stay within these columns, where there is a place to break. */
 const WIDEST = 100;
@@ -14,23 +14,39 @@ export function layOut(page: Page, c: Colors): string {
   const lines = [`${c.bold(page.name)}  ${c.dim(page.path)}`];
   for (const { title, rows } of page.sections) {
     lines.push("", c.bold(title));
-    const width = Math.min(LABEL, Math.max(...rows.map((r) => [...label(r)].length)));
+    // Equations between sentences stand further in.
+    const isTold = rows.some((r) => r.kind === "words");
+    const labels = rows.map((r) => [...label(r)].length);
+    const width = isTold ? 0 : Math.min(LABEL, Math.max(...labels));
     // Where each row has a note, the notes stand in a column of their own.
     const noted = rows.every((r) => r.kind === "fact" && r.note !== undefined);
     const column = noted ? Math.max(...rows.map((r) => (r.kind === "fact" ? r.text.length : 0))) : 0;
-    for (const row of rows) lines.push(...lay(row, width, column, page, c));
+    for (const row of rows)
+      lines.push(...(isTold || row.kind === "words" ? tell(row, page) : lay(row, width, column, page, c)));
   }
   return `${lines.join("\n")}\n`;
 }
 
-const label = (row: Row): string =>
-  row.kind === "fact"
-    ? row.label
-    : typeof row.left === "string"
-      ? showName(row.left, "unicode")
-      : row.left.unicode;
+/** A sentence, or an equation below one. */
+function tell(row: Row, page: Page): string[] {
+  if (row.kind !== "equation") return breakAt(row.text, WIDEST - 2, / /).map((line) => `  ${line}`);
+  const left = label(row);
+  const right = rightSide(row, page.spec, "unicode").join(" = ");
+  return breakAt(left === "" ? right : `${left} = ${right}`, WIDEST - 6, BEFORE_OPERATOR).map(
+    (line, i) => `${" ".repeat(i === 0 ? 4 : 6)}${line}`,
+  );
+}
 
-function lay(row: Row, width: number, column: number, page: Page, c: Colors): string[] {
+const label = (row: Row): string =>
+  row.kind === "words"
+    ? ""
+    : row.kind === "fact"
+      ? row.label
+      : typeof row.left === "string"
+        ? showName(row.left, "unicode")
+        : row.left.unicode;
+
+function lay(row: Exclude<Row, Words>, width: number, column: number, page: Page, c: Colors): string[] {
   const left = label(row).padEnd(width);
   const isEquation = row.kind === "equation";
   const text = isEquation ? `= ${rightSide(row, page.spec, "unicode").join(" = ")}` : row.text.padEnd(column);

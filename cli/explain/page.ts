@@ -1,11 +1,16 @@
 /** What the explanation of a model says, before it is laid out as text, TeX or JSON. */
+
+import { showDim } from "../../compiler/check/dimensions.ts";
 import type { CallLabel } from "../../compiler/check/labels.ts";
 import type { AlgorithmState, Choice, MemoryState, Spec } from "../../compiler/check/spec.ts";
 import { linked } from "../../compiler/derive/linked.ts";
+import { linkProfile } from "../../compiler/derive/near-zero.ts";
+import { heldIn } from "../../compiler/derive/ring.ts";
 import type { Rule } from "../../compiler/derive/rule.ts";
 import { simplify } from "../../compiler/derive/simplify.ts";
 import { at, mul, sub, substitute } from "../../compiler/math/algebra.ts";
 import { axesFor, type Dim } from "../../compiler/math/axis.ts";
+import { domainOf } from "../../compiler/math/domain.ts";
 import { type Expr, leaf, type Tensor } from "../../compiler/math/expr.ts";
 import { REAL, showInterval } from "../../compiler/math/interval.ts";
 import { type Definition, foldAll, type Same, whole } from "../../compiler/math/name.ts";
@@ -37,7 +42,13 @@ export interface Fact {
   readonly note: string | undefined;
 }
 
-export type Row = Equation | Fact;
+/** A sentence between equations. */
+export interface Words {
+  readonly kind: "words";
+  readonly text: string;
+}
+
+export type Row = Equation | Fact | Words;
 
 export interface Section {
   readonly key: string;
@@ -90,6 +101,12 @@ export function pageOf(model: Model): Page {
     { key: "tensors", title: "tensors", rows: tensors(spec) },
     { key: "objective", title: "objective", rows: objective(model.rule) },
     ...writer.derivation(),
+    ...solved(model.rule),
+    {
+      key: "link",
+      title: "the link, near zero and far from it",
+      rows: spec.states.flatMap((s) => links(s, spec)),
+    },
     { key: "update", title: writer.updateTitle(), rows: writer.update() },
     { key: "rule", title: "the rule in one piece", rows: writer.inOnePiece() },
     { key: "kinks", title: "where it is not smooth", rows: model.rule.kinks.map((k) => fact("", k)) },
@@ -124,22 +141,33 @@ function tensors(spec: Spec): Fact[] {
     const range = t.domain === REAL ? "" : inRange(showInterval(t.domain));
     return [t.name, shapeText(t.shape), range].filter((part) => part !== "").join(" ");
   };
+  const stepwise = spec.inputs.filter((i) => i.each === "step").map((i) => i.tensor);
+  const each =
+    stepwise.length > 0
+      ? `${stepwise.map((t) => t.name).join(", ")} come with each of ${spec.steps} steps`
+      : "";
   const list = (label: string, all: readonly Tensor[]): Fact[] =>
     all.length > 0 ? [fact(label, all.map(named).join(", "))] : [];
   const of = (role: "input" | "gate"): Tensor[] =>
     spec.inputs.filter((i) => i.role === role).map((i) => i.tensor);
   const starting = (states: readonly (MemoryState | AlgorithmState)[]): string =>
-    states.map((s) => `${s.name} ${shapeText(s.shape)} ${STARTS[s.initial]}`).join(", ");
+    states
+      .filter((s) => !s.name.endsWith(".slot"))
+      .map((s) => `${s.name} ${shapeText(s.shape)} ${STARTS[s.initial]}`)
+      .join(", ");
   const algorithm = spec.choices.find((c) => c.kind === "algorithm")?.name ?? "";
   return [
     ...list("inputs", of("input")),
     ...list("gates", of("gate")),
+    ...(each === "" ? [] : [fact("steps", each)]),
     ...list(
       "params",
       spec.parameters.map((p) => p.tensor),
     ),
-    fact("states", starting(spec.states)),
-    ...(spec.algorithmStates.length > 0 ? [fact("", starting(spec.algorithmStates), `of ${algorithm}`)] : []),
+    ...(spec.states.length > 0 ? [fact("states", starting(spec.states))] : []),
+    ...(spec.algorithmStates.length > 0
+      ? [fact(spec.states.length > 0 ? "" : "states", starting(spec.algorithmStates), `of ${algorithm}`)]
+      : []),
     ...(spec.equalities.pairs.length > 0
       ? [fact("sizes", spec.equalities.pairs.map(([a, b]) => `${a} = ${b}`).join(", "))]
       : []),
@@ -161,14 +189,79 @@ function objective({ spec, error }: Rule): Row[] {
   const isLong = show(error.simple, shape, spec, "unicode").length > IN_ONE_PIECE;
   const labels = isLong ? spec.labels : NO_LABELS;
   const given = bias.gradient && !bias.loss ? "given by the spec: the gradient of no single loss" : undefined;
+  const isPlain = bias.target.kind === "leaf" && bias.target.tensor.name === bias.v.name;
+  const target = show(bias.target, bias.v.shape, spec, "unicode");
   return [
-    ...(bias.loss ? [equation(loss, bias.loss, [])] : []),
+    ...(bias.loss
+      ? [equation(loss, bias.loss, [], isPlain ? undefined : `with ${target} for ${bias.v.name}`)]
+      : []),
     ...(error.raw === error.simple
       ? [equation(slope, error.simple, shape, given ?? "already simple", labels)]
       : [
           equation(slope, error.raw, shape, given ?? "as differentiated", labels),
           equation("", error.simple, shape, "simplified", labels),
         ]),
+  ];
+}
+
+/** How what the spec leaves open was found: each step in words, with its equation below. */
+function solved({ derivations, spec }: Rule): Section[] {
+  return derivations.map(({ of, steps }) => ({
+    key: "solved",
+    title: `solved: ${of}`,
+    rows: steps.flatMap(({ say, left, right, axes }): Row[] => {
+      const told: Words = { kind: "words", text: say };
+      const expr = right ?? left;
+      if (!expr) return [told];
+      const shape = axes.map((a) => a.dim);
+      const placed = (e: Expr): Expr => at(e, axes, axesFor(shape));
+      const side = (mode: Mode): string => (right && left ? show(placed(left), shape, spec, mode) : "");
+      return [told, equation({ unicode: side("unicode"), tex: side("tex") }, placed(expr), shape)];
+    }),
+  }));
+}
+
+/** What a link does to what is accumulated, as numbers tell it. */
+function links(state: MemoryState, spec: Spec): Fact[] {
+  const profile = linkProfile(state, spec);
+  if (!profile || !state.link) return [];
+  const { atZero, slope, degree, largest } = profile;
+  const short = (x: number): string => String(Number(x.toPrecision(2)));
+  const range = domainOf(state.link);
+  const over = state.penalty?.over;
+  const always =
+    over?.kind === "simplex"
+      ? `each element is not negative, and they sum to ${show(over.total, [], spec, "unicode")} along ${showDim(state.shape[over.axis] as Dim)}`
+      : range.low > -Infinity || range.high < Infinity
+        ? `each element is ${inRange(showInterval(range))}`
+        : undefined;
+  const isLarge = largest.gain > 1.5;
+  const fade =
+    degree < 0
+      ? `‖W‖ falls as ‖A‖^${degree}`
+      : degree === 0
+        ? "‖W‖ stays bounded"
+        : `‖W‖ grows as ‖A‖^${degree}`;
+  const start = Number.isNaN(atZero)
+    ? "no value"
+    : atZero === undefined
+      ? "W is not zero"
+      : atZero === 0
+        ? "W = 0"
+        : "all elements of W are equal";
+  const steep = slope === undefined ? "" : `, W moves ${short(slope)} times as far as A`;
+  return [
+    fact(state.name, `at A = 0: ${start}${steep}`),
+    ...(isLarge
+      ? [
+          fact(
+            "",
+            `largest at ‖A‖ near ${short(largest.at)}: ‖W‖ is ${short(largest.gain)} times what it is at ‖A‖ = 1; it must not start at zero`,
+          ),
+        ]
+      : []),
+    fact("", `far from zero: ${fade}`),
+    ...(always ? [fact("", `always: ${always}`)] : []),
   ];
 }
 
@@ -255,8 +348,18 @@ class Writer {
     return rename(e, this.#accumulators);
   }
 
-  #key(name: "q" | "k"): Tensor {
-    return this.#spec.inputs.find((i) => i.tensor.name === name)?.tensor as Tensor;
+  /** What stands for the place where the memory is read: its name, if it has one. */
+  #placeOf(place: Expr, otherwise: string): Tensor {
+    const { x } = this.#spec.read;
+    return place.kind === "leaf" ? place.tensor : { name: otherwise, shape: x.shape, domain: x.domain };
+  }
+
+  /** The read at an expression, and how that is written. */
+  #readAt(place: Expr): { read: Expr; note: string } {
+    const { read } = this.#spec;
+    const axes = axesFor(read.x.shape);
+    const body = substitute(read.body, (t, index) => (t === read.x ? at(place, axes, index) : undefined));
+    return { read: body, note: `read(${show(place, read.x.shape, this.#spec, "unicode")})` };
   }
 
   // -------------------------------------------------------------- read and gradient
@@ -264,22 +367,21 @@ class Writer {
   derivation(): Section[] {
     const { gradients } = this.#rule;
     const spec = this.#spec;
+    if (spec.algorithm.kind !== "step") return [];
     if (this.#short) {
-      const read = substitute(spec.read.body, (t, index) =>
-        t === spec.read.x ? leaf(this.#key("k"), index) : undefined,
-      );
+      const { read, note } = this.#readAt(spec.errorKey);
       return [
         {
           key: "gradient",
           title: "gradient",
           rows: [
-            equation("y", read, spec.read.shape, "read(k)"),
+            equation("y", read, spec.read.shape, note),
             ...gradients.map(({ state, shown }) => equation(`grad.${state.name}`, shown, state.shape)),
           ],
         },
       ];
     }
-    const chain = readChain(spec, { x: this.#key("k"), state: (read) => read }, this.#names);
+    const chain = readChain(spec, { x: this.#placeOf(spec.key, "k"), state: (read) => read }, this.#names);
     const back = gradientChain(this.#rule, chain);
     const y: Step = { tensor: { ...spec.bias.y, shape: spec.read.shape }, expr: chain.y, call: undefined };
     const steps = this.#shorten([...chain.steps, y, ...back]);
@@ -305,14 +407,19 @@ class Writer {
   // -------------------------------------------------------------- one token
 
   updateTitle(): string {
-    const { chunk, point } = this.#spec;
-    if (chunk !== undefined)
-      return `update of one token; gradients are taken where its chunk of ${chunk} starts`;
-    return `update of one token; the gradient is taken at ${point === "kept" ? "what is kept" : "the memory before it"}`;
+    const { chunk, point, steps, algorithm } = this.#spec;
+    const one = steps === 1 ? "update of one token" : "update of one of a token's steps";
+    if (algorithm.kind !== "step") return one;
+    if (chunk !== undefined) return `${one}; gradients are taken where its chunk of ${chunk} starts`;
+    const place = point === "kept" ? "what is kept" : "the memory before it";
+    const { window } = algorithm;
+    const sum = window ? `, and summed over the last ${showDim(window)} tokens` : "";
+    return `${one}; the gradient is taken at ${place}${sum}`;
   }
 
-  update(): Equation[] {
+  update(): Row[] {
     const spec = this.#spec;
+    const isStep = spec.algorithm.kind === "step";
     const byState = (row: (s: MemoryState) => Equation | undefined): Equation[] =>
       spec.states.map(row).filter((r) => r !== undefined);
     const gradients = new Map(spec.states.map((s) => [s.gradient, this.#tensor("G", s)]));
@@ -326,9 +433,9 @@ class Writer {
           ? this.#link(s, this.#tensor("kept", s), `${s.name}.kept`)
           : undefined,
       ),
-      ...byState((s) => this.#gradient(s)),
-      ...spec.algorithmStates.map((s) => equation(s.next.name, rename(s.update, gradients), s.shape)),
-      ...byState((s) => equation(this.#own("step", s), rename(s.step, gradients), s.shape)),
+      ...(isStep ? byState((s) => this.#gradient(s)) : []),
+      ...spec.algorithmStates.flatMap((s) => this.#carried(s, gradients)),
+      ...(isStep ? byState((s) => equation(this.#own("step", s), rename(s.step, gradients), s.shape)) : []),
       ...byState((s) => this.#next(s)),
       ...byState((s) => (s.link ? this.#link(s, s.next, `${s.name}'`) : undefined)),
       ...this.#output(),
@@ -353,9 +460,7 @@ class Writer {
         const i = spec.states.findIndex((s) => s.read === t);
         return i < 0 ? undefined : leaf(points[i] as Tensor, index);
       });
-    const read = there(
-      substitute(spec.read.body, (t, index) => (t === spec.read.x ? leaf(this.#key("k"), index) : undefined)),
-    );
+    const read = there(this.#readAt(spec.errorKey).read);
     const shown = this.#rule.gradients.find((g) => g.state === state)?.shown as Expr;
     const open = substitute(shown, (t, index) =>
       t === spec.bias.y ? at(read, axesFor(spec.read.shape), index) : undefined,
@@ -372,7 +477,26 @@ class Writer {
     return s.link ? named(".kept") : this.#tensor("kept", s);
   }
 
+  /** A state of the algorithm; what a ring of past tokens does is said in words. */
+  #carried(s: AlgorithmState, gradients: ReadonlyMap<Tensor, Tensor>): Row[] {
+    const held = heldIn(s.name);
+    if (held === undefined) return [equation(s.next.name, rename(s.update, gradients), s.shape)];
+    const [window] = s.shape;
+    const many =
+      window?.key === "tokens" ? "all tokens so far" : `the last ${window ? showDim(window) : ""} tokens`;
+    if (held === "slot" || !window) return [];
+    const what = held === "weight" ? "how much each of them counts: 1 when it comes" : `${held} of ${many}`;
+    return [fact(`${s.name}'`, what)];
+  }
+
   #next(s: MemoryState): Equation {
+    if (s.advance) {
+      const names = new Map([
+        [s.kept, this.#tensor("kept", s)],
+        [s.stepped, this.#tensor("step", s)],
+      ]);
+      return equation(s.next.name, rename(s.advance, names), s.shape);
+    }
     const moved = sub(whole(this.#tensor("kept", s)), whole(this.#tensor("step", s)));
     const value = s.prox
       ? substitute(s.prox, (t, index) =>
@@ -393,11 +517,14 @@ class Writer {
       const state = spec.states.find((s) => s.read === read) as MemoryState;
       return this.#links.find((l) => l.tensor.name === state.next.name)?.tensor ?? state.next;
     };
-    const chain = readChain(spec, { x: this.#key("q"), state: after }, new Names(spec));
+    const [asked] = spec.reads;
+    const place = asked?.x ?? spec.key;
+    const q = this.#placeOf(place, "q");
+    const chain = readChain(spec, { x: q, state: after }, new Names(spec));
     const direct = substitute(spec.read.body, (t, index) => {
       const state = spec.states.find((x) => x.read === t);
       if (state) return at(linked(state, state.next), axesFor(t.shape), index);
-      return t === spec.read.x ? leaf(this.#key("q"), index) : undefined;
+      return t === spec.read.x ? at(place, axesFor(spec.read.x.shape), index) : undefined;
     });
     const same: Same = (a, b) => spec.equalities.same(a, b);
     const folded = direct === spec.output ? chain.y : foldAll(this.#linked(spec.output), chain.steps, same);
@@ -433,6 +560,7 @@ class Writer {
     const { states, definitions } = this.#rule;
     const gradients = new Map(this.#spec.states.map((s) => [s.gradient, this.#tensor("G", s)]));
     return states.flatMap((s) => {
+      if (heldIn(s.name) !== undefined) return [];
       const left = this.#accumulators.get(s.next)?.name ?? s.next.name;
       const whole = this.#accumulated(this.#linked(s.update));
       const isShort = this.#short && this.#length(whole, s.shape) <= LINE;

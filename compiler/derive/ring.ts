@@ -8,6 +8,12 @@ import { type Axis, axesFor, type Dim } from "../math/axis.ts";
 import { constant, type Expr, extent, leaf, position, type Tensor, tensorsOf } from "../math/expr.ts";
 import { interval, NONNEGATIVE } from "../math/interval.ts";
 
+const PREFIX = "past.";
+
+/** The name of what a ring holds, if this is the name of one of its states. */
+export const heldIn = (name: string): string | undefined =>
+  name.startsWith(PREFIX) ? name.slice(PREFIX.length) : undefined;
+
 export interface Ring {
   readonly states: readonly AlgorithmState[];
   /** An expression with its token's tensors replaced by those of the slot at `axis`, after or before this token. */
@@ -19,11 +25,13 @@ export interface Ring {
 export function ringOf(spec: Spec, held: readonly Expr[], window: Dim, keep: Expr): Ring {
   const inputs = new Set(spec.inputs.map((i) => i.tensor));
   const tokens = [...tensorsOf(...held)].filter((t) => inputs.has(t));
-  const slot = carried("past.slot", [], NONNEGATIVE);
+  const slot = carried(`${PREFIX}slot`, [], NONNEGATIVE);
   const [w] = axesFor([window]) as [Axis];
   const isNew = call("equal", position(w), leaf(slot.previous, []));
-  const weight = carried("past.weight", [window], interval(0, 1));
-  const rings = new Map(tokens.map((t) => [t, carried(`past.${t.name}`, [window, ...t.shape], t.domain)]));
+  const weight = carried(`${PREFIX}weight`, [window], interval(0, 1));
+  const rings = new Map(
+    tokens.map((t) => [t, carried(`${PREFIX}${t.name}`, [window, ...t.shape], t.domain)]),
+  );
   const put = (state: Unwritten, value: Expr, old: Expr): AlgorithmState => ({
     ...state,
     update: call("where", isNew, value, old),

@@ -4,17 +4,11 @@
  */
 import type { Reporter } from "../check/report.ts";
 import type { MemoryState, Spec } from "../check/spec.ts";
-import { axesFor, elements, type Sizes } from "../math/axis.ts";
-import { evaluator } from "../math/evaluate.ts";
-import { type Tensor, tensorsOf } from "../math/expr.ts";
 import { includes, point, showInterval } from "../math/interval.ts";
-import { sample, uniform } from "./sample.ts";
+import { type LinkProfile, linkProfile } from "./near-zero.ts";
 
 /** How much larger than at a distance of 1 what is read near zero may be. */
 const LARGEST_GAIN = 10;
-/** Distances from zero at which the link is tried. */
-const DISTANCES = [1e-1, 1e-2, 1e-3, 1e-4, 1e-6, 1e-8];
-
 /** Reports each state that starts at zero where it must not. */
 export function checkStarts(spec: Spec, reporter: Reporter): boolean {
   return spec.states.filter((s) => s.initial === "zeros").every((s) => checkStart(s, spec, reporter));
@@ -27,11 +21,12 @@ function checkStart(state: MemoryState, spec: Spec, reporter: Reporter): boolean
   const others = [{ span: memory.span, text: `\`${state.name}\` starts at zeros here` }];
   const learned = { text: `choose a memory whose states start as \`learned\``, edits: [] };
   if (state.link) {
-    const gain = gainNearZero(state, spec);
-    if (gain <= LARGEST_GAIN) return true;
+    const { atZero, largest } = linkProfile(state, spec) as LinkProfile;
+    const hasValue = !Number.isNaN(atZero);
+    if (hasValue && largest.gain <= LARGEST_GAIN) return true;
     reporter.error("link-at-zero", { state: state.name }, retention.span, {
-      here: Number.isFinite(gain)
-        ? `near zero it reads back ${Number(gain.toPrecision(2))} times what it does at a distance of 1`
+      here: hasValue
+        ? `near zero it reads back ${Number(largest.gain.toPrecision(2))} times what it does at a distance of 1`
         : "at zero it has no value",
       others,
       fix: learned,
@@ -46,29 +41,4 @@ function checkStart(state: MemoryState, spec: Spec, reporter: Reporter): boolean
     fix: learned,
   });
   return false;
-}
-
-/** The largest norm of the link within a distance of 1 from zero, over that at 1; infinite where it has none. */
-function gainNearZero(state: MemoryState, spec: Spec): number {
-  const link = state.link as NonNullable<MemoryState["link"]>;
-  const sizes: Sizes = { dk: 3, dv: spec.equalities.pairs.length > 0 ? 3 : 4, tokens: 5 };
-  const evaluate = evaluator([{ expr: link, axes: axesFor(state.shape) }], sizes);
-  const random = uniform(1);
-  const environment = new Map<Tensor, Float64Array>();
-  for (const t of tensorsOf(link))
-    environment.set(
-      t,
-      Float64Array.from({ length: elements(t.shape, sizes) }, () => sample(t.domain, random)),
-    );
-  const direction = Float64Array.from({ length: elements(state.shape, sizes) }, () => 2 * random() - 1);
-  const norm = (distance: number): number => {
-    environment.set(
-      state.linkArgument,
-      direction.map((x) => x * distance),
-    );
-    return Math.hypot(...(evaluate(environment)[0] as Float64Array));
-  };
-  const values = [0, ...DISTANCES].map(norm);
-  const largest = Math.max(...values);
-  return !values.every(Number.isFinite) ? Infinity : largest === 0 ? 0 : largest / norm(1);
 }

@@ -1,0 +1,206 @@
+/**
+ * `miras apply` of every spec on the GPU, in f32, against the independent f64 references: RMS ratio ≤ 1e-5 at
+ * T = 1, 63 and 500, over the path of the command, and once for each spec over files.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { inputsOf } from "../../cli/apply/inputs.ts";
+import type { Backend } from "../../cli/backend.ts";
+import { webgpuBackend } from "../../cli/webgpu.ts";
+import { REAL } from "../../compiler/math/interval.ts";
+import type { Model } from "../../compiler/pipeline.ts";
+import { type Tensor as Given, readSafetensors, writeSafetensors } from "../../runtime/safetensors.ts";
+import { miras } from "../cli/support.ts";
+import {
+  type Case,
+  type Reference,
+  type Result,
+  randomCase,
+  references,
+  type Sizes,
+  type Tensors,
+} from "../numeric/reference/index.ts";
+import { errorRatio } from "../support/compare.ts";
+import { compileText, specFile, specNames } from "../support/specs.ts";
+import { device } from "./device.ts";
+
+const BOUND = 1e-5;
+/** How far the inputs are moved to measure a system's condition, as a part of each. */
+const NUDGE = 1e-7;
+/** Half a unit in the last place of an f32; what rounding the inputs alone does, and some more, is allowed. */
+const ROUNDING = 2 ** -24;
+const ALLOWED = 16;
+
+const LENGTHS = [1, 63, 500] as const;
+const PAIRS = [
+  [16, 64],
+  [60, 16],
+  [64, 128],
+  [128, 60],
+  [128, 128],
+] as const;
+const SQUARE = [
+  [16, 16],
+  [60, 60],
+  [64, 64],
+  [128, 128],
+] as const;
+
+const folder = mkdtempSync(join(tmpdir(), "miras-table-"));
+let backend: Backend | undefined;
+const seconds = new Map<string, number>();
+
+beforeAll(async () => {
+  backend = await webgpuBackend({ poison: true });
+});
+
+afterAll(async () => {
+  await backend?.close();
+  device?.destroy();
+  rmSync(folder, { recursive: true, force: true });
+  const lines = [...seconds].map(([name, s]) => `${name.padEnd(26)} ${s.toFixed(1).padStart(6)} s`);
+  const total = [...seconds.values()].reduce((a, b) => a + b, 0);
+  console.log(`${lines.join("\n")}\n${"all".padEnd(26)} ${total.toFixed(1).padStart(6)} s`);
+});
+
+// ---------------------------------------------------------------- cases
+
+/** Fewer sequences where the reference has much to do. */
+function sizesOf(reference: Reference, T: number, dk: number, dv: number): Sizes {
+  const isDeep = reference.chunk !== undefined && reference.name !== "ttt_linear";
+  const work = T * dk * dv * (isDeep ? 16 : 1);
+  const [B, H] = work > 2 ** 26 ? [1, 1] : work > 2 ** 24 ? [1, 2] : [2, 2];
+  return { B, T, H, dk, dv };
+}
+
+/** The numbers that the GPU gets: rounded to f32. */
+const rounded = (tensors: Tensors): Tensors =>
+  mapped(tensors, (x) => Float64Array.from(Float32Array.from(x)));
+
+const mapped = (tensors: Tensors, f: (data: Float64Array) => Float64Array): Tensors =>
+  Object.fromEntries(Object.entries(tensors).map(([n, t]) => [n, { shape: t.shape, data: f(t.data) }]));
+
+function caseOf(reference: Reference, { spec }: Model, sizes: Sizes, states: boolean): Case {
+  const edge = sizes.T === 63;
+  const steady = sizes.T > 1;
+  const all = { ...reference.ranges, ...(steady ? reference.steady : {}) };
+  // A gate's own domain may be narrower than what the recurrence would bear.
+  const ranges = Object.fromEntries(
+    Object.entries(all).map(([name, [low, high]]) => {
+      const domain = spec.inputs.find((i) => i.tensor.name === name)?.tensor.domain ?? REAL;
+      return [name, [Math.max(low, domain.low), Math.min(high, domain.high)] as const];
+    }),
+  );
+  const drawn = randomCase(reference, sizes, sizes.T + sizes.dk, { edge, states, ranges });
+  return {
+    sizes,
+    inputs: rounded(drawn.inputs),
+    params: rounded(drawn.params),
+    states: rounded(drawn.states),
+  };
+}
+
+const runOf = (reference: Reference, { sizes, inputs, params, states }: Case): Result =>
+  reference.run(sizes, inputs, params, states);
+
+const given = ({ inputs, params, states }: Case): [string, Given][] =>
+  [inputs, params, states].flatMap((tensors) =>
+    Object.entries(tensors).map(([n, t]): [string, Given] => [
+      n,
+      { shape: [...t.shape], data: Float32Array.from(t.data) },
+    ]),
+  );
+
+// ---------------------------------------------------------------- comparisons
+
+type Numbers = ReadonlyMap<string, ArrayLike<number>>;
+
+const numbers = ({ y, states }: Result): Numbers =>
+  new Map([["y", y.data], ...Object.entries(states).map(([n, s]): [string, Float64Array] => [n, s.data])]);
+
+const errorsOf = (got: Numbers, want: Numbers): [string, number][] =>
+  [...want].map(([n, x]) => [n, errorRatio(got.get(n) ?? [], x)]);
+
+/** How much more than the inputs the outputs move: measured on the reference itself. */
+function conditionOf(reference: Reference, drawn: Case, want: Numbers): number {
+  const nudge = (x: Float64Array): Float64Array => x.map((v, i) => v * (1 + (i % 2 === 0 ? NUDGE : -NUDGE)));
+  const moved = numbers(runOf(reference, { ...drawn, inputs: mapped(drawn.inputs, nudge) }));
+  return Math.max(...errorsOf(moved, want).map(([, e]) => e)) / NUDGE;
+}
+
+function compare(reference: Reference, drawn: Case, got: Numbers): void {
+  const want = numbers(runOf(reference, drawn));
+  const errors = errorsOf(got, want);
+  if (errors.every(([, e]) => e <= BOUND)) return;
+  const condition = conditionOf(reference, drawn, want);
+  const bound = Math.max(BOUND, ALLOWED * ROUNDING * condition);
+  const { T, dk } = drawn.sizes;
+  const shown = errors.map(([n, e]) => `${n} ${e.toExponential(1)}`).join(", ");
+  console.log(
+    `${reference.name}, T = ${T}, dk = ${dk}: ${shown}; a change of the inputs by ${NUDGE} is ${condition.toExponential(1)} times as large at the end, which allows ${bound.toExponential(1)}`,
+  );
+  for (const [n, e] of errors) expect(e, n).toBeLessThanOrEqual(bound);
+}
+
+// ---------------------------------------------------------------- the table
+
+/** A spec that still waits for something in the compiler has no model, and is told. */
+const models = new Map(
+  specNames.flatMap((name) => {
+    const { models, diagnostics } = compileText(specFile(name).text);
+    const [model] = models;
+    if (model && !diagnostics.hasErrors) return [[name, model] as const];
+    console.warn(`${name} does not compile: ${diagnostics.all.map((d) => d.message).join("; ")}`);
+    return [];
+  }),
+);
+
+describe.skipIf(!device).each(references.filter((r) => models.has(r.name)))("$name", (reference) => {
+  const { name } = reference;
+  const model = models.get(name) as Model;
+  const pairs: readonly (readonly [number, number])[] = reference.requires?.square ? SQUARE : PAIRS;
+  // States that are as long as the sequence are not given.
+  const states = Object.keys(reference.states({ B: 1, T: 1, H: 1, dk: 4, dv: 4 })).length > 0;
+  const timed = async (work: () => Promise<void>): Promise<void> => {
+    const started = performance.now();
+    await work();
+    seconds.set(name, (seconds.get(name) ?? 0) + (performance.now() - started) / 1000);
+  };
+
+  describe.each(pairs)("dk = %i, dv = %i", (dk, dv) => {
+    test.each(LENGTHS)("T = %i", { timeout: 240_000 }, (T) =>
+      timed(async () => {
+        const drawn = caseOf(reference, model, sizesOf(reference, T, dk, dv), states && T !== 1);
+        const { extents, run } = inputsOf(
+          model.rule,
+          { tensors: new Map(given(drawn)), metadata: new Map() },
+          name,
+        );
+        const got = await (backend as Backend).run(model, extents, run);
+        compare(reference, drawn, new Map([["y", got.y], ...got.states]));
+      }),
+    );
+  });
+
+  test("from files to files", { timeout: 240_000 }, () =>
+    timed(async () => {
+      const [dk, dv] = pairs[0] as readonly [number, number];
+      const drawn = caseOf(reference, model, { ...sizesOf(reference, 63, dk, dv), B: 2, H: 3 }, states);
+      const [input, output] = ["in", "out"].map((end) => join(folder, `${name}.${end}.safetensors`)) as [
+        string,
+        string,
+      ];
+      writeFileSync(input, writeSafetensors(given(drawn)));
+      const argv = ["apply", `specs/${name}.miras`, "--input", input, "--output", output];
+      const ran = await miras(...argv, "--device", "webgpu");
+      expect(ran, ran.err).toMatchObject({ code: 0, err: "" });
+      const { tensors } = readSafetensors(readFileSync(output));
+      expect(tensors.get("y")?.shape).toEqual([2, 63, 3, dv]);
+      const want = runOf(reference, drawn);
+      for (const [n, s] of Object.entries(want.states)) expect(tensors.get(n)?.shape, n).toEqual(s.shape);
+      compare(reference, drawn, new Map([...tensors].map(([n, t]) => [n, t.data])));
+    }),
+  );
+});
