@@ -11,6 +11,7 @@ import {
   type Leaf,
   open,
   openSolve,
+  postorder,
   type Reduce,
   type Solve,
 } from "./expr.ts";
@@ -191,8 +192,8 @@ class Printer {
     const along = this.#along(base, axes);
     const p = exponent.kind === "constant" ? exponent.value : Number.NaN;
     if (p === 0.5) {
-      const squares = base.kind === "reduce" ? squareOf(base) : undefined;
-      return squares ? s.norm(this.#own(squares)) : s.root(this.print(base, along));
+      const squares = base.kind === "reduce" ? this.#norm(base) : undefined;
+      return squares ?? s.root(this.print(base, along));
     }
     if (p < 0) {
       const inverse = algebra.pow(base, constant(-p));
@@ -220,11 +221,28 @@ class Printer {
     ];
   }
 
+  /** ‖x‖, where the sum is Σ x² over all of a vector or a matrix x. */
+  #norm(e: Reduce): Doc | undefined {
+    if (e.op.name !== "sum" || e.axes.length > 0) return undefined;
+    const { over, body } = nest(e);
+    const [base, exponent] = splitPower(body);
+    const whole = isConstant(exponent, 2) && over.length <= 2 && base.axes.length === over.length;
+    return whole ? this.#style.norm(this.print(base, over)) : undefined;
+  }
+
+  /** A reduction within one is written as one, over both. */
+  #over(e: Reduce, axes: readonly Axis[]): Doc {
+    const s = this.#style;
+    const { over, body } = nest(e);
+    const dims = over.map((a) => a.dim.key).join(", ");
+    return s.over(s.pick(e.op.notation), dims, this.print(body, [...axes, ...over]));
+  }
+
   #reduce(e: Reduce, axes: readonly Axis[]): Doc {
     const s = this.#style;
     const { axis, body } = open(e);
     const [rows, columns] = axes;
-    const over = (): Doc => s.over(s.pick(e.op.notation), axis.dim.key, this.print(body, [...axes, axis]));
+    const over = (): Doc => this.#over(e, axes);
     if (e.op.name !== "sum" || axes.length > 2) return over();
     const factors = factorsOf(body);
     const has = (f: Expr, a: Axis | undefined): boolean => a !== undefined && f.axes.includes(a);
@@ -250,8 +268,8 @@ class Printer {
           : [vector(inner)];
       return s.juxtaposed([matrix(lefts, [rows, axis]), ...last]);
     }
-    const squares = squareOf(e);
-    if (squares) return s.power(s.norm(this.#own(squares)), s.number(2));
+    const norm = this.#norm(e);
+    if (norm) return s.power(norm, s.number(2));
     const [first, ...rest] = inner;
     if (first && rest.length > 0 && inner.every((f) => !isNegativePower(f))) {
       return s.juxtaposed([s.transposed(vector([first])), vector(rest)]);
@@ -267,11 +285,23 @@ function isNegativePower(e: Expr): boolean {
   return exponent.kind === "constant" && exponent.value < 0;
 }
 
-/** x, where the sum is Σ x² over all of a vector x. */
-function squareOf(e: Reduce): Expr | undefined {
-  if (e.op.name !== "sum" || e.axes.length > 0) return undefined;
-  const { axis, body } = open(e);
-  const [base, exponent] = splitPower(body);
-  const whole = isConstant(exponent, 2) && base.axes.length === 1 && base.axes[0] === axis;
-  return whole ? base : undefined;
+/** What is reduced, and along which axes: those of reductions by the same operation inside too, as a tensor has them. */
+function nest(e: Reduce): { over: Axis[]; body: Expr } {
+  const over: Axis[] = [];
+  let body: Expr = e;
+  while (body.kind === "reduce" && body.op === e.op) {
+    const opened = open(body);
+    over.push(opened.axis);
+    body = opened.body;
+  }
+  const order = orderIn(body, over);
+  return { over: order ?? over, body };
+}
+
+/** The axes in the order of the first tensor that has all of them. */
+function orderIn(e: Expr, axes: readonly Axis[]): Axis[] | undefined {
+  for (const x of postorder([e]))
+    if (x.kind === "leaf" && axes.every((a) => x.index.includes(a)))
+      return x.index.filter((a) => axes.includes(a));
+  return undefined;
 }
