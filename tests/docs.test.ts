@@ -46,11 +46,17 @@ describe.each(programs)("$page, line $line", (block) => {
 
 it("every link within the repository leads somewhere", () => {
   const links = pages.flatMap((page) =>
-    [...pageText(page).matchAll(/\]\((?!https?:|mailto:)([^)\s]+)\)/g)].map(([, to = ""]) => ({ page, to })),
+    [...prose(pageText(page)).matchAll(/\]\((?!https?:|mailto:)([^)\s]+)\)/g)].map(([, to = ""]) => ({
+      page,
+      to,
+    })),
   );
   const broken = links.filter(({ page, to }) => !leadsSomewhere(page, to));
   expect(broken).toEqual([]);
 });
+
+/** A page without its blocks of code. */
+const prose = (text: string): string => text.replace(/^```.*?^```$/gms, "");
 
 function leadsSomewhere(page: string, to: string): boolean {
   const [path = "", heading] = to.split("#");
@@ -69,7 +75,7 @@ function exists(path: string): boolean {
 
 const anchors = (text: string): Set<string> =>
   new Set(
-    [...text.replace(/^```.*?^```$/gms, "").matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
+    [...prose(text).matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
       heading
         .toLowerCase()
         .replace(/[^\p{L}\p{N} _-]/gu, "")

@@ -1,6 +1,6 @@
 /** The page's mathematics as one TeX `align*` block, each section under a comment. */
 import { showName } from "./notation.ts";
-import { type Equation, type Page, rightSide } from "./page.ts";
+import { type Equation, type Page, rightSide, type Words } from "./page.ts";
 
 export const leftTex = ({ left }: Equation): string =>
   typeof left === "string" ? (left === "" ? "" : showName(left, "tex")) : left.tex;
@@ -10,17 +10,21 @@ export const rightTex = (row: Equation, page: Page): string => rightSide(row, pa
 export function asTex(page: Page): string {
   const lines: string[] = [];
   for (const { title, rows } of page.sections) {
-    const equations = rows.filter((r) => r.kind === "equation");
-    if (equations.length === 0) continue;
+    const told = rows.filter((r) => r.kind !== "fact");
+    if (told.length === 0) continue;
     lines.push(`  % ${title}`);
-    for (const e of equations) {
-      const note = e.note === undefined ? "" : ` && \\text{${texText(e.note)}}`;
-      lines.push(`  ${leftTex(e)} &= ${rightTex(e, page)}${note} \\\\`);
-    }
+    lines.push(...told.map((row) => `  ${row.kind === "words" ? says(row) : equals(row, page)} \\\\`));
   }
   const last = lines.pop();
   if (last !== undefined) lines.push(last.replace(/ \\\\$/, ""));
   return `% ${page.name}, ${page.path}\n\\begin{align*}\n${lines.join("\n")}\n\\end{align*}\n`;
+}
+
+const says = ({ text }: Words): string => `& \\text{${texText(text)}}`;
+
+function equals(row: Equation, page: Page): string {
+  const note = row.note === undefined ? "" : ` && \\text{${texText(row.note)}}`;
+  return `${leftTex(row)} &= ${rightTex(row, page)}${note}`;
 }
 
 const SYMBOLS: Readonly<Record<string, string>> = {
@@ -28,6 +32,11 @@ const SYMBOLS: Readonly<Record<string, string>> = {
   "∇": "$\\nabla$",
   ℓ: "$\\ell$",
   "∂": "$\\partial$",
+  "−": "$-$",
+  ᵀ: "$^{\\top}$",
 };
 
-const texText = (text: string): string => text.replace(/[₀∇ℓ∂_#%&$]/g, (c) => SYMBOLS[c] ?? `\\${c}`);
+const texText = (text: string): string =>
+  text
+    .replace(/[₀∇ℓ∂−ᵀ_#%&$]/g, (c) => SYMBOLS[c] ?? `\\${c}`)
+    .replace(/[α-ω]/g, (letter) => `$${showName(letter, "tex")}$`);
