@@ -1,0 +1,258 @@
+/**
+ * States that stand in expressions, replaced: where a state is contracted with something, by what the tile's start
+ * and the tile's other tokens give there; where it stands whole, by the state itself, made from both.
+ */
+import { normalForm } from "../derive/normal-form.ts";
+import type { RuleState } from "../derive/rule.ts";
+import { add, at, isApply, mul, rebuild, reduce, sumOver } from "../math/algebra.ts";
+import { type Axis, axesFor, type Dim, freshAxis } from "../math/axis.ts";
+import { domainOf } from "../math/domain.ts";
+import { constant, type Expr, isConstant, leaf, open, type Reduce, type Tensor, tensorsOf } from "../math/expr.ts";
+import { sum } from "../math/ops/index.ts";
+import type { Family, Group, Weight } from "./families.ts";
+import { type Quantity, TILE } from "./tile-form.ts";
+
+/** When a state is looked at: before the token, after it, or where its chunk starts. */
+type When = "previous" | "next" | "start";
+
+/** A state that stands whole where only contractions with it can be replaced. */
+export class StandsWhole extends Error {
+  readonly state: RuleState;
+  readonly part: Expr;
+
+  constructor(state: RuleState, part: Expr) {
+    super(`${state.name} stands whole`);
+    this.state = state;
+    this.part = part;
+  }
+}
+
+/** The tensors of a family's two sides, where they are not 1. */
+export interface Sides {
+  readonly left: Tensor | undefined;
+  readonly right: Tensor | undefined;
+}
+
+export class Tile {
+  readonly starts = new Map<RuleState, Tensor>();
+  readonly stacks = new Map<Tensor, Tensor>();
+  readonly constants: Quantity[] = [];
+  readonly quantities: Quantity[] = [];
+  readonly #groups: readonly Group[];
+  readonly #seen = new Map<Tensor, { readonly state: RuleState; readonly when: When }>();
+  readonly #byValue = new Map<Expr, Tensor>();
+  readonly #names: Set<string>;
+  readonly #sides = new Map<Family, Sides>();
+  readonly #resolved = { whole: new Map<Expr, Expr>(), probed: new Map<Expr, Expr>() };
+
+  /** `taken` are names that no quantity may have. */
+  constructor(groups: readonly Group[], taken: Iterable<string>) {
+    this.#groups = groups;
+    this.#names = new Set(taken);
+    for (const group of groups) {
+      for (const s of group.states) {
+        this.starts.set(s, this.#tensor(`${s.name}.start`, s.shape, s.previous));
+        this.#seen.set(s.previous, { state: s, when: "previous" });
+        this.#seen.set(s.next, { state: s, when: "next" });
+        if (s.start) this.#seen.set(s.start, { state: s, when: "start" });
+      }
+      this.quantities.push(...group.quantities);
+    }
+    // Every side has a name before any of them is looked into: they read one another.
+    const families = groups.flatMap((g) => g.families);
+    for (const f of families) {
+      const [rows, columns] = f.axes;
+      this.#sides.set(f, { left: this.#side("u", f.left, rows), right: this.#side("x", f.right, columns) });
+    }
+    for (const f of families) {
+      const { left, right } = this.sides(f);
+      this.#give(left, f.left);
+      this.#give(right, f.right);
+    }
+  }
+
+  sides = (f: Family): Sides => this.#sides.get(f) as Sides;
+
+  /** What the tokens of the tile have of a tensor. */
+  stack(t: Tensor): Tensor {
+    let found = this.stacks.get(t);
+    if (!found) {
+      found = { name: `${t.name}.tile`, shape: [TILE, ...t.shape], domain: t.domain };
+      this.stacks.set(t, found);
+    }
+    return found;
+  }
+
+  /** An expression over a token's inputs and the states, without the states. If `whole`, matrices may stand whole in it. */
+  resolve(e: Expr, whole: boolean): Expr {
+    const memo = whole ? this.#resolved.whole : this.#resolved.probed;
+    let found = memo.get(e);
+    if (!found) {
+      found = this.#replaced(e, whole);
+      memo.set(e, found);
+    }
+    return found;
+  }
+
+  /** A state after a token, over the quantities of that token. */
+  after = (s: RuleState): Expr => this.#whole(s, "next", axesFor(s.shape));
+
+  // ---------------------------------------------------------------- replacing
+
+  #replaced(e: Expr, whole: boolean): Expr {
+    if (e.kind === "leaf") {
+      const found = this.#seen.get(e.tensor);
+      if (!found || found.when === "start") return e;
+      const { state, when } = found;
+      if (e.index.length === 2 && !whole) throw new StandsWhole(state, e);
+      return this.#named(`${state.name}.${when}`, this.#whole(state, when, e.index), e.index);
+    }
+    const contracted = e.kind === "reduce" && e.op === sum ? this.#contraction(e, whole) : undefined;
+    if (contracted) return contracted;
+    return this.#isFixed(e) ? this.#fixed(e) : rebuild(e, (x) => this.resolve(x, whole));
+  }
+
+  /** Whether it follows from the states where the chunk starts alone. */
+  #isFixed(e: Expr): boolean {
+    const tensors = [...tensorsOf(e)];
+    return tensors.length > 0 && tensors.every((t) => this.#seen.get(t)?.when === "start");
+  }
+
+  #fixed(e: Expr): Expr {
+    if (e.kind === "leaf") return e;
+    const [source] = tensorsOf(e);
+    return this.#named(`${source?.name}.read`, e, [...e.axes], this.constants);
+  }
+
+  /** Σ over an axis of a state times something that has not the state's other axis. */
+  #contraction(e: Reduce, whole: boolean): Expr | undefined {
+    const { axis, body } = open(e);
+    if (isApply(body, "add") && body.args.some((a) => this.#matrix(factorsOf(a), axis)))
+      return add(...body.args.map((a) => this.resolve(reduce(sum, axis, a), whole)));
+    const factors = factorsOf(body);
+    const found = this.#matrix(factors, axis);
+    if (!found) return undefined;
+    const by = this.resolve(mul(...factors.filter((f) => f !== found.factor)), whole);
+    const isPlain = by.kind === "leaf" || isConstant(by);
+    const plain = isPlain ? by : this.#named("x", by, [axis, ...by.axes.filter((a) => a !== axis)]);
+    return this.#probe(found.factor, axis, found.other, plain);
+  }
+
+  /** The factor that is a state over the axis and another, if no other factor has that other axis. */
+  #matrix(factors: readonly Expr[], axis: Axis): { factor: Expr; other: Axis } | undefined {
+    for (const factor of factors) {
+      if (factor.axes.length !== 2 || !factor.axes.includes(axis)) continue;
+      const isState = (factor.kind === "leaf" && this.#seen.has(factor.tensor)) || this.#isFixed(factor);
+      const other = factor.axes.find((a) => a !== axis) as Axis;
+      if (isState && !factors.some((f) => f !== factor && f.axes.includes(other))) return { factor, other };
+    }
+    return undefined;
+  }
+
+  /** Σ over `axis` of a state times `by`, over the state's `other` axis. */
+  #probe(factor: Expr, axis: Axis, other: Axis, by: Expr): Expr {
+    const extra = by.axes.filter((a) => a !== axis);
+    const byName = by.kind === "leaf" ? by.tensor.name : "1";
+    const contract = (name: string, factors: readonly Expr[], axes: readonly Axis[]): Expr =>
+      this.#named(`${name}.${byName}`, reduce(sum, axis, mul(...factors, by)), [...axes, ...extra]);
+    const found = factor.kind === "leaf" ? this.#seen.get(factor.tensor) : undefined;
+    if (factor.kind !== "leaf" || !found || found.when === "start") {
+      const matrix = this.#fixed(factor);
+      return contract(matrix.kind === "leaf" ? matrix.tensor.name : "", [matrix], [other]);
+    }
+    const { state, when } = found;
+    const terms = this.#parts(state, when, factor.index).map(({ factors, time }) => {
+      const inside = factors.filter((f) => f.axes.includes(axis));
+      const outside = factors.filter((f) => !f.axes.includes(axis));
+      const product = contract(time ? nameOf(inside) : `${state.name}.start`, inside, [time ?? other]);
+      return sumOver(mul(product, ...outside), time ? [time] : []);
+    });
+    return this.#named(`${state.name}.${when}.${byName}`, add(...terms), [other, ...extra]);
+  }
+
+  /** A_t as the factors of b ⊙ A and, for each family, those of c · left ⊗ right, which is summed over `time`. */
+  #parts(state: RuleState, when: When, index: readonly Axis[]): { factors: Expr[]; time: Axis | undefined }[] {
+    const group = this.#groups.find((g) => g.states.includes(state)) as Group;
+    const weigh = ({ parts, constant: c }: Weight, time: readonly Axis[]): Expr[] => [
+      constant(c),
+      ...parts.map(({ quantity, along }) => {
+        const tensor = when === "previous" && quantity.before ? quantity.before.tensor : quantity.tensor;
+        return leaf(tensor, [...time, ...along.map((i) => index[i] as Axis)]);
+      }),
+    ];
+    const starts = group.states.flatMap((from) => {
+      const weight = group.start(state, from);
+      const start = leaf(this.starts.get(from) as Tensor, index);
+      return weight ? [{ factors: [...weigh(weight, []), start], time: undefined }] : [];
+    });
+    const writes = group.families.flatMap((family) => {
+      const weight = group.written(state, family);
+      if (!weight) return [];
+      const time = freshAxis(TILE);
+      const { left, right } = this.sides(family);
+      const side = (t: Tensor | undefined, a: Axis | undefined): Expr[] =>
+        t ? [leaf(this.stack(t), a ? [time, a] : [time])] : [];
+      return [{ factors: [...weigh(weight, [time]), ...side(left, index[0]), ...side(right, index[1])], time }];
+    });
+    return [...starts, ...writes];
+  }
+
+  #whole(state: RuleState, when: When, index: readonly Axis[]): Expr {
+    return add(
+      ...this.#parts(state, when, index).map(({ factors, time }) =>
+        sumOver(mul(...factors), time ? [time] : []),
+      ),
+    );
+  }
+
+  // ---------------------------------------------------------------- names
+
+  #side(name: string, e: Expr, axis: Axis | undefined): Tensor | undefined {
+    if (isConstant(e, 1)) return undefined;
+    if (e.kind === "leaf" && !this.#seen.has(e.tensor)) return e.tensor;
+    return this.#tensor(name, axis ? [axis.dim] : [], { domain: domainOf(e) });
+  }
+
+  #give(tensor: Tensor | undefined, e: Expr): void {
+    if (!tensor || (e.kind === "leaf" && e.tensor === tensor)) return;
+    const value = this.#withoutStates(e);
+    this.quantities.push({ tensor, value: at(value, e.axes, axesFor(tensor.shape)), before: undefined });
+  }
+
+  /** An expression without states; multiplied out, where a state stands whole in it as it is written. */
+  #withoutStates(e: Expr): Expr {
+    try {
+      return this.resolve(e, false);
+    } catch (error) {
+      const apart = normalForm(e);
+      if (!(error instanceof StandsWhole) || apart === e) throw error;
+      return this.resolve(apart, false);
+    }
+  }
+
+  /** An expression over `axes`, as a quantity of its own. */
+  #named(name: string, e: Expr, axes: readonly Axis[], among = this.quantities): Expr {
+    if (e.kind === "leaf" || isConstant(e)) return e;
+    const shape = axes.map((a) => a.dim);
+    const value = at(e, axes, axesFor(shape));
+    let tensor = this.#byValue.get(value);
+    if (!tensor) {
+      tensor = this.#tensor(name, shape, { domain: domainOf(value) });
+      this.#byValue.set(value, tensor);
+      among.push({ tensor, value, before: undefined });
+    }
+    return leaf(tensor, axes);
+  }
+
+  #tensor(name: string, shape: readonly Dim[], { domain }: Pick<Tensor, "domain">): Tensor {
+    let own = name;
+    for (let n = 2; this.#names.has(own); n++) own = `${name}.${n}`;
+    this.#names.add(own);
+    return { name: own, shape, domain };
+  }
+}
+
+const nameOf = (factors: readonly Expr[]): string =>
+  factors.map((f) => (f.kind === "leaf" ? f.tensor.name.replace(/\.tile$/, "") : "")).join(".");
+
+const factorsOf = (e: Expr): readonly Expr[] => (e.kind === "apply" && e.op.name === "mul" ? e.args : [e]);

@@ -1,0 +1,54 @@
+/**
+ * Level 5: the tile form: the rule of one token becomes that of a tile of tokens, without the state between
+ * them. With A the state where the tile starts, after its token t the state is
+ *
+ *     A_t = b_t ⊙ A + Σ_{s ≤ t} c_t[s] · left_s ⊗ right_s
+ *
+ * and wherever the rule contracts a state with something, `Σ_j A_t[i, j] x[j]`, that is
+ *
+ *     b_t (A x) + Σ_{s ≤ t} c_t[s] (right_s · x) left_s
+ *
+ * so that no A_t is ever made. It is written as quantities of one token that read the tile's start, and what
+ * other tokens of the tile have of such a quantity. How long a tile is never changes the result.
+ */
+import type { Rule, RuleState } from "../derive/rule.ts";
+import { dim, type Dim } from "../math/axis.ts";
+import type { Expr, Tensor } from "../math/expr.ts";
+
+/** How many tokens a tile has. */
+export const TILE: Dim = dim(["tile"]);
+
+/** A value of one token: over the token's inputs, states at the tile's start, other quantities and their stacks. */
+export interface Quantity {
+  readonly tensor: Tensor;
+  readonly value: Expr;
+  /** The same of the token before, and all of its elements before the first token. */
+  readonly before: { readonly tensor: Tensor; readonly start: number } | undefined;
+}
+
+/** Quantities that all tokens of a tile can have at once, or that they must have one after the other. */
+export interface Phase {
+  readonly order: "parallel" | "serial";
+  readonly quantities: readonly Quantity[];
+}
+
+/** Why the tokens of a tile can be computed together. */
+export type Class = "associative" | "triangular" | "substitution" | "frozen";
+
+export interface TileForm {
+  readonly kind: "tiles";
+  readonly rule: Rule;
+  readonly class: Class;
+  /** Which of the tile's tokens it is, as a number. */
+  readonly now: Tensor;
+  /** The states where the tile starts. */
+  readonly starts: ReadonlyMap<RuleState, Tensor>;
+  /** What the tokens of the tile have of a quantity or an input, `[tile, …shape]`; 0 for those that are not there yet. */
+  readonly stacks: ReadonlyMap<Tensor, Tensor>;
+  /** Made once a tile, of its start. */
+  readonly constants: readonly Quantity[];
+  readonly phases: readonly Phase[];
+  readonly output: Expr;
+  /** Each state after the tile, over the quantities of its last token. */
+  readonly ends: ReadonlyMap<RuleState, Expr>;
+}
