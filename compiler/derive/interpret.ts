@@ -96,7 +96,7 @@ export function interpret(rule: Rule, { B, T, H, sizes: given }: Extents, run: R
   return { y, states: final };
 }
 
-function slice(data: Data, name: string, index: number, n: number): Float64Array {
+export function slice(data: Data, name: string, index: number, n: number): Float64Array {
   const found = data.get(name);
   if (!found) throw new RangeError(`no data for ${name}`);
   if (found.length < (index + 1) * n) throw new RangeError(`${name} has ${found.length} numbers: too few`);

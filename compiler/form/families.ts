@@ -109,7 +109,12 @@ function splitByAxes(e: Expr): Expr[] | undefined {
 // ---------------------------------------------------------------- running products
 
 /** A quantity that runs along the tile: `value` says what it is, given what it was before the token. */
-function running(name: string, axes: readonly Axis[], start: number, value: (before: Expr) => Expr): Quantity {
+function running(
+  name: string,
+  axes: readonly Axis[],
+  start: number,
+  value: (before: Expr) => Expr,
+): Quantity {
   const shape = axes.map((a) => a.dim);
   const canonical = axesFor(shape);
   const before: Tensor = { name: `${name}.before`, shape, domain: REAL };
@@ -180,7 +185,12 @@ function coupled(planes: readonly Plane[], families: readonly Family[], now: Ten
   const starts = new Map<RuleState, Map<RuleState, Quantity>>();
   for (const from of states) {
     const reached = states.filter((s) => reach.get(s)?.has(from));
-    const column = together(reached, (s) => `b.${s.name}.${from.name}`, axes, (s) => (s === from ? 1 : 0));
+    const column = together(
+      reached,
+      (s) => `b.${s.name}.${from.name}`,
+      axes,
+      (s) => (s === from ? 1 : 0),
+    );
     const made = column((s, before) => sumOf(planes, s, reached, before));
     starts.set(from, made);
   }
@@ -189,14 +199,14 @@ function coupled(planes: readonly Plane[], families: readonly Family[], now: Ten
     const into = [...family.factors.keys()];
     const reached = states.filter((s) => into.some((w) => reach.get(s)?.has(w)));
     const suffix = n === 0 ? "" : String(n + 1);
-    const column = together(reached, (s) => `c.${s.name}${suffix}`, [TIME, ...axes], () => 0);
+    const column = together(
+      reached,
+      (s) => `c.${s.name}${suffix}`,
+      [TIME, ...axes],
+      () => 0,
+    );
     const made = column((s, before) =>
-      call(
-        "where",
-        isNow(now),
-        family.factors.get(s) ?? constant(0),
-        sumOf(planes, s, reached, before),
-      ),
+      call("where", isNow(now), family.factors.get(s) ?? constant(0), sumOf(planes, s, reached, before)),
     );
     written.set(family, made);
   }
@@ -232,10 +242,7 @@ function together(
   const shape = axes.map((a) => a.dim);
   const canonical = axesFor(shape);
   const befores = new Map(
-    states.map((s): [RuleState, Tensor] => [
-      s,
-      { name: `${name(s)}.before`, shape, domain: REAL },
-    ]),
+    states.map((s): [RuleState, Tensor] => [s, { name: `${name(s)}.before`, shape, domain: REAL }]),
   );
   return (value: (s: RuleState, before: (r: RuleState) => Expr) => Expr): Map<RuleState, Quantity> =>
     new Map(

@@ -48,7 +48,8 @@ export function interpretTiles(
       /** The inputs of one turn. */
       const inputs = (turn: number): [Tensor, Float64Array][] => [
         ...spec.inputs.map(({ tensor, each }): [Tensor, Float64Array] => {
-          const place = each === "step" ? (b * turns + turn) * H + h : (b * T + Math.floor(turn / steps)) * H + h;
+          const place =
+            each === "step" ? (b * turns + turn) * H + h : (b * T + Math.floor(turn / steps)) * H + h;
           return [tensor, slice(run.tokens, tensor.name, place, elements(tensor.shape, sizes))];
         }),
         ...spec.numbers
@@ -66,7 +67,8 @@ export function interpretTiles(
           if (s.start && first % period === 0) common.set(s.start, (held[i] as Float64Array).slice());
         }
         for (const c of constants) common.set(c.tensor, c.value(common)[0] as Float64Array);
-        for (const [t, stack] of form.stacks) common.set(stack, new Float64Array(longest * elements(t.shape, sizes)));
+        for (const [t, stack] of form.stacks)
+          common.set(stack, new Float64Array(longest * elements(t.shape, sizes)));
         const tokens = Array.from({ length: count }, (_, n) => {
           const environment = new Map<Tensor, Float64Array>(inputs(first + n));
           environment.set(form.now, Float64Array.of(n));

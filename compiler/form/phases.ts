@@ -23,12 +23,14 @@ export function phasesOf(
       const source = made.get(stacked.get(t) ?? t) ?? befores.get(t);
       return source && source !== q ? [source] : [];
     });
-  const readsOwnStack = (q: Quantity): boolean => [...tensorsOf(q.value)].some((t) => stacked.get(t) === q.tensor);
+  const readsOwnStack = (q: Quantity): boolean =>
+    [...tensorsOf(q.value)].some((t) => stacked.get(t) === q.tensor);
   const rings = components(quantities, needs).map((ring) => ({
     ring,
     // States that go over into one another run along the tile together, without a stack.
     isSerial:
-      (ring.length > 1 && !ring.every((q) => q.before)) || (ring.length === 1 && readsOwnStack(ring[0] as Quantity)),
+      (ring.length > 1 && !ring.every((q) => q.before)) ||
+      (ring.length === 1 && readsOwnStack(ring[0] as Quantity)),
   }));
   const serial = new Set(rings.flatMap((r) => (r.isSerial ? r.ring.map((q) => q.tensor) : [])));
   const phases: { order: Phase["order"]; quantities: Quantity[] }[] = [];

@@ -4,8 +4,9 @@
  *
  *     A' = Σ coefficient ⊙ P + Σ factor · left ⊗ right
  */
-import type { RuleState } from "../derive/rule.ts";
+
 import { normalForm } from "../derive/normal-form.ts";
+import type { RuleState } from "../derive/rule.ts";
 import { add, call, mul, reduce } from "../math/algebra.ts";
 import { type Axis, axesFor } from "../math/axis.ts";
 import { constant, type Expr, open, postorder, type Reduce, type Tensor, tensorsOf } from "../math/expr.ts";
@@ -147,7 +148,8 @@ class Splitter {
     for (const factors of this.#products(body)) {
       const inside = factors.filter((f) => f.axes.includes(axis));
       const outside = factors.filter((f) => !f.axes.includes(axis));
-      const meets = (a: Axis | undefined): boolean => inside.some((f) => a !== undefined && f.axes.includes(a));
+      const meets = (a: Axis | undefined): boolean =>
+        inside.some((f) => a !== undefined && f.axes.includes(a));
       if (meets(rows) && meets(columns)) return [[e]];
       made.push([...outside, reduce(sum, axis, mul(...inside))]);
     }

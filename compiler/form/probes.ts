@@ -7,7 +7,16 @@ import type { RuleState } from "../derive/rule.ts";
 import { add, at, isApply, mul, rebuild, reduce, sumOver } from "../math/algebra.ts";
 import { type Axis, axesFor, type Dim, freshAxis } from "../math/axis.ts";
 import { domainOf } from "../math/domain.ts";
-import { constant, type Expr, isConstant, leaf, open, type Reduce, type Tensor, tensorsOf } from "../math/expr.ts";
+import {
+  constant,
+  type Expr,
+  isConstant,
+  leaf,
+  open,
+  type Reduce,
+  type Tensor,
+  tensorsOf,
+} from "../math/expr.ts";
 import { sum } from "../math/ops/index.ts";
 import type { Family, Group, Weight } from "./families.ts";
 import { type Quantity, TILE } from "./tile-form.ts";
@@ -171,7 +180,11 @@ export class Tile {
   }
 
   /** A_t as the factors of b ⊙ A and, for each family, those of c · left ⊗ right, which is summed over `time`. */
-  #parts(state: RuleState, when: When, index: readonly Axis[]): { factors: Expr[]; time: Axis | undefined }[] {
+  #parts(
+    state: RuleState,
+    when: When,
+    index: readonly Axis[],
+  ): { factors: Expr[]; time: Axis | undefined }[] {
     const group = this.#groups.find((g) => g.states.includes(state)) as Group;
     const weigh = ({ parts, constant: c }: Weight, time: readonly Axis[]): Expr[] => [
       constant(c),
@@ -192,7 +205,9 @@ export class Tile {
       const { left, right } = this.sides(family);
       const side = (t: Tensor | undefined, a: Axis | undefined): Expr[] =>
         t ? [leaf(this.stack(t), a ? [time, a] : [time])] : [];
-      return [{ factors: [...weigh(weight, [time]), ...side(left, index[0]), ...side(right, index[1])], time }];
+      return [
+        { factors: [...weigh(weight, [time]), ...side(left, index[0]), ...side(right, index[1])], time },
+      ];
     });
     return [...starts, ...writes];
   }
@@ -234,14 +249,17 @@ export class Tile {
   #named(name: string, e: Expr, axes: readonly Axis[], among = this.quantities): Expr {
     if (e.kind === "leaf" || isConstant(e)) return e;
     const shape = axes.map((a) => a.dim);
-    const value = at(e, axes, axesFor(shape));
+    const canonical = axesFor(shape);
+    const value = at(e, axes, canonical);
     let tensor = this.#byValue.get(value);
     if (!tensor) {
       tensor = this.#tensor(name, shape, { domain: domainOf(value) });
       this.#byValue.set(value, tensor);
       among.push({ tensor, value, before: undefined });
     }
-    return leaf(tensor, axes);
+    // One value may be asked for with its axes in another order.
+    const index = axesFor(tensor.shape).map((a) => axes[canonical.indexOf(a)] as Axis);
+    return leaf(tensor, index);
   }
 
   #tensor(name: string, shape: readonly Dim[], { domain }: Pick<Tensor, "domain">): Tensor {

@@ -12,7 +12,7 @@
  * other tokens of the tile have of such a quantity. How long a tile is never changes the result.
  */
 import type { Rule, RuleState } from "../derive/rule.ts";
-import { dim, type Dim } from "../math/axis.ts";
+import { type Dim, dim } from "../math/axis.ts";
 import type { Expr, Tensor } from "../math/expr.ts";
 
 /** How many tokens a tile has. */

@@ -2,8 +2,9 @@
 import { normalForm } from "../derive/normal-form.ts";
 import type { Rule, RuleState } from "../derive/rule.ts";
 import { simplify } from "../derive/simplify.ts";
-import { sub, substitute } from "../math/algebra.ts";
-import { constant, type Expr, type Tensor, tensorsOf } from "../math/expr.ts";
+import { add, mul, sub, substitute } from "../math/algebra.ts";
+import { axesFor } from "../math/axis.ts";
+import { constant, type Expr, leaf, type Tensor, tensorsOf } from "../math/expr.ts";
 import { NONNEGATIVE } from "../math/interval.ts";
 import { type Family, type Group, groupsOf } from "./families.ts";
 import { type Dependence, phasesOf } from "./phases.ts";
@@ -45,12 +46,18 @@ function formOf(rule: Rule, groups: readonly Group[], now: Tensor): TileForm | O
   const families = groups.flatMap((g) => g.families.map((f) => ({ f, state: g.states[0] as RuleState })));
   for (const { f, state } of families) {
     const { right } = tile.sides(f);
-    if (right && dependence.isSerial(right)) return { kind: "obstacle", state, part: f.right, why: "right side" };
+    if (right && dependence.isSerial(right))
+      return { kind: "obstacle", state, part: f.right, why: "right side" };
   }
   return {
     kind: "tiles",
     rule,
-    class: classOf(rule, tile, families.map((x) => x.f), dependence),
+    class: classOf(
+      rule,
+      tile,
+      families.map((x) => x.f),
+      dependence,
+    ),
     now,
     starts: tile.starts,
     stacks: tile.stacks,
@@ -61,26 +68,36 @@ function formOf(rule: Rule, groups: readonly Group[], now: Tensor): TileForm | O
   };
 }
 
-function classOf(rule: Rule, tile: Tile, families: readonly Family[], dependence: Dependence): Class {
-  const serial = tile.quantities.filter((q) => dependence.isSerial(q.tensor));
-  if (serial.length > 0) {
-    const sides = new Set(families.map((f) => tile.sides(f).left));
-    return serial.every((q) => isAffine(q, serial, sides)) ? "triangular" : "substitution";
-  }
+function classOf(rule: Rule, tile: Tile, families: readonly Family[], { isSerial }: Dependence): Class {
+  const lefts = new Set(families.map((f) => tile.sides(f).left));
+  const solved = tile.quantities.filter((q) => isSerial(q.tensor) && lefts.has(q.tensor));
+  if (solved.length > 0) return solved.every((q) => isAffine(q, isSerial)) ? "triangular" : "substitution";
   return rule.spec.chunk === undefined ? "associative" : "frozen";
 }
 
-/** Whether it is affine in the other quantities of its phase, by factors without axes. */
-function isAffine({ value }: Quantity, serial: readonly Quantity[], sides: ReadonlySet<Tensor | undefined>): boolean {
-  const others = serial.map((q) => q.tensor).filter((t) => tensorsOf(value).has(t) && !sides.has(t));
-  const put = (x: number): Expr => substitute(value, (t) => (others.includes(t) ? constant(x) : undefined));
-  const atZero = put(0);
-  const slope = simplify(sub(put(1), atZero));
-  void slope;
-  for (const t of others) {
-    const at = (x: Expr): Expr => substitute(value, (u) => (u === t ? x : undefined));
-    const one = simplify(sub(at(constant(1)), at(constant(0))));
-    if (one.axes.length > 0) return false;
-  }
-  return normalForm(atZero) !== undefined;
+/**
+ * Whether it is affine in what it reads of its own phase, with the same slope for all of its elements: what reads the
+ * states is, so that then all of them together solve one triangular system.
+ */
+function isAffine({ tensor, value }: Quantity, isSerial: Dependence["isSerial"]): boolean {
+  const read = [...tensorsOf(value)].filter(isSerial);
+  const put = (x: (t: Tensor) => Expr): Expr =>
+    substitute(value, (t) => (read.includes(t) ? x(t) : undefined));
+  const atZero = put(() => constant(0));
+  const slopes = read.map((one) =>
+    simplify(
+      sub(
+        put((t) => constant(t === one ? 1 : 0)),
+        atZero,
+      ),
+    ),
+  );
+  if (slopes.some((slope) => slope.axes.length > 0 || [...tensorsOf(slope)].some(isSerial))) return false;
+  const axes = axesFor(tensor.shape);
+  const isAligned = read.every(
+    (t) => t.shape.length === axes.length && t.shape.every((d, i) => d === axes[i]?.dim),
+  );
+  if (!isAligned) return false;
+  const line = add(atZero, ...read.map((t, i) => mul(slopes[i] as Expr, leaf(t, axes))));
+  return normalForm(sub(value, line)) === constant(0);
 }
