@@ -1,11 +1,11 @@
 /** Derives the tile form of a rule, or the part of the rule that keeps it from having one. */
-import { normalForm } from "../derive/normal-form.ts";
 import type { Rule, RuleState } from "../derive/rule.ts";
 import { simplify } from "../derive/simplify.ts";
-import { add, mul, sub, substitute } from "../math/algebra.ts";
+import { sub, substitute } from "../math/algebra.ts";
 import { axesFor } from "../math/axis.ts";
-import { constant, type Expr, leaf, type Tensor, tensorsOf } from "../math/expr.ts";
+import { children, constant, type Expr, type Leaf, postorder, type Tensor, tensorsOf } from "../math/expr.ts";
 import { NONNEGATIVE } from "../math/interval.ts";
+import type { Elementwise } from "../math/node.ts";
 import { type Family, type Group, groupsOf } from "./families.ts";
 import { type Dependence, phasesOf } from "./phases.ts";
 import { isObstacle, type Obstacle, type Plane, planeOf } from "./planes.ts";
@@ -83,21 +83,53 @@ function isAffine({ tensor, value }: Quantity, isSerial: Dependence["isSerial"])
   const read = [...tensorsOf(value)].filter(isSerial);
   const put = (x: (t: Tensor) => Expr): Expr =>
     substitute(value, (t) => (read.includes(t) ? x(t) : undefined));
-  const atZero = put(() => constant(0));
   const slopes = read.map((one) =>
     simplify(
       sub(
         put((t) => constant(t === one ? 1 : 0)),
-        atZero,
+        put(() => constant(0)),
       ),
     ),
   );
   if (slopes.some((slope) => slope.axes.length > 0 || [...tensorsOf(slope)].some(isSerial))) return false;
   const axes = axesFor(tensor.shape);
-  const isAligned = read.every(
-    (t) => t.shape.length === axes.length && t.shape.every((d, i) => d === axes[i]?.dim),
-  );
-  if (!isAligned) return false;
-  const line = add(atZero, ...read.map((t, i) => mul(slopes[i] as Expr, leaf(t, axes))));
-  return normalForm(sub(value, line)) === constant(0);
+  const isAligned = (e: Leaf): boolean =>
+    e.index.length === axes.length && e.index.every((a, i) => a === axes[i]);
+  return isElementwiseAffine(value, (e) => isSerial(e.tensor), isAligned);
 }
+
+/** Whether an expression is affine in leaves, element by element: by the linearity of each operation, composed. */
+function isElementwiseAffine(
+  root: Expr,
+  isVariable: (e: Leaf) => boolean,
+  isAligned: (e: Leaf) => boolean,
+): boolean {
+  const depends = new Set<Expr>();
+  for (const e of postorder([root])) {
+    if (e.kind === "leaf" ? isVariable(e) : children(e).some((c) => depends.has(c))) depends.add(e);
+    if (!depends.has(e)) continue;
+    if (
+      e.kind === "leaf"
+        ? !isAligned(e)
+        : e.kind !== "apply" ||
+          !isAffineIn(
+            e.op,
+            e.args.map((a) => depends.has(a)),
+          )
+    )
+      return false;
+  }
+  return true;
+}
+
+/** An operation is affine in some arguments if it is linear in these and others. */
+function isAffineIn(op: Elementwise, marked: readonly boolean[]): boolean {
+  const free = marked.flatMap((isMarked, i) => (isMarked ? [] : [i]));
+  const widened = op.variadic
+    ? [marked, marked.map(() => true)]
+    : subsets(free).map((s) => marked.map((m, i) => m || s.includes(i)));
+  return widened.some((marks) => op.linearIn(marks));
+}
+
+const subsets = (of: readonly number[]): number[][] =>
+  of.reduce<number[][]>((all, i) => [...all, ...all.map((s) => [...s, i])], [[]]);
