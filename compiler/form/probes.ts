@@ -47,6 +47,7 @@ export class Tile {
   readonly stacks = new Map<Tensor, Tensor>();
   readonly constants: Quantity[] = [];
   readonly quantities: Quantity[] = [];
+  readonly meanings = new Map<Tensor, Expr>();
   readonly #groups: readonly Group[];
   readonly #seen = new Map<Tensor, { readonly state: RuleState; readonly when: When }>();
   readonly #byValue = new Map<Expr, Tensor>();
@@ -114,10 +115,10 @@ export class Tile {
       if (!found || found.when === "start") return e;
       const { state, when } = found;
       if (e.index.length === 2 && !whole) throw new StandsWhole(state, e);
-      return this.#named(`${state.name}.${when}`, this.#whole(state, when, e.index), e.index);
+      return this.#means(e, this.#named(`${state.name}.${when}`, this.#whole(state, when, e.index), e.index));
     }
     const contracted = e.kind === "reduce" && e.op === sum ? this.#contraction(e, whole) : undefined;
-    if (contracted) return contracted;
+    if (contracted) return this.#means(e, contracted);
     return this.#isFixed(e) ? this.#fixed(e) : rebuild(e, (x) => this.resolve(x, whole));
   }
 
@@ -230,6 +231,7 @@ export class Tile {
 
   #give(tensor: Tensor | undefined, e: Expr): void {
     if (!tensor || (e.kind === "leaf" && e.tensor === tensor)) return;
+    this.meanings.set(tensor, at(e, e.axes, axesFor(tensor.shape)));
     const value = this.#withoutStates(e);
     this.quantities.push({ tensor, value: at(value, e.axes, axesFor(tensor.shape)), before: undefined });
   }
@@ -260,6 +262,13 @@ export class Tile {
     // One value may be asked for with its axes in another order.
     const index = axesFor(tensor.shape).map((a) => axes[canonical.indexOf(a)] as Axis);
     return leaf(tensor, index);
+  }
+
+  /** Keeps what a quantity stands for in the rule. */
+  #means(e: Expr, made: Expr): Expr {
+    if (made.kind === "leaf" && !this.meanings.has(made.tensor))
+      this.meanings.set(made.tensor, at(e, made.index, axesFor(made.tensor.shape)));
+    return made;
   }
 
   #tensor(name: string, shape: readonly Dim[], { domain }: Pick<Tensor, "domain">): Tensor {

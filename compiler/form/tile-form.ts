@@ -45,6 +45,8 @@ export interface TileForm {
   readonly starts: ReadonlyMap<RuleState, Tensor>;
   /** What the tokens of the tile have of a quantity or an input, `[tile, …shape]`; 0 for those that are not there yet. */
   readonly stacks: ReadonlyMap<Tensor, Tensor>;
+  /** What quantities stand for in the rule: what is read of a state, and the sides of what is written. */
+  readonly meanings: ReadonlyMap<Tensor, Expr>;
   /** Made once a tile, of its start. */
   readonly constants: readonly Quantity[];
   readonly phases: readonly Phase[];

@@ -61,6 +61,7 @@ function formOf(rule: Rule, groups: readonly Group[], now: Tensor): TileForm | O
     now,
     starts: tile.starts,
     stacks: tile.stacks,
+    meanings: tile.meanings,
     constants: tile.constants,
     phases,
     output,
