@@ -10,11 +10,12 @@
 import type { RuleState } from "../derive/rule.ts";
 import { add, at, call, mul, splitCoefficient } from "../math/algebra.ts";
 import { type Axis, axesFor } from "../math/axis.ts";
-import { constant, type Expr, isConstant, leaf, position, type Tensor } from "../math/expr.ts";
+import { constant, type Expr, isConstant, type Tensor } from "../math/expr.ts";
 import { REAL } from "../math/interval.ts";
 import { whole } from "../math/name.ts";
 import type { Obstacle, Plane } from "./planes.ts";
-import { type Quantity, TILE } from "./tile-form.ts";
+import { isNow, running, TIME } from "./running.ts";
+import type { Quantity } from "./tile-form.ts";
 
 /** One left ⊗ right, in all states that it is written into. */
 export interface Family {
@@ -41,8 +42,6 @@ export interface Group {
   written(of: RuleState, family: Family): Weight | undefined;
   readonly quantities: readonly Quantity[];
 }
-
-const [TIME] = axesFor([TILE]) as [Axis];
 
 /** The groups of states that stand in each other's updates. */
 export function groupsOf(planes: readonly Plane[], now: Tensor): Group[] | Obstacle {
@@ -107,26 +106,6 @@ function splitByAxes(e: Expr): Expr[] | undefined {
 }
 
 // ---------------------------------------------------------------- running products
-
-/** A quantity that runs along the tile: `value` says what it is, given what it was before the token. */
-function running(
-  name: string,
-  axes: readonly Axis[],
-  start: number,
-  value: (before: Expr) => Expr,
-): Quantity {
-  const shape = axes.map((a) => a.dim);
-  const canonical = axesFor(shape);
-  const before: Tensor = { name: `${name}.before`, shape, domain: REAL };
-  const made = value(at(whole(before), canonical, axes));
-  return {
-    tensor: { name, shape, domain: REAL },
-    value: at(made, axes, canonical),
-    before: { tensor: before, start },
-  };
-}
-
-const isNow = (now: Tensor): Expr => call("equal", position(TIME), leaf(now, []));
 
 /** One state that only fades: the parts of its coefficient run apart. */
 function alone(plane: Plane, families: readonly Family[], now: Tensor): Group {

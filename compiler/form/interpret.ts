@@ -89,8 +89,12 @@ export function interpretTiles(
             for (const { before, tensor } of phase) {
               if (!before) continue;
               const was = tokens[n - 1]?.get(tensor);
-              const start = () => new Float64Array(elements(tensor.shape, sizes)).fill(before.start);
-              environment.set(before.tensor, was ?? start());
+              const { start } = before;
+              const fromStart = () =>
+                typeof start === "number"
+                  ? new Float64Array(elements(tensor.shape, sizes)).fill(start)
+                  : (common.get(start) as Float64Array);
+              environment.set(before.tensor, was ?? fromStart());
             }
             for (const { tensor, value } of phase)
               put(n, tensor, value(new Map([...common, ...environment]))[0] as Float64Array);

@@ -33,7 +33,13 @@ export interface Obstacle {
   readonly kind: "obstacle";
   readonly state: RuleState;
   readonly part: Expr;
-  readonly why: "not linear" | "does not split" | "mixed coefficient" | "read as a whole" | "right side";
+  readonly why:
+    | "not linear"
+    | "does not split"
+    | "mixed coefficient"
+    | "read as a whole"
+    | "right side"
+    | "reads a ring";
 }
 
 export const isObstacle = (x: object): x is Obstacle => "kind" in x && x.kind === "obstacle";
@@ -41,12 +47,17 @@ export const isObstacle = (x: object): x is Obstacle => "kind" in x && x.kind ==
 /** The states before the token, by their tensor. */
 export type Before = ReadonlyMap<Tensor, RuleState>;
 
-export function planeOf(state: RuleState, before: Before): Plane | Obstacle {
+/** `before` has all states; those that `isLinear` does not accept are never part of a sum, only within its terms. */
+export function planeOf(
+  state: RuleState,
+  before: Before,
+  isLinear: (s: RuleState) => boolean,
+): Plane | Obstacle {
   if (state.shape.length > 2) return { kind: "obstacle", state, part: state.update, why: "not linear" };
-  const found = new Splitter(state, before).plane(state.update);
+  const found = new Splitter(state, before, isLinear).plane(state.update);
   if (!isObstacle(found)) return found;
   // Multiplied out it may split after all.
-  const again = new Splitter(state, before).plane(normalForm(state.update));
+  const again = new Splitter(state, before, isLinear).plane(normalForm(state.update));
   return isObstacle(again) ? found : again;
 }
 
@@ -56,11 +67,13 @@ type Product = readonly Expr[];
 class Splitter {
   readonly #state: RuleState;
   readonly #before: Before;
+  readonly #isLinear: (s: RuleState) => boolean;
   readonly #axes: readonly Axis[];
 
-  constructor(state: RuleState, before: Before) {
+  constructor(state: RuleState, before: Before, isLinear: (s: RuleState) => boolean) {
     this.#state = state;
     this.#before = before;
+    this.#isLinear = isLinear;
     this.#axes = axesFor(state.shape);
   }
 
@@ -88,7 +101,7 @@ class Splitter {
     if (f.kind !== "leaf") return undefined;
     const source = this.#before.get(f.tensor);
     const isSame = f.index.length === this.#axes.length && f.index.every((a, i) => a === this.#axes[i]);
-    return isSame ? source : undefined;
+    return isSame && source && this.#isLinear(source) ? source : undefined;
   }
 
   #hasState = (e: Expr): boolean => [...tensorsOf(e)].some((t) => this.#before.has(t) || this.#isStart(t));

@@ -19,20 +19,36 @@ import {
 } from "../math/expr.ts";
 import { sum } from "../math/ops/index.ts";
 import type { Family, Group, Weight } from "./families.ts";
+import type { Obstacle } from "./planes.ts";
+import { type Ring, ringAfter, sweepOf, swept, type Tools } from "./rings.ts";
+import type { Running } from "./running.ts";
 import { type Quantity, TILE } from "./tile-form.ts";
+
+/** The states of a rule, by how they change along a tile. */
+export interface Apart {
+  /** Where the tile starts. */
+  readonly starts: ReadonlyMap<RuleState, Tensor>;
+  readonly groups: readonly Group[];
+  readonly running: ReadonlyMap<RuleState, Running>;
+  readonly rings: ReadonlyMap<RuleState, Ring>;
+  /** Which of the tile's tokens it is. */
+  readonly now: Tensor;
+}
 
 /** When a state is looked at: before the token, after it, or where its chunk starts. */
 type When = "previous" | "next" | "start";
 
-/** A state that stands whole where only contractions with it can be replaced. */
-export class StandsWhole extends Error {
+/** A state that stands where it cannot be replaced, such as whole where only contractions with it can be. */
+export class CannotReplace extends Error {
   readonly state: RuleState;
   readonly part: Expr;
+  readonly why: Obstacle["why"];
 
-  constructor(state: RuleState, part: Expr) {
-    super(`${state.name} stands whole`);
+  constructor(state: RuleState, part: Expr, why: Obstacle["why"]) {
+    super(`${state.name}: ${why}`);
     this.state = state;
     this.part = part;
+    this.why = why;
   }
 }
 
@@ -43,12 +59,11 @@ export interface Sides {
 }
 
 export class Tile {
-  readonly starts = new Map<RuleState, Tensor>();
   readonly stacks = new Map<Tensor, Tensor>();
   readonly constants: Quantity[] = [];
   readonly quantities: Quantity[] = [];
   readonly meanings = new Map<Tensor, Expr>();
-  readonly #groups: readonly Group[];
+  readonly #apart: Apart;
   readonly #seen = new Map<Tensor, { readonly state: RuleState; readonly when: When }>();
   readonly #byValue = new Map<Expr, Tensor>();
   readonly #names: Set<string>;
@@ -56,17 +71,20 @@ export class Tile {
   readonly #resolved = { whole: new Map<Expr, Expr>(), probed: new Map<Expr, Expr>() };
 
   /** `taken` are names that no quantity may have. */
-  constructor(groups: readonly Group[], taken: Iterable<string>) {
-    this.#groups = groups;
+  constructor(apart: Apart, taken: Iterable<string>) {
+    const { starts, groups, running, rings } = apart;
+    this.#apart = apart;
     this.#names = new Set(taken);
-    for (const group of groups) {
-      for (const s of group.states) {
-        this.starts.set(s, this.#tensor(`${s.name}.start`, s.shape, s.previous));
-        this.#seen.set(s.previous, { state: s, when: "previous" });
-        this.#seen.set(s.next, { state: s, when: "next" });
-        if (s.start) this.#seen.set(s.start, { state: s, when: "start" });
-      }
-      this.quantities.push(...group.quantities);
+    for (const state of starts.keys()) {
+      this.#seen.set(state.previous, { state, when: "previous" });
+      this.#seen.set(state.next, { state, when: "next" });
+      if (state.start) this.#seen.set(state.start, { state, when: "start" });
+    }
+    this.quantities.push(...running.values(), ...groups.flatMap((g) => g.quantities));
+    for (const { left } of rings.values()) if (left) this.quantities.push(left.start, left.token);
+    for (const { slot, until } of new Set([...rings.values()].map((r) => r.clock))) {
+      this.quantities.push(slot);
+      this.constants.push(until);
     }
     // Every side has a name before any of them is looked into: they read one another.
     const families = groups.flatMap((g) => g.families);
@@ -105,7 +123,10 @@ export class Tile {
   }
 
   /** A state after a token, over the quantities of that token. */
-  after = (s: RuleState): Expr => this.#whole(s, "next", axesFor(s.shape));
+  after(s: RuleState): Expr {
+    const ring = this.#apart.rings.get(s);
+    return ring ? ringAfter(ring, this.#tools(true)) : this.#whole(s, "next", axesFor(s.shape));
+  }
 
   // ---------------------------------------------------------------- replacing
 
@@ -114,13 +135,36 @@ export class Tile {
       const found = this.#seen.get(e.tensor);
       if (!found || found.when === "start") return e;
       const { state, when } = found;
-      if (e.index.length === 2 && !whole) throw new StandsWhole(state, e);
+      if (this.#apart.rings.has(state)) throw new CannotReplace(state, e, "reads a ring");
+      if (this.#apart.running.has(state)) return this.#whole(state, when, e.index);
+      if (e.index.length === 2 && !whole) throw new CannotReplace(state, e, "read as a whole");
       return this.#means(e, this.#named(`${state.name}.${when}`, this.#whole(state, when, e.index), e.index));
     }
+    const overRing = e.kind === "reduce" ? this.#overRing(e, whole) : undefined;
+    if (overRing) return this.#means(e, overRing);
     const contracted = e.kind === "reduce" && e.op === sum ? this.#contraction(e, whole) : undefined;
     if (contracted) return this.#means(e, contracted);
     return this.#isFixed(e) ? this.#fixed(e) : rebuild(e, (x) => this.resolve(x, whole));
   }
+
+  /** A reduction over the slots of a ring. */
+  #overRing(e: Reduce, whole: boolean): Expr | undefined {
+    const tools = this.#tools(whole);
+    const sweep = sweepOf(e, tools.ring);
+    return sweep && swept(sweep, tools);
+  }
+
+  #tools = (whole: boolean): Tools => ({
+    now: this.#apart.now,
+    ring: (t) => {
+      const found = this.#seen.get(t);
+      const ring = found && this.#apart.rings.get(found.state);
+      return ring && found.when !== "start" ? { ring, when: found.when } : undefined;
+    },
+    resolve: (e) => this.resolve(e, whole),
+    named: (name, e, axes) => this.#named(name, e, axes),
+    stack: (t) => this.stack(t),
+  });
 
   /** Whether it follows from the states where the chunk starts alone. */
   #isFixed(e: Expr): boolean {
@@ -152,7 +196,8 @@ export class Tile {
   #matrix(factors: readonly Expr[], axis: Axis): { factor: Expr; other: Axis } | undefined {
     for (const factor of factors) {
       if (factor.axes.length !== 2 || !factor.axes.includes(axis)) continue;
-      const isState = (factor.kind === "leaf" && this.#seen.has(factor.tensor)) || this.#isFixed(factor);
+      const found = factor.kind === "leaf" ? this.#seen.get(factor.tensor) : undefined;
+      const isState = (found && !this.#apart.rings.has(found.state)) || this.#isFixed(factor);
       const other = factor.axes.find((a) => a !== axis) as Axis;
       if (isState && !factors.some((f) => f !== factor && f.axes.includes(other))) return { factor, other };
     }
@@ -186,7 +231,7 @@ export class Tile {
     when: When,
     index: readonly Axis[],
   ): { factors: Expr[]; time: Axis | undefined }[] {
-    const group = this.#groups.find((g) => g.states.includes(state)) as Group;
+    const group = this.#apart.groups.find((g) => g.states.includes(state)) as Group;
     const weigh = ({ parts, constant: c }: Weight, time: readonly Axis[]): Expr[] => [
       constant(c),
       ...parts.map(({ quantity, along }) => {
@@ -196,7 +241,7 @@ export class Tile {
     ];
     const starts = group.states.flatMap((from) => {
       const weight = group.start(state, from);
-      const start = leaf(this.starts.get(from) as Tensor, index);
+      const start = leaf(this.#apart.starts.get(from) as Tensor, index);
       return weight ? [{ factors: [...weigh(weight, []), start], time: undefined }] : [];
     });
     const writes = group.families.flatMap((family) => {
@@ -214,6 +259,8 @@ export class Tile {
   }
 
   #whole(state: RuleState, when: When, index: readonly Axis[]): Expr {
+    const running = this.#apart.running.get(state);
+    if (running) return leaf(when === "previous" ? running.before.tensor : running.tensor, index);
     return add(
       ...this.#parts(state, when, index).map(({ factors, time }) =>
         sumOver(mul(...factors), time ? [time] : []),
@@ -242,7 +289,7 @@ export class Tile {
       return this.resolve(e, false);
     } catch (error) {
       const apart = normalForm(e);
-      if (!(error instanceof StandsWhole) || apart === e) throw error;
+      if (!(error instanceof CannotReplace) || apart === e) throw error;
       return this.resolve(apart, false);
     }
   }

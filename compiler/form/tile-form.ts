@@ -9,7 +9,8 @@
  *     b_t (A x) + Σ_{s ≤ t} c_t[s] (right_s · x) left_s
  *
  * so that no A_t is ever made. It is written as quantities of one token that read the tile's start, and what
- * other tokens of the tile have of such a quantity. How long a tile is never changes the result.
+ * other tokens of the tile have of such a quantity. Where a state is a ring of slots, what is reduced over them is
+ * merged from the slots of the tile's start and from its tokens (`rings.ts`). How long a tile is never changes the result.
  */
 import type { Rule, RuleState } from "../derive/rule.ts";
 import { type Dim, dim } from "../math/axis.ts";
@@ -22,8 +23,13 @@ export const TILE: Dim = dim(["tile"]);
 export interface Quantity {
   readonly tensor: Tensor;
   readonly value: Expr;
-  /** The same of the token before, and all of its elements before the first token. */
-  readonly before: { readonly tensor: Tensor; readonly start: number } | undefined;
+  readonly before: Before | undefined;
+}
+
+/** A quantity of the token before; before the first token all of its elements are a number, or a tensor's of the tile. */
+export interface Before {
+  readonly tensor: Tensor;
+  readonly start: number | Tensor;
 }
 
 /** Quantities that all tokens of a tile can have at once, or that they must have one after the other. */
@@ -33,7 +39,7 @@ export interface Phase {
 }
 
 /** Why the tokens of a tile can be computed together. */
-export type Class = "associative" | "triangular" | "substitution" | "frozen";
+export type Class = "associative" | "triangular" | "substitution" | "frozen" | "attention";
 
 export interface TileForm {
   readonly kind: "tiles";

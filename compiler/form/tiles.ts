@@ -6,40 +6,59 @@ import { axesFor } from "../math/axis.ts";
 import { children, constant, type Expr, type Leaf, postorder, type Tensor, tensorsOf } from "../math/expr.ts";
 import { NONNEGATIVE } from "../math/interval.ts";
 import type { Elementwise } from "../math/node.ts";
-import { type Family, type Group, groupsOf } from "./families.ts";
+import { type Family, groupsOf } from "./families.ts";
 import { type Dependence, phasesOf } from "./phases.ts";
 import { isObstacle, type Obstacle, type Plane, planeOf } from "./planes.ts";
-import { StandsWhole, Tile } from "./probes.ts";
+import { type Apart, CannotReplace, Tile } from "./probes.ts";
+import { ringsOf } from "./rings.ts";
+import { runningStates } from "./running.ts";
 import type { Class, Quantity, TileForm } from "./tile-form.ts";
 
 export function tileForm(rule: Rule): TileForm | Obstacle {
-  const before = new Map(rule.states.map((s) => [s.previous, s]));
-  const planes: Plane[] = [];
-  for (const s of rule.states) {
-    const plane = planeOf(s, before);
-    if (isObstacle(plane)) return plane;
-    planes.push(plane);
-  }
-  const now: Tensor = { name: "now", shape: [], domain: NONNEGATIVE };
-  const groups = groupsOf(planes, now);
-  if (isObstacle(groups)) return groups;
+  const apart = takenApart(rule.states);
+  if (isObstacle(apart)) return apart;
   try {
-    return formOf(rule, groups, now);
+    return formOf(rule, apart);
   } catch (error) {
-    if (!(error instanceof StandsWhole)) throw error;
-    return { kind: "obstacle", state: error.state, part: error.part, why: "read as a whole" };
+    if (!(error instanceof CannotReplace)) throw error;
+    return { kind: "obstacle", state: error.state, part: error.part, why: error.why };
   }
 }
 
-function formOf(rule: Rule, groups: readonly Group[], now: Tensor): TileForm | Obstacle {
+/** The states, by how they change along a tile. */
+function takenApart(states: readonly RuleState[]): Apart | Obstacle {
+  const now: Tensor = { name: "now", shape: [], domain: NONNEGATIVE };
+  const starts = new Map(
+    states.map((s): [RuleState, Tensor] => [s, { ...s.previous, name: `${s.name}.start` }]),
+  );
+  const running = runningStates(states, starts);
+  const rings = ringsOf(states, running, starts, now);
+  const before = new Map(states.map((s) => [s.previous, s]));
+  const isLinear = (s: RuleState): boolean => !running.has(s) && !rings.has(s);
+  const planes: Plane[] = [];
+  for (const state of states.filter(isLinear)) {
+    const part = postorder([state.update]).find(
+      (e) => e.kind === "leaf" && rings.has(before.get(e.tensor) as RuleState),
+    );
+    if (part) return { kind: "obstacle", state, part, why: "reads a ring" };
+    const plane = planeOf(state, before, isLinear);
+    if (isObstacle(plane)) return plane;
+    planes.push(plane);
+  }
+  const groups = groupsOf(planes, now);
+  return isObstacle(groups) ? groups : { starts, groups, running, rings, now };
+}
+
+function formOf(rule: Rule, apart: Apart): TileForm | Obstacle {
   const { spec } = rule;
+  const { groups, starts, now } = apart;
   const taken = [
     ...spec.inputs.map((i) => i.tensor.name),
     ...spec.parameters.map((p) => p.tensor.name),
     ...spec.numbers.map((t) => t.name),
     ...rule.states.flatMap((s) => [s.name, `${s.name}.start`]),
   ];
-  const tile = new Tile(groups, taken);
+  const tile = new Tile(apart, taken);
   const output = tile.resolve(rule.output, true);
   const ends = new Map(rule.states.map((s): [RuleState, Expr] => [s, tile.after(s)]));
   const { phases, dependence } = phasesOf(tile.quantities, tile.stacks);
@@ -54,12 +73,13 @@ function formOf(rule: Rule, groups: readonly Group[], now: Tensor): TileForm | O
     rule,
     class: classOf(
       rule,
+      apart,
       tile,
       families.map((x) => x.f),
       dependence,
     ),
     now,
-    starts: tile.starts,
+    starts,
     stacks: tile.stacks,
     meanings: tile.meanings,
     constants: tile.constants,
@@ -69,10 +89,18 @@ function formOf(rule: Rule, groups: readonly Group[], now: Tensor): TileForm | O
   };
 }
 
-function classOf(rule: Rule, tile: Tile, families: readonly Family[], { isSerial }: Dependence): Class {
+function classOf(
+  rule: Rule,
+  { rings }: Apart,
+  tile: Tile,
+  families: readonly Family[],
+  { isSerial }: Dependence,
+): Class {
   const lefts = new Set(families.map((f) => tile.sides(f).left));
   const solved = tile.quantities.filter((q) => isSerial(q.tensor) && lefts.has(q.tensor));
   if (solved.length > 0) return solved.every((q) => isAffine(q, isSerial)) ? "triangular" : "substitution";
+  const read = tensorsOf(rule.output);
+  if ([...rings.keys()].some((s) => read.has(s.next) || read.has(s.previous))) return "attention";
   return rule.spec.chunk === undefined ? "associative" : "frozen";
 }
 
@@ -133,4 +161,4 @@ function isAffineIn(op: Elementwise, marked: readonly boolean[]): boolean {
 }
 
 const subsets = (of: readonly number[]): number[][] =>
-  of.reduce<number[][]>((all, i) => [...all, ...all.map((s) => [...s, i])], [[]]);
+  of.reduce<number[][]>((all, i) => all.concat(all.map((s) => [...s, i])), [[]]);
