@@ -9,7 +9,9 @@ import type { Model } from "../../compiler/pipeline.ts";
 import { textOf } from "../../compiler/source/span.ts";
 import { proofJson } from "../check.ts";
 import { type Mode, show, showName } from "./notation.ts";
-import { type Equation, type Page, pageOf, rightSide, type Section } from "./page.ts";
+import { type Page, pageOf } from "./page.ts";
+import { classOf } from "./parallel.ts";
+import { type Equation, rightSide, type Section, type Words } from "./rows.ts";
 import { leftTex, rightTex } from "./tex.ts";
 
 const shape = (dims: readonly Dim[]): string[] => dims.map((d) => d.key);
@@ -60,6 +62,12 @@ export function asJson(model: Model) {
     })),
     update: formulas("update"),
     rule: formulas("rule"),
+    parallel: {
+      class: classOf(page.form),
+      told: page.sections
+        .filter((s) => s.key === "parallel")
+        .flatMap((s) => s.rows.flatMap((r) => (r.kind === "fact" ? [] : [told(r, page)]))),
+    },
     kinks: rule.kinks,
     expectations: proofs.map((p) => ({ text: textOf(p.expectation.span), ...proofJson(p) })),
   };
@@ -75,6 +83,9 @@ function derived({ left, right, axes }: Step, { spec }: Page) {
     tex: sides.map((e) => text(e, "tex")).join(" = "),
   };
 }
+
+const told = (row: Equation | Words, page: Page) =>
+  row.kind === "words" ? { say: row.text } : formula(row, page);
 
 function formula(row: Equation, page: Page) {
   return {

@@ -1,9 +1,7 @@
-/** The stages below the rule: the form, the block program of its kernel, and the kernel's text. */
-import { recurrentForm } from "../../compiler/form/recurrent.ts";
+/** The stages below the forms: the block program of a kernel, and the kernel's text. */
 import type { Block, Stmt } from "../../compiler/kernel/block.ts";
 import { DEFAULT_FACTS, targetFor } from "../../compiler/kernel/target.ts";
 import { compileKernel, type Kernel, type Model } from "../../compiler/pipeline.ts";
-import { shapeText } from "../words.ts";
 
 /** What is shown does not depend on the machine: kernels are specialised, so one case stands for all. */
 const SIZE = 64;
@@ -12,35 +10,6 @@ const CASE = `dk = dv = ${SIZE}, subgroups of ${LANES}, the default limits of We
 
 const kernelOf = ({ rule }: Model): Kernel =>
   compileKernel(rule, { dk: SIZE, dv: SIZE }, targetFor({ ...DEFAULT_FACTS, subgroupSize: LANES }));
-
-/** What is carried from token to token, and how the sequence is walked. */
-export function formText({ rule }: Model): string {
-  const form = recurrentForm(rule);
-  const shape = (dims: typeof form.outputShape): string => (dims.length === 0 ? "a scalar" : shapeText(dims));
-  return `${[
-    `form of ${form.name}: recurrent, token by token; exact`,
-    "carries",
-    ...form.carry.map(
-      (s) => `  ${s.name} ${shape(s.shape)}${s.start ? `, and ${s.name} as its chunk started` : ""}`,
-    ),
-    "reads of each token",
-    ...form.tokens.map((t) => `  ${t.name} ${shape(t.shape)}`),
-    ...(form.stepwise.length > 0
-      ? [
-          `reads of each of its ${form.steps} steps`,
-          ...form.stepwise.map((t) => `  ${t.name} ${shape(t.shape)}`),
-        ]
-      : []),
-    ...(form.parameters.length > 0
-      ? ["reads of each head", ...form.parameters.map((t) => `  ${t.name} ${shape(t.shape)}`)]
-      : []),
-    "gives",
-    `  y ${shape(form.outputShape)}`,
-    form.chunk === undefined
-      ? "a sequence may be split anywhere"
-      : `a sequence may be split at multiples of ${form.chunk} tokens, where chunks start`,
-  ].join("\n")}\n`;
-}
 
 /** The program for one workgroup, without its arithmetic. */
 export function kernelText(model: Model): string {

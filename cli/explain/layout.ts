@@ -1,7 +1,8 @@
 /** The page as text for a terminal. */
 import type { Colors } from "../io.ts";
 import { showName } from "./notation.ts";
-import { type Page, type Row, rightSide, type Words } from "./page.ts";
+import type { Page } from "./page.ts";
+import { type Row, rightSide, type Words } from "./rows.ts";
 
 /** Lines are broken to stay within these columns, where there is a place to break. */
 const WIDEST = 100;

@@ -11,10 +11,12 @@ const PARTS = ["c", "d", "w", "x"];
 export class Names {
   readonly #taken: Set<string>;
 
-  constructor(spec: Spec) {
+  /** `others` are names that are taken as well. */
+  constructor(spec: Spec, others: Iterable<string> = []) {
     this.#taken = new Set([
       "y",
       "I",
+      ...others,
       ...spec.inputs.map((i) => i.tensor.name),
       ...spec.parameters.map((p) => p.tensor.name),
       ...spec.numbers.map((n) => n.name),

@@ -22,6 +22,11 @@ const mean: Reduction = { ...sum, name: "mean", notation: { unicode: "mean", tex
 /** The derivative of a function at a name, as `gelu'(h)`. */
 const DERIVATIVE = /^([\p{L}\p{N}_]+)'\((.+)\)$/u;
 
+/** The value of a name at a token of a tile, or just before it: `k@s`, `W@t-1`; `c@t[s]` is what t has of s. */
+const AT_TOKEN = /^(.+)@([st])(-1)?(\[s\])?$/u;
+
+const TOKENS: Readonly<Record<string, string>> = { s: "ₛ", t: "ₜ" };
+
 /** Digits for people. */
 const shorter = (x: number): number => Number(x.toPrecision(6));
 
@@ -47,12 +52,27 @@ function linear(parts: readonly Doc[], write: (parts: readonly Doc[]) => Doc): D
   return made === parts[0] ? made : withNegative(made, negative);
 }
 
-function forPeople(style: Style, target: string, derivative: (f: string, x: string) => string): Style {
+/** How a mode writes names that are made of other names. */
+interface Marks {
+  readonly derivative: (f: string, x: string) => string;
+  readonly atToken: (x: string, token: string, isBefore: boolean) => string;
+}
+
+function forPeople(style: Style, target: string, marks: Marks): Style {
+  const targets = [target, `${target}@t`];
   const first = (x: Doc): string => x.text.split(" ", 1)[0] ?? "";
+  const name = (text: string): Doc => {
+    const [, f, x] = DERIVATIVE.exec(text) ?? [];
+    if (f && x) return { ...style.name(text), text: marks.derivative(f, style.name(x).text) };
+    const [, of, token, before, which = ""] = AT_TOKEN.exec(text) ?? [];
+    if (!of || !token) return style.name(text);
+    const placed = marks.atToken(style.name(of).text, token, before !== undefined);
+    return { ...style.name(text), text: `${placed}${which}` };
+  };
   /** Of two orders that mean the same, the one that compares the prediction with the target. */
   const either = (x: Doc): Doc => {
     const other = negatives.get(x);
-    return other && first(x) === style.name(target).text ? other : x;
+    return other && targets.some((t) => first(x) === name(t).text) ? other : x;
   };
   const beside = (factors: readonly Doc[]): Doc => {
     const last = factors.at(-1);
@@ -87,14 +107,21 @@ function forPeople(style: Style, target: string, derivative: (f: string, x: stri
       const isMean = op === mean.notation.unicode || op === mean.notation.tex;
       return isMean ? style.call(op, [body.text]) : style.over(op, dim, body);
     },
-    name: (name) => {
-      const [, f, x] = DERIVATIVE.exec(name) ?? [];
-      return f && x ? { ...style.name(name), text: derivative(f, style.name(x).text) } : style.name(name);
-    },
+    name,
   };
 }
 
 export type Mode = "unicode" | "tex";
+
+const UNICODE: Marks = {
+  derivative: (f, x) => `${f}'(${x})`,
+  atToken: (x, token, isBefore) => `${x}${TOKENS[token]}${isBefore ? "₋₁" : ""}`,
+};
+
+const TEX: Marks = {
+  derivative: (f, x) => `\\operatorname{${f.replaceAll("_", "\\_")}}'\\left(${x}\\right)`,
+  atToken: (x, token, isBefore) => `${/[_^]/.test(x) ? `{${x}}` : x}_{${token}${isBefore ? "-1" : ""}}`,
+};
 
 const styles = new Map<string, Style>();
 
@@ -102,13 +129,7 @@ function styleFor(mode: Mode, target: string): Style {
   const key = `${mode} ${target}`;
   const made =
     styles.get(key) ??
-    (mode === "unicode"
-      ? forPeople(unicodeStyle, target, (f, x) => `${f}'(${x})`)
-      : forPeople(
-          texStyle,
-          target,
-          (f, x) => `\\operatorname{${f.replaceAll("_", "\\_")}}'\\left(${x}\\right)`,
-        ));
+    (mode === "unicode" ? forPeople(unicodeStyle, target, UNICODE) : forPeople(texStyle, target, TEX));
   styles.set(key, made);
   return made;
 }

@@ -6,8 +6,11 @@ import type { AlgorithmState, Choice, MemoryState, Spec } from "../../compiler/c
 import { linked } from "../../compiler/derive/linked.ts";
 import { linkProfile } from "../../compiler/derive/near-zero.ts";
 import { heldIn } from "../../compiler/derive/ring.ts";
-import type { Rule } from "../../compiler/derive/rule.ts";
+import type { Rule, RuleState } from "../../compiler/derive/rule.ts";
 import { simplify } from "../../compiler/derive/simplify.ts";
+import type { Obstacle } from "../../compiler/form/planes.ts";
+import type { TileForm } from "../../compiler/form/tile-form.ts";
+import { tileForm } from "../../compiler/form/tiles.ts";
 import { at, mul, sub, substitute } from "../../compiler/math/algebra.ts";
 import { axesFor, type Dim } from "../../compiler/math/axis.ts";
 import { domainOf } from "../../compiler/math/domain.ts";
@@ -20,46 +23,27 @@ import { count, shapeText } from "../words.ts";
 import { affineMap } from "./affine.ts";
 import { gradientChain, inOnePiece, readChain, type Step, shorten } from "./chain.ts";
 import { Names } from "./names.ts";
-import { type Labels, type Mode, show, showName, showTerms } from "./notation.ts";
-
-/** What stands left of `=`: a tensor's name, or a notation of its own. */
-export type Left = string | { readonly unicode: string; readonly tex: string };
-
-export interface Equation {
-  readonly kind: "equation";
-  readonly left: Left;
-  /** One or more equal things, such as a call and what it stands for; each a sum of terms in this order. */
-  readonly right: readonly (readonly Expr[])[];
-  readonly shape: readonly Dim[];
-  readonly labels: Labels;
-  readonly note: string | undefined;
-}
-
-export interface Fact {
-  readonly kind: "fact";
-  readonly label: string;
-  readonly text: string;
-  readonly note: string | undefined;
-}
-
-/** A sentence between equations. */
-export interface Words {
-  readonly kind: "words";
-  readonly text: string;
-}
-
-export type Row = Equation | Fact | Words;
-
-export interface Section {
-  readonly key: string;
-  readonly title: string;
-  readonly rows: readonly Row[];
-}
+import { type Mode, show, showName } from "./notation.ts";
+import { parallelForm, type Written } from "./parallel.ts";
+import {
+  type Equation,
+  equation,
+  type Fact,
+  fact,
+  type Left,
+  NO_LABELS,
+  type Row,
+  rightSide,
+  type Section,
+  type Words,
+} from "./rows.ts";
 
 export interface Page {
   readonly name: string;
   readonly path: string;
   readonly spec: Spec;
+  /** How tokens can be computed together, or what is in the way. */
+  readonly form: TileForm | Obstacle;
   readonly sections: readonly Section[];
 }
 
@@ -70,32 +54,10 @@ const WORTH_A_NAME = 8;
 /** The longest right side that leaves the line at 100 columns. */
 const LINE = 84;
 
-const NO_LABELS: Labels = new Map();
-
-const equation = (
-  left: Left,
-  right: Expr,
-  shape: readonly Dim[],
-  note?: string,
-  labels: Labels = NO_LABELS,
-): Equation => ({
-  kind: "equation",
-  left,
-  right: [[right]],
-  shape,
-  labels,
-  note,
-});
-
-/** What is right of the left side. */
-export const rightSide = ({ right, shape, labels }: Equation, spec: Spec, mode: Mode): string[] =>
-  right.map((terms) => showTerms(terms, shape, spec, mode, labels));
-
-const fact = (label: string, text: string, note?: string): Fact => ({ kind: "fact", label, text, note });
-
 export function pageOf(model: Model): Page {
   const { spec } = model;
   const writer = new Writer(model);
+  const form = tileForm(model.rule);
   const sections: Section[] = [
     { key: "choices", title: "choices", rows: choices(spec) },
     { key: "tensors", title: "tensors", rows: tensors(spec) },
@@ -109,11 +71,12 @@ export function pageOf(model: Model): Page {
     },
     { key: "update", title: writer.updateTitle(), rows: writer.update() },
     { key: "rule", title: "the rule in one piece", rows: writer.inOnePiece() },
+    parallelForm(model.rule, form, writer.written()),
     { key: "kinks", title: "where it is not smooth", rows: model.rule.kinks.map((k) => fact("", k)) },
     { key: "expected", title: "expected", rows: model.proofs.map(expected) },
   ];
   const { path } = spec.definition.span.file;
-  return { name: spec.name, path, spec, sections: sections.filter((s) => s.rows.length > 0) };
+  return { name: spec.name, path, spec, form, sections: sections.filter((s) => s.rows.length > 0) };
 }
 
 // ---------------------------------------------------------------- what the author chose
@@ -551,6 +514,21 @@ class Writer {
     };
     const name = (value: Expr, shape: readonly Dim[]): string => this.#names.part(value, shape);
     return shorten(steps, this.#spec, { length, short: WORTH_A_NAME, long: LINE, name });
+  }
+
+  // -------------------------------------------------------------- a tile of tokens
+
+  written(): Written {
+    const own = (s: RuleState): MemoryState | undefined =>
+      this.#spec.states.find((x) => x.previous === s.previous);
+    return {
+      name: (s) => this.#accumulators.get(s.previous)?.name ?? s.name,
+      accumulated: (e) => this.#accumulated(e),
+      link: (s) => {
+        const state = own(s);
+        return state?.link ? this.#link(state, state.previous, state.name) : undefined;
+      },
+    };
   }
 
   // -------------------------------------------------------------- in one piece

@@ -2,14 +2,15 @@
 import type { Spec } from "../../compiler/check/spec.ts";
 import type { Dim } from "../../compiler/math/axis.ts";
 import type { Expr, Tensor } from "../../compiler/math/expr.ts";
-import { REAL, showInterval } from "../../compiler/math/interval.ts";
+import { showInterval } from "../../compiler/math/interval.ts";
 import type { Model } from "../../compiler/pipeline.ts";
 import { print } from "../../grammar/print.ts";
-import { shapeText } from "../words.ts";
-import { inOnePiece, readChain, type Step, shorten } from "./chain.ts";
-import { formText, kernelText, wgslText } from "./kernel.ts";
+import { block, definitions, dims, type Line, step } from "./blocks.ts";
+import { inOnePiece, readChain } from "./chain.ts";
+import { formsText } from "./forms.ts";
+import { kernelText, wgslText } from "./kernel.ts";
 import { Names } from "./names.ts";
-import { show, showName } from "./notation.ts";
+import { show } from "./notation.ts";
 
 export const STAGES = ["ast", "spec", "rule", "form", "kernel", "wgsl"] as const;
 export type Stage = (typeof STAGES)[number];
@@ -23,21 +24,13 @@ export function stageText(model: Model, stage: Stage): string {
     case "rule":
       return ruleText(model);
     case "form":
-      return formText(model);
+      return formsText(model);
     case "kernel":
       return kernelText(model);
     case "wgsl":
       return wgslText(model);
   }
 }
-
-type Line = readonly [left: string, right: string];
-
-const block = (title: string, lines: readonly Line[]): string[] => {
-  if (lines.length === 0) return [];
-  const width = Math.max(...lines.map(([left]) => [...left].length));
-  return [title, ...lines.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`.trimEnd())];
-};
 
 /** Choices with every parameter; every tensor with its shape and range; what each choice contributes. */
 function specText(spec: Spec): string {
@@ -100,45 +93,16 @@ function specText(spec: Spec): string {
   ].join("\n")}\n`;
 }
 
-const dims = (shape: readonly Dim[]): string => (shape.length === 0 ? "a scalar" : shapeText(shape));
-
-/** No line of the rule is longer, as far as there is something to name. */
-const LINE = 90;
-
 /** The rule as the kernels get it: every state after the token, and y, over what is there before it. */
 function ruleText({ rule }: Model): string {
   const { spec } = rule;
-  const step = (name: string, expr: Expr, shape: readonly Dim[]): Step => ({
-    tensor: { name, shape, domain: REAL },
-    expr,
-    call: undefined,
-  });
-  const steps = [
-    ...rule.states.map((s) => step(s.next.name, s.update, s.shape)),
-    step("y", rule.output, spec.outputShape),
-  ];
-  const lengths = new Map<Expr, number>();
-  const length = (e: Expr): number => {
-    const known =
-      lengths.get(e) ??
-      show(
-        e,
-        e.axes.map((a) => a.dim),
-        spec,
-        "unicode",
-      ).length;
-    lengths.set(e, known);
-    return known;
-  };
-  const names = new Names(spec);
-  const lines = shorten(steps, spec, {
-    length,
-    short: 8,
-    long: LINE,
-    name: (e, shape) => names.part(e, shape),
-  });
-  const named = lines.map(
-    (s): Line => [showName(s.tensor.name, "unicode"), `= ${show(s.expr, s.tensor.shape, spec, "unicode")}`],
+  const named = definitions(
+    [
+      ...rule.states.map((s) => step(s.next.name, s.update, s.shape)),
+      step("y", rule.output, spec.outputShape),
+    ],
+    spec,
+    new Names(spec),
   );
   return `${[`rule of ${spec.name}`, ...block("each token", named)].join("\n")}\n`;
 }

@@ -1,6 +1,8 @@
 /** The page's mathematics as one TeX `align*` block, each section under a comment. */
+import { wrap } from "../words.ts";
 import { showName } from "./notation.ts";
-import { type Equation, type Page, rightSide, type Words } from "./page.ts";
+import type { Page } from "./page.ts";
+import { type Equation, rightSide, type Words } from "./rows.ts";
 
 export const leftTex = ({ left }: Equation): string =>
   typeof left === "string" ? (left === "" ? "" : showName(left, "tex")) : left.tex;
@@ -13,14 +15,21 @@ export function asTex(page: Page): string {
     const told = rows.filter((r) => r.kind !== "fact");
     if (told.length === 0) continue;
     lines.push(`  % ${title}`);
-    lines.push(...told.map((row) => `  ${row.kind === "words" ? says(row) : equals(row, page)} \\\\`));
+    const said = told.flatMap((row) => (row.kind === "words" ? says(row) : [equals(row, page)]));
+    lines.push(...said.map((line) => `  ${line} \\\\`));
   }
   const last = lines.pop();
   if (last !== undefined) lines.push(last.replace(/ \\\\$/, ""));
   return `% ${page.name}, ${page.path}\n\\begin{align*}\n${lines.join("\n")}\n\\end{align*}\n`;
 }
 
-const says = ({ text }: Words): string => `& \\text{${texText(text)}}`;
+/** TeX breaks no line by itself. */
+const WIDEST = 90;
+
+const says = ({ text }: Words): string[] =>
+  wrap(text, WIDEST)
+    .split("\n")
+    .map((line) => `& \\text{${texText(line)}}`);
 
 function equals(row: Equation, page: Page): string {
   const note = row.note === undefined ? "" : ` && \\text{${texText(row.note)}}`;
@@ -28,15 +37,16 @@ function equals(row: Equation, page: Page): string {
 }
 
 const SYMBOLS: Readonly<Record<string, string>> = {
-  "₀": "$_0$",
+  "₀": "$^{(0)}$",
   "∇": "$\\nabla$",
   ℓ: "$\\ell$",
   "∂": "$\\partial$",
   "−": "$-$",
   ᵀ: "$^{\\top}$",
+  ₜ: "$_t$",
 };
 
 const texText = (text: string): string =>
   text
-    .replace(/[₀∇ℓ∂−ᵀ_#%&$]/g, (c) => SYMBOLS[c] ?? `\\${c}`)
+    .replace(/[₀ₜ∇ℓ∂−ᵀ_#%&$]/g, (c) => SYMBOLS[c] ?? `\\${c}`)
     .replace(/[α-ω]/g, (letter) => `$${showName(letter, "tex")}$`);

@@ -2,8 +2,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Page, pageOf } from "../../cli/explain/page.ts";
+import { classOf } from "../../cli/explain/parallel.ts";
 import { asTex } from "../../cli/explain/tex.ts";
 import { choiceText } from "../../cli/words.ts";
+import { tileForm } from "../../compiler/form/tiles.ts";
 import type { Model } from "../../compiler/pipeline.ts";
 import { compileText } from "../support/specs.ts";
 import { root } from "./pages.ts";
@@ -48,12 +50,16 @@ const chosen = ({ spec }: Model): string[] =>
     return choice ? code(choiceText(choice, spec)) : "";
   });
 
+const COLUMNS = ["model", ...KINDS, "chunk", "class"];
+
 const table = (entries: readonly Entry[]): string =>
   [
-    row(["model", ...KINDS, "chunk"]),
-    row(["model", ...KINDS, "chunk"].map(() => "---")),
+    row(COLUMNS),
+    row(COLUMNS.map(() => "---")),
     ...entries.flatMap(({ models }) =>
-      models.map((m) => row([anchor(m.spec.name), ...chosen(m), String(m.spec.chunk ?? "")])),
+      models.map((m) =>
+        row([anchor(m.spec.name), ...chosen(m), String(m.spec.chunk ?? ""), classOf(tileForm(m.rule))]),
+      ),
     ),
   ].join("\n");
 
@@ -97,9 +103,22 @@ export function galleryPage(): string {
   const variants = entriesIn("specs/variants");
   return `# Gallery
 
-Every model of \`specs/\`: what it is, its four choices, its file, the rule that the compiler derives, and how each
-\`expect\` was proved: symbolically, or in f64 at random points. The rule is what \`miras explain FILE --tex\` prints, less
-the steps through memories that are deep. This page is generated; \`npm run docs\` writes it.
+Every model of \`specs/\`: what it is, its four choices, its file, the rule that the compiler derives, how each \`expect\`
+was proved (symbolically, or in f64 at random points), and how the tokens of a tile can be computed together. The rule is
+what \`miras explain FILE --tex\` prints, less the steps through memories that are deep. This page is generated; \`npm run
+docs\` writes it.
+
+A tile is some tokens in a row, and its form is exact: however long a tile is, the result is the same. The compiler proves
+one of these classes, from the operations of the rule alone:
+
+| class | what a token writes into the memory |
+| --- | --- |
+| associative | does not depend on the memory |
+| triangular | is affine in what it reads of the memory: a tile solves one triangular system |
+| substitution | follows from what it reads in any other way: a tile is solved by forward substitution |
+| frozen | depends on the memory where the chunk starts |
+| attention | is the token itself, which is kept as it is |
+| sequential | cannot be had for many tokens at once, and the page says why |
 
 ${table(published)}
 
