@@ -11,7 +11,9 @@ export type Index =
   | { readonly kind: "name"; readonly name: string }
   | { readonly kind: "sum"; readonly terms: readonly Index[] }
   | { readonly kind: "product"; readonly factors: readonly Index[] }
-  | { readonly kind: "quotient" | "remainder"; readonly of: Index; readonly by: number };
+  | { readonly kind: "quotient" | "remainder"; readonly of: Index; readonly by: number }
+  | { readonly kind: "difference"; readonly from: Index; readonly less: Index }
+  | { readonly kind: "least"; readonly of: readonly Index[] };
 
 /** `index < bound` */
 export interface Below {

@@ -17,6 +17,7 @@ import {
   times,
   type Value,
 } from "./block.ts";
+import { bindInputs } from "./bindings.ts";
 import { identifiers } from "./identifiers.ts";
 import { leavesOf, type Schedule, schedule } from "./schedule.ts";
 import { flattened, type Statement, statements } from "./statements.ts";
@@ -48,6 +49,7 @@ export class Layout {
   readonly workgroup: { name: string; length: number }[] = [];
   readonly slots: Slot[] = [];
   readonly bases: string[] = [];
+  readonly #names = identifiers();
   stateStride = 0;
   scratchStride = 0;
 
@@ -59,16 +61,15 @@ export class Layout {
     this.sizes = sizes;
     this.target = target;
     this.schedule = schedule(form, list, sizes, target);
-    const names = identifiers();
-    this.name = (t, suffix) => names(t.name, suffix);
-    this.local = (hint) => names(hint, "");
+    this.name = (t, suffix) => this.#names(t.name, suffix);
+    this.local = (hint) => this.#names(hint, "");
     this.bindings = this.#bind();
   }
 
   // -------------------------------------------------------------- buffers
 
   /** Decides which buffer every tensor lies in; packs the smallest inputs together if there are too many. */
-  #bind(): Binding[] {
+  #bind(): readonly Binding[] {
     const used = new Set(this.statements.flatMap((s) => leavesOf(s.body).map((l) => l.tensor)));
     const tokens = this.form.tokens.filter((t) => used.has(t));
     const stepwise = this.form.stepwise.filter((t) => used.has(t));
@@ -77,33 +78,23 @@ export class Layout {
     this.#layOutStates();
     if (this.form.carry.length > 0) records.push({ name: "state", access: "read_write", holds: [] });
     if (this.scratchStride > 0) records.push({ name: "scratch", access: "read_write", holds: [] });
-    const y = "y_out";
     this.buffers.set(this.output, {
-      buffer: y,
+      buffer: "y_out",
       base: times(named("token"), this.count(this.output.shape)),
     });
 
-    const inputs = [...tokens, ...stepwise, ...parameters].sort((a, b) => b.shape.length - a.shape.length);
-    const room = this.target.storageBuffers - records.length - 1;
-    const alone = inputs.length <= room ? inputs : inputs.slice(0, room - 1);
-    const packed = inputs.filter((t) => !alone.includes(t));
-    const bindings: Binding[] = [];
     const one = (t: Tensor): string => (tokens.includes(t) ? "token" : stepwise.includes(t) ? "turn" : "h");
-    const at = (t: Tensor): Index => times(named(one(t)), this.count(t.shape));
-    for (const t of alone) {
-      const buffer = this.name(t, "in");
-      bindings.push({ name: buffer, access: "read", holds: [t] });
-      this.buffers.set(t, { buffer, base: at(t) });
-    }
-    if (packed.length > 0) {
-      bindings.push({ name: "packed_in", access: "read", holds: packed });
-      for (const t of packed) {
-        const base = this.name(t, "base");
-        this.bases.push(base);
-        this.buffers.set(t, { buffer: "packed_in", base: plus(named(`run.${base}`), at(t)) });
-      }
-    }
-    return [...bindings, ...records, { name: y, access: "read_write", holds: [this.output] }];
+    const { bindings, bases, places } = bindInputs(
+      [...tokens, ...stepwise, ...parameters],
+      records,
+      this.output,
+      this.target.storageBuffers,
+      (hint, suffix) => this.#names(hint, suffix),
+    );
+    this.bases.push(...bases);
+    for (const [t, { buffer, start }] of places)
+      this.buffers.set(t, { buffer, base: plus(start, times(named(one(t)), this.count(t.shape))) });
+    return bindings;
   }
 
   #layOutStates(): void {

@@ -6,7 +6,14 @@ import type { Layout, Run } from "./layout.ts";
 /** Up to this many rows a lane the code is repeated instead of looped over. */
 const WRITTEN_OUT = 4;
 
+/** From more blocks than this on they are taken in groups, where something is done around them. */
+const MANY = 8;
+
 type Step = 1 | "rolled";
+
+/** Puts what it will around turns. */
+export type Around = (turns: readonly Stmt[]) => readonly Stmt[];
+const AS_THEY_ARE: Around = (turns) => turns;
 
 /** What is done at an element: where it lies, its position in the tensor, and when it exists. */
 export type PerElement = (place: Place, position: Index, within: readonly Below[]) => readonly Stmt[];
@@ -65,13 +72,17 @@ export class Loops {
     return this.#layout.schedule.resident ? 1 : "rolled";
   }
 
-  /** Loops over a dimension one element after the other: block by block, lane by lane. */
+  /**
+   * Loops over a dimension one element after the other: block by block, lane by lane. What is done around the
+   * turns of each block is done around groups of many blocks, too.
+   */
   overTurns(
     d: Dim,
     blockName: string,
     laneName: string,
     body: (run: Run & { over: "turns" }, within: readonly Below[]) => readonly Stmt[],
     step: Step = this.step,
+    around: Around = AS_THEY_ARE,
   ): Stmt[] {
     const { lanes } = this.#layout.target;
     const extent = extentOf(d, this.#layout.sizes);
@@ -83,12 +94,15 @@ export class Loops {
       return body({ over: "turns", block, lane: named(laneName), element }, within);
     };
     const inner = Math.min(lanes, extent);
-    return this.loop(
-      blockName,
-      blocks,
-      (block) => [{ kind: "loop", name: laneName, from: 0, to: inner, step, body: turn(block) }],
-      step,
-    );
+    const each = (block: Index): readonly Stmt[] => {
+      const turns: Stmt[] = [{ kind: "loop", name: laneName, from: 0, to: inner, step, body: turn(block) }];
+      return blocks > 1 ? around(turns) : turns;
+    };
+    const few = around === AS_THEY_ARE ? blocks : fewOf(blocks);
+    if (few === blocks) return this.loop(blockName, blocks, each, step);
+    const group = (g: Index): readonly Stmt[] =>
+      around(this.loop(blockName, few, (r) => each(plus(times(g, few), r)), step));
+    return this.loop(this.#layout.local("g"), blocks / few, group, step);
   }
 
   eachOnChip(t: Tensor, shape: readonly Dim[]): Each | undefined {
@@ -148,4 +162,11 @@ export class Loops {
       each: this.eachOnChip(t, shape) as Each,
     };
   }
+}
+
+/** A group of many blocks: the largest divisor up to the root, where there is one. */
+function fewOf(blocks: number): number {
+  if (blocks <= MANY) return blocks;
+  for (let few = Math.floor(Math.sqrt(blocks)); few > 1; few--) if (blocks % few === 0) return few;
+  return blocks;
 }

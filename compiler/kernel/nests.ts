@@ -1,7 +1,6 @@
 import { reduce } from "../math/algebra.ts";
 import { type Axis, type Dim, extentOf } from "../math/axis.ts";
 import { type Expr, type Leaf, open, type Tensor } from "../math/expr.ts";
-import type { Elementwise } from "../math/node.ts";
 import { printExpr } from "../math/print.ts";
 import { unicode } from "../math/style.ts";
 import { InternalError } from "../source/diagnostic.ts";
@@ -18,8 +17,9 @@ import {
   type Value,
   when,
 } from "./block.ts";
+import { folded } from "./fold.ts";
 import type { Layout, Run } from "./layout.ts";
-import type { Loops } from "./loops.ts";
+import type { Around, Loops } from "./loops.ts";
 import { leavesOf, type Nest, type Repeated, type Scheduled, type Step } from "./schedule.ts";
 import type { Statement } from "./statements.ts";
 
@@ -152,10 +152,8 @@ export class Nests {
         this.#turns(
           outer,
           [],
-          (row, inRow, fetched) => [
-            ...fetched,
-            ...declared,
-            ...this.#turns(
+          (row, inRow, fetched) => {
+            const summed = this.#turns(
               last,
               row,
               (turns, inTurns, inner) => [
@@ -170,9 +168,16 @@ export class Nests {
               ],
               nest,
               inRow,
-            ),
-            ...this.#finishRowSums(rowSums, accumulators, [run, ...row], [...within, ...inRow], false),
-          ],
+              [],
+              this.#inParts(rowSums, accumulators),
+            );
+            return [
+              ...fetched,
+              ...this.#declared(rowSums, accumulators),
+              ...summed,
+              ...this.#finishRowSums(rowSums, accumulators, [run, ...row], [...within, ...inRow], false),
+            ];
+          },
           nest,
         ),
       );
@@ -227,14 +232,57 @@ export class Nests {
     nest: Nest,
     within: readonly Below[] = [],
     fetched: readonly Stmt[] = [],
+    around?: Around,
   ): Stmt[] {
     const [d, ...rest] = dims;
     if (!d) return [...body(runs, within, fetched)];
-    return this.#loops.overTurns(d, this.#layout.local("r"), this.#layout.local("c"), (run, inTurn) => {
-      const depth = runs.length;
-      const fetches = this.#fetch(nest, depth, run);
-      return this.#turns(rest, [...runs, run], body, nest, [...within, ...inTurn], [...fetched, ...fetches]);
+    return this.#loops.overTurns(
+      d,
+      this.#layout.local("r"),
+      this.#layout.local("c"),
+      (run, inTurn) => {
+        const depth = runs.length;
+        const fetches = this.#fetch(nest, depth, run);
+        return this.#turns(
+          rest,
+          [...runs, run],
+          body,
+          nest,
+          [...within, ...inTurn],
+          [...fetched, ...fetches],
+        );
+      },
+      this.#loops.step,
+      around,
+    );
+  }
+
+  #declared(sums: readonly Scheduled[], accumulators: ReadonlyMap<Statement, string>): Stmt[] {
+    return sums.map(({ statement }) => {
+      const { op } = statement.reduction as NonNullable<Statement["reduction"]>;
+      const name = accumulators.get(statement) as string;
+      return { kind: "variable", name, extents: [], initial: op.wgslInitial };
     });
+  }
+
+  /**
+   * Long sums in parts: rounding grows with the number of terms that are added one after the other. Around the
+   * turns that make a part, which is then merged into a larger one; that is the accumulator from there on.
+   */
+  #inParts(sums: readonly Scheduled[], accumulators: Map<Statement, string>): Around | undefined {
+    const long = sums.filter((s) => s.statement.reduction?.op.name === "sum");
+    if (long.length === 0) return undefined;
+    return (turns) => {
+      const declared = this.#declared(long, accumulators);
+      const merged = long.map(({ statement }): Stmt => {
+        const { op } = statement.reduction as NonNullable<Statement["reduction"]>;
+        const value: Value = { kind: "local", name: accumulators.get(statement) as string };
+        const name = this.#layout.local("sum");
+        accumulators.set(statement, name);
+        return { kind: "merge", place: { kind: "local", name }, op, value };
+      });
+      return [...declared, ...turns, ...merged];
+    };
   }
 
   #fetch(nest: Nest, depth: number, run: Run & { over: "turns" }): Stmt[] {
@@ -443,14 +491,4 @@ export class Nests {
       index: plus(at.base, this.#layout.offset(l.tensor.shape, runs)),
     };
   }
-}
-
-/** Extents are numbers by now, so that what is made of them alone is a number too. */
-function folded(op: Elementwise, args: readonly Value[]): Value {
-  const numbers = args.map((a) => (a.kind === "constant" ? a.value : Number.NaN));
-  const [a = 0, b = 0, c = 0] = numbers;
-  const result = op.variadic ? numbers.reduce((x, y) => op.value(x, y, 0)) : op.value(a, b, c);
-  return Number.isFinite(result) && op.gives === "real" && !numbers.some(Number.isNaN)
-    ? { kind: "constant", value: result }
-    : { kind: "apply", op, args };
 }

@@ -110,6 +110,8 @@ function index(i: Index): string {
   const factor = (f: Index): string =>
     typeof f === "object" && f.kind !== "name" && f.kind !== "product" ? `(${index(f)})` : index(f);
   if (i.kind === "product") return i.factors.map(factor).join(" * ");
+  if (i.kind === "difference") return `${index(i.from)} - ${factor(i.less)}`;
+  if (i.kind === "least") return `min(${i.of.map(index).join(", ")})`;
   return `${factor(i.of)} ${i.kind === "quotient" ? "/" : "%"} ${i.by}u`;
 }
 

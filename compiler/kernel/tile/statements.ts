@@ -1,0 +1,294 @@
+/**
+ * A tile form as statements: each one loop nest over named axes, for all tokens of a tile at once or for one
+ * token after the other. Every reduction gets a tensor of its own.
+ */
+import { type Quantity, TILE, type TileForm } from "../../form/tile-form.ts";
+import { at, mul, rebuild, reduce, substitute } from "../../math/algebra.ts";
+import { type Axis, axesFor, type Dim, freshAxis } from "../../math/axis.ts";
+import { domainOf } from "../../math/domain.ts";
+import { type Expr, leaf, open, position, type Reduce, type Tensor, tensorsOf } from "../../math/expr.ts";
+import type { Reduction } from "../../math/node.ts";
+import { InternalError } from "../../source/diagnostic.ts";
+
+/** The token that a statement is at, where all of the tile are computed. */
+export const NOW: Axis = freshAxis(TILE);
+/** The last token of the tile. */
+export const LAST: Axis = freshAxis(TILE);
+
+export interface Statement {
+  /** What tokens have is `[tile, …]`; `end` is a state after the tile. */
+  readonly kind: "value" | "running" | "output" | "end";
+  readonly target: Tensor;
+  /** The target's index without `NOW`. */
+  readonly result: readonly Axis[];
+  readonly reduction: { readonly op: Reduction; readonly axis: Axis } | undefined;
+  readonly body: Expr;
+  /** Of what runs along the tile: what it was before the token, and before the first. */
+  readonly before: Quantity["before"];
+  /** Sums over the tile that the body reads, in the same nest. */
+  readonly sums: readonly { readonly tensor: Tensor; readonly axis: Axis; readonly body: Expr }[];
+}
+
+/** Statements that are computed for all tokens at once, or one token after the other. */
+export interface Step {
+  readonly order: "once" | "batch" | "tokens" | "end";
+  readonly statements: readonly Statement[];
+}
+
+export interface TileProgram {
+  readonly steps: readonly Step[];
+  /** The tensor of all tokens of the tile, of each input that is read. */
+  readonly inputs: ReadonlyMap<Tensor, Tensor>;
+  readonly output: Tensor;
+}
+
+/** Whether it is a value of each token of the tile. */
+export const isOfTokens = (t: Tensor): boolean => t.shape[0] === TILE && t.name.endsWith(TAG);
+const TAG = "·";
+
+export function tileProgram(form: TileForm): TileProgram {
+  return new Builder(form).program();
+}
+
+class Builder {
+  readonly #form: TileForm;
+  readonly #tiles = new Map<Tensor, Tensor>();
+  readonly #stacked: ReadonlyMap<Tensor, Tensor>;
+  readonly #quantities: ReadonlySet<Tensor>;
+  readonly #befores = new Map<Tensor, Quantity>();
+  readonly #inputs = new Set<Tensor>();
+  readonly #starts = new Map<Tensor, Tensor>();
+  readonly #held = new Map<Expr, Tensor>();
+  readonly #list: Statement[] = [];
+  readonly #canonical: (d: Dim) => Dim;
+
+  constructor(form: TileForm) {
+    this.#form = form;
+    const { spec, states } = form.rule;
+    this.#canonical = (d) => (d === TILE ? d : spec.equalities.canonical(d));
+    this.#stacked = new Map([...form.stacks].map(([t, stack]) => [stack, t]));
+    const all = form.phases.flatMap((p) => p.quantities);
+    this.#quantities = new Set(all.map((q) => q.tensor));
+    for (const q of all) if (q.before) this.#befores.set(q.before.tensor, q);
+    for (const { tensor } of spec.inputs) this.#inputs.add(tensor);
+    for (const t of spec.numbers) if (t.name === "step") this.#inputs.add(t);
+    // A tile never goes over a chunk's start: what the chunk started with, the tile starts with.
+    for (const s of states) if (s.start) this.#starts.set(s.start, form.starts.get(s) as Tensor);
+  }
+
+  program(): TileProgram {
+    const { form, steps } = { form: this.#form, steps: [] as Step[] };
+    const { spec } = form.rule;
+    for (const { tensor, value } of form.constants) this.#assign("value", tensor, value, undefined);
+    const once = this.#list.splice(0);
+    if (once.length > 0) steps.push({ order: "once", statements: once });
+    const serial = new Set<Tensor>();
+    for (const phase of form.phases) {
+      for (const { tensor, value, before } of phase.quantities) {
+        const from = this.#list.length;
+        this.#assign(before ? "running" : "value", this.#tile(tensor), this.#ofTokens(value, NOW), before);
+        if (phase.order === "serial") for (const s of this.#list.slice(from)) serial.add(s.target);
+      }
+    }
+    const output: Tensor = { name: "y", shape: [TILE, ...spec.outputShape], domain: domainOf(form.output) };
+    this.#assign("output", output, this.#ofTokens(form.output, NOW), undefined);
+    steps.push(...scheduled(this.#list.splice(0), serial, new Set(once.map((s) => s.target))));
+    const ends: Statement[] = [];
+    for (const [s, value] of form.ends) {
+      this.#end(s.previous, this.#ofTokens(value, LAST));
+      ends.push(this.#list.pop() as Statement);
+    }
+    if (this.#list.length > 0) steps.push({ order: "once", statements: this.#list.splice(0) });
+    if (ends.length > 0) steps.push({ order: "end", statements: inPlace(ends, form) });
+    return {
+      steps,
+      inputs: new Map([...this.#inputs].flatMap((t) => (this.#tiles.has(t) ? [[t, this.#tile(t)]] : []))),
+      output,
+    };
+  }
+
+  /** A quantity or an input of all tokens of the tile. */
+  #tile(t: Tensor): Tensor {
+    let found = this.#tiles.get(t);
+    if (!found) {
+      found = { name: `${t.name}${TAG}`, shape: [TILE, ...t.shape.map(this.#canonical)], domain: t.domain };
+      this.#tiles.set(t, found);
+    }
+    return found;
+  }
+
+  /** What is said of one token, of the token `token` of the tile. */
+  #ofTokens(e: Expr, token: Axis): Expr {
+    return substitute(e, (t, index) => {
+      const stacked = this.#stacked.get(t);
+      if (stacked) {
+        const isOfToken = this.#quantities.has(stacked) || this.#inputs.has(stacked);
+        return isOfToken ? leaf(this.#tile(stacked), index) : leaf(stacked, index.slice(1));
+      }
+      if (this.#quantities.has(t) || this.#inputs.has(t) || this.#befores.has(t))
+        return leaf(this.#tile(t), [token, ...index]);
+      const start = this.#starts.get(t);
+      if (start) return leaf(start, index);
+      return t === this.#form.now ? position(token) : undefined;
+    });
+  }
+
+  #assign(kind: "value" | "running" | "output", target: Tensor, e: Expr, before: Quantity["before"]): void {
+    const ofTokens = target.shape[0] === TILE && (kind !== "value" || isOfTokens(target));
+    const own = ofTokens ? target.shape.slice(1) : target.shape;
+    const result = axesFor(own.map(this.#canonical));
+    const whole = at(e, axesFor(own), result);
+    const running = before && { ...before, tensor: this.#tile(before.tensor) };
+    const isSum = whole.kind === "reduce" && kind === "value";
+    if (isSum) {
+      this.#push({ kind, target, result, ...this.#reduction(whole), before: running, sums: [] });
+      return;
+    }
+    this.#push({
+      kind,
+      target,
+      result,
+      reduction: undefined,
+      body: this.#flatten(whole),
+      before: running,
+      sums: [],
+    });
+  }
+
+  /** A state after the tile: its sums over the tile stay in its own nest. */
+  #end(target: Tensor, e: Expr): void {
+    const result = axesFor(target.shape.map(this.#canonical));
+    const sums: Statement["sums"][number][] = [];
+    const go = (x: Expr): Expr => {
+      if (x.kind === "reduce" && x.op.name === "sum" && result.every((a) => x.axes.includes(a)) && result.length === 2) {
+        const { axis, body } = open(x);
+        const tensor: Tensor = { name: `sum${sums.length}`, shape: result.map((a) => a.dim), domain: x.kind === "reduce" ? domainOf(x) : domainOf(x) };
+        sums.push({ tensor, axis, body: this.#factored(this.#flatten(body), result[0] as Axis) });
+        return leaf(tensor, result);
+      }
+      return x.kind === "apply" ? rebuild(x, go) : this.#flatten(x);
+    };
+    const body = go(at(e, axesFor(target.shape), result));
+    this.#push({ kind: "end", target, result, reduction: undefined, body, before: undefined, sums });
+  }
+
+  #push(s: Statement): void {
+    this.#list.push(s);
+  }
+
+  #reduction(e: Reduce): Pick<Statement, "reduction" | "body"> {
+    const { axis, body } = open(e);
+    const along = freshAxis(this.#canonical(axis.dim));
+    const flat = this.#flatten(at(body, [axis], [along]));
+    const lane = e.axes.find((a) => a !== NOW && a !== LAST);
+    return { reduction: { op: e.op, axis: along }, body: lane ? this.#factored(flat, lane) : flat };
+  }
+
+  /** Every reduction replaced by a tensor that holds it. */
+  #flatten(e: Expr): Expr {
+    if (e.kind === "reduce") return this.#hold(e);
+    if (e.kind === "solve") throw new InternalError("linear systems have no tiles yet");
+    return e.kind === "apply" ? rebuild(e, (x) => this.#flatten(x)) : e;
+  }
+
+  /** Factors that do not run over the lanes are multiplied once, by the lane that has them. */
+  #factored(e: Expr, lane: Axis): Expr {
+    if (e.kind !== "apply" || e.op.name !== "mul") return e;
+    const groups = new Map<string, Expr[]>();
+    for (const f of e.args) {
+      const key = f.axes.filter((a) => a !== LAST).map((a) => a.id).join();
+      const isShared = f.axes.length > 0 && (!f.axes.includes(lane) || !f.axes.includes(NOW));
+      groups.set(isShared ? key : "", [...(groups.get(isShared ? key : "") ?? []), f]);
+    }
+    return mul(
+      ...[...groups].flatMap(([key, fs]) => (key === "" || fs.length < 2 ? fs : [this.#hold(mul(...fs))])),
+    );
+  }
+
+  /** A tensor for the expression, at its axes. */
+  #hold(e: Expr): Expr {
+    const rank = (a: Axis): string => (a.dim === TILE ? `0${a.id}` : `1${a.dim.key}`);
+    const own = e.axes.filter((a) => a !== NOW && a !== LAST).sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
+    const hasNow = e.axes.includes(NOW);
+    const shape = own.map((a) => this.#canonical(a.dim));
+    const result = axesFor(shape);
+    const canonical = at(e, own, result);
+    let target = this.#held.get(canonical);
+    if (!target) {
+      const name = `t${this.#held.size + 1}${hasNow ? TAG : ""}`;
+      target = { name, shape: hasNow ? [TILE, ...shape] : shape, domain: domainOf(e) };
+      this.#held.set(canonical, target);
+      const parts =
+        canonical.kind === "reduce"
+          ? this.#reduction(canonical)
+          : { reduction: undefined, body: this.#flatten(canonical) };
+      this.#push({ kind: "value", target, result, ...parts, before: undefined, sums: [] });
+    }
+    return leaf(target, hasNow ? [NOW, ...own] : own);
+  }
+}
+
+// ---------------------------------------------------------------- order
+
+export const readBy = (s: Statement): Set<Tensor> => tensorsOf(s.body, ...s.sums.map((x) => x.body));
+
+/** A token's own tensor of two axes or more is not kept for all tokens. */
+const isLarge = (t: Tensor): boolean => isOfTokens(t) && t.shape.length > 2;
+
+/** Batches of statements, and loops over tokens, as few as the order of reading allows. */
+function scheduled(
+  list: readonly Statement[],
+  serial: ReadonlySet<Tensor>,
+  given: ReadonlySet<Tensor>,
+): Step[] {
+  const isByToken = (s: Statement): boolean =>
+    s.kind === "running" || serial.has(s.target) || isLarge(s.target) || [...readBy(s)].some(isLarge);
+  const waiting = new Set(list);
+  const makers = new Map<Tensor, Statement>();
+  for (const s of list) {
+    makers.set(s.target, s);
+    if (s.before) makers.set(s.before.tensor, s);
+  }
+  void given;
+  const needs = (s: Statement): Statement[] =>
+    [...readBy(s)].flatMap((t) => {
+      const maker = makers.get(t);
+      return maker && maker !== s && waiting.has(maker) ? [maker] : [];
+    });
+  const steps: Step[] = [];
+  while (waiting.size > 0) {
+    const ready = [...waiting].filter((s) => !isByToken(s) && needs(s).length === 0);
+    if (ready.length > 0) {
+      for (const s of ready) waiting.delete(s);
+      steps.push({ order: "batch", statements: ready });
+      continue;
+    }
+    // All that goes by tokens and needs nothing but what is there or goes along.
+    let together = [...waiting].filter(isByToken);
+    for (let before = -1; before !== together.length; ) {
+      before = together.length;
+      together = together.filter((s) => needs(s).every((n) => together.includes(n)));
+    }
+    if (together.length === 0) throw new InternalError("statements of a tile wait for each other");
+    for (const s of together) waiting.delete(s);
+    steps.push({ order: "tokens", statements: together });
+  }
+  return steps;
+}
+
+/** States are written in place: each before those that it still reads. */
+function inPlace(ends: readonly Statement[], form: TileForm): Statement[] {
+  const target = new Map([...form.starts].map(([s, start]) => [start, s.previous]));
+  const left = [...ends];
+  const made: Statement[] = [];
+  while (left.length > 0) {
+    const next = left.find((s) =>
+      left.every((o) => o === s || ![...readBy(o)].some((t) => target.get(t) === s.target)),
+    );
+    if (!next) throw new InternalError("states of a tile overwrite each other");
+    left.splice(left.indexOf(next), 1);
+    made.push(next);
+  }
+  return made;
+}
+void reduce;
