@@ -13,6 +13,7 @@ import {
   isConstant,
   leaf,
   open,
+  postorder,
   type Reduce,
   type Tensor,
   tensorsOf,
@@ -288,10 +289,26 @@ export class Tile {
     try {
       return this.resolve(e, false);
     } catch (error) {
+      if (!(error instanceof CannotReplace) || this.#isLocked(e)) throw error;
       const apart = normalForm(e);
-      if (!(error instanceof CannotReplace) || apart === e) throw error;
+      if (apart === e) throw error;
       return this.resolve(apart, false);
     }
+  }
+
+  /** Whether a state stands whole where multiplying out does not reach, as in its exponential. */
+  #isLocked(e: Expr): boolean {
+    const isWhole = (x: Expr, within: Expr): boolean =>
+      x.kind === "leaf" &&
+      x.index.length === 2 &&
+      this.#seen.has(x.tensor) &&
+      x.index.every((a) => within.axes.includes(a));
+    return postorder([e]).some(
+      (x) =>
+        x.kind === "apply" &&
+        !["add", "mul"].includes(x.op.name) &&
+        x.args.some((arg) => postorder([arg]).some((l) => isWhole(l, arg))),
+    );
   }
 
   /** An expression over `axes`, as a quantity of its own. */
