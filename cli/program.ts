@@ -198,6 +198,31 @@ compares the error RMS(read − value) / RMS(value) as N grows.`,
     )
     .action(async (files: string[], options) => done(await recall(files, options, io)));
 
+  program
+    .command("fuzz")
+    .summary("try all properties on random cases")
+    .description(
+      `Tries what must hold of every spec on random sizes and data: gradients against finite
+differences, solutions of penalties, causality, sequences cut in two, ranges, simplification, parallel
+forms, and kernels where there is an adapter. Prints the smallest case that fails, and how to repeat it.`,
+    )
+    .argument("[file...]", FILE)
+    .option("--variants", "try random specs, too")
+    .option("--runs <n>", "random cases of each spec; with --variants, random specs", wholeFrom(1), 100)
+    .option("--seed <n>", "seed of all that is random (default: another each time)", wholeFrom(0))
+    .option("--path <path>", "try again only what was found there, with its --seed")
+    .option("--time <seconds>", "stop after this time", numberFrom(0))
+    .addOption(deviceOption())
+    .option("--json", "print what was found as JSON")
+    .addHelpText(
+      "after",
+      examples("miras fuzz specs/*.miras --runs 200", "miras fuzz --variants --time 600 --seed 1"),
+    )
+    // Loaded when it is asked for: no other command needs random values.
+    .action(async (files: string[], options) =>
+      done(await (await import("./fuzz.ts")).fuzz(files, options, io)),
+    );
+
   return program;
 }
 

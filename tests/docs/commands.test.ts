@@ -8,6 +8,7 @@ vi.mock("../../cli/apply.ts", () => ({ apply: well }));
 vi.mock("../../cli/check.ts", () => ({ check: well }));
 vi.mock("../../cli/explain.ts", () => ({ explain: well }));
 vi.mock("../../cli/fmt.ts", () => ({ fmt: well }));
+vi.mock("../../cli/fuzz.ts", () => ({ fuzz: well }));
 vi.mock("../../cli/init.ts", () => ({ init: well }));
 vi.mock("../../cli/recall.ts", () => ({ recall: well }));
 
