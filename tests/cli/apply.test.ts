@@ -236,6 +236,21 @@ describe("apply refuses", () => {
     expect((await apply({ ...good(), alpha: edges })).code).toBe(0);
   });
 
+  it("params that are not what they should be", async () => {
+    const { q, k, v, beta } = good() as Record<"q" | "k" | "v" | "beta", Tensor>;
+    const wrong = async (lambda: Record<string, Tensor>, part: string) => {
+      const ran = await apply({ q, k, v, alpha: beta, beta, ...lambda }, "specs/mesanet.miras");
+      expect(ran).toMatchObject({ code: 2, out: "", err: expect.stringContaining(part) });
+    };
+    await wrong({}, "missing: `lambda` [H, dk], a param");
+    await wrong({ lambda: tensor([B, T, H, dk], rate) }, "`lambda` is [2, 5, 3, 4], and should be [H, dk]");
+    await wrong({ lambda: tensor([1, dk], rate) }, "`lambda` is [1, 4], and should be [H, dk] = [3, 4]");
+    await wrong({ lambda: tensor([H, dk], (i) => i - 2) }, "`lambda` is -2 at [0, 0], and should be");
+    const W = tensor([B, H, dv, dk]);
+    W.data[dk] = Number.POSITIVE_INFINITY;
+    await refuses({ ...good(), W }, "`W` has infinity at [0, 0, 1, 0]");
+  });
+
   it("files that are not what they should be", async () => {
     const bytes = readFileSync(tensors("whole.safetensors", good()));
     await refuses(scratch("nowhere.safetensors"), "cannot read", "there is no such file");
@@ -258,6 +273,7 @@ describe("apply refuses", () => {
       { ...vectors, v: tensor([B, T, H, 6]), ...gates, ...states },
       "specs/titans.miras",
     );
+    expect(unequal.code).toBe(2);
     expect(unequal.err).toContain("requires dv = dk, but dv is 6 in `v` and dk is 4 in `q`");
   });
 
@@ -313,6 +329,7 @@ describe("apply takes every kind of model", () => {
     );
     expect(errorRatio(read(output).get("y")?.data ?? [], want.y)).toBeLessThan(1e-6);
     const without = await apply({ ...given, k: tensor([B, T, H, dk]) }, spec);
+    expect(without.code).toBe(2);
     expect(without.err).toContain(
       "`k` is [2, 5, 3, 4], and should be [B, T, 2, H, dk]: 5 dimensions, not 4; it comes with each of the 2 steps of a token",
     );
@@ -342,6 +359,7 @@ describe("apply takes every kind of model", () => {
       ),
     );
     const again = await apply({ ...small, "past.k": read(output).get("past.k") as Tensor }, spec);
+    expect(again.code).toBe(2);
     expect(again.err).toContain(
       "`past.k` cannot be given: the memory of Attention is as long as the sequence",
     );
@@ -396,9 +414,10 @@ describe("apply takes every kind of model", () => {
   it("unless a memory would be too large", async () => {
     const more = ["specs/sliding_window_attention.miras", "--set", "window=4096"];
     const wide = tensor([1, 1, 256, 4096]);
-    expect((await apply({ q: wide, k: wide, v: tensor([1, 1, 256, 1]) }, ...more)).err).toContain(
-      "`past.k` [B, H, 4096, dk] would be 4.29e+9 numbers, which is too many",
-    );
+    expect(await apply({ q: wide, k: wide, v: tensor([1, 1, 256, 1]) }, ...more)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining("`past.k` [B, H, 4096, dk] would be 4.29e+9 numbers, which is too many"),
+    });
   });
 });
 
@@ -426,15 +445,21 @@ describe("settings", () => {
 
   it("are refused where they mean nothing", async () => {
     const path = file("fixed.miras", CONST);
-    const refused = async (...more: readonly string[]) =>
-      (await apply(given as Record<string, Tensor>, path, ...more)).err;
+    const refused = async (...more: readonly string[]) => {
+      const { code, err } = await apply(given as Record<string, Tensor>, path, ...more);
+      expect(code, err).toBe(2);
+      return err;
+    };
     expect(await refused("--set", "alpa=1")).toMatch(
       /nothing that can be set is named alpa\n.*did you mean alpha\?\n.*can be set: alpha, chunk/,
     );
     expect(await refused("--set", "alpha=x")).toContain("should be a number");
     expect(await refused("--set", "chunk=0.5")).toContain("whole number");
     expect(await refused("--set", "alpha=2")).toContain("the model is in error");
+    expect(await refused("--set", "alpha")).toContain("should be a number");
     expect(await refused("--layer", "3", "--layers", "2")).toContain("layers count from 0");
+    expect(await refused("--layer", "-1")).toContain("a whole number from 0 on");
+    expect(await refused("--layers", "0")).toContain("a whole number from 1 on");
   });
 
   it("override the numbers and sizes of choices", async () => {
@@ -472,10 +497,32 @@ describe("settings", () => {
     expect(steps).toMatchObject({ code: 2, err: expect.stringContaining("the model is in error") });
   });
 
+  it("override the chunk alone", async () => {
+    const vectors = { q: tensor([B, T, H, 4]), k: tensor([B, T, H, 4]), v: tensor([B, T, H, 4]) };
+    const gates = {
+      alpha: tensor([B, T, H], rate),
+      eta: tensor([B, T, H], rate),
+      theta: tensor([B, T, H], rate),
+    };
+    const weights = { W1: tensor([H, 4, 16]), W2: tensor([H, 16, 4]) };
+    const y = async (...more: readonly string[]) => {
+      const ran = await apply({ ...vectors, ...gates, ...weights }, "specs/titans.miras", ...more);
+      expect(ran.code, ran.err).toBe(0);
+      return read(ran.output).get("y")?.data;
+    };
+    const plain = await y();
+    // All five tokens are in the first chunk in any case, or each is in one of its own.
+    expect(await y("--set", `chunk=${T}`)).toEqual(plain);
+    expect(await y("--set", "chunk=1")).not.toEqual(plain);
+  });
+
   const small = () => ({ q: tensor([B, T, H, dk]), k: tensor([B, T, H, dk]), v: tensor([B, T, H, dv]) });
 
   it("choose a model", async () => {
-    const both = file("both.miras", `${CONST}\n${CONST.replace("Fixed", "Other")}`);
+    const both = file(
+      "both.miras",
+      `${CONST}\n${CONST.replace("Fixed", "Other").replace("2 + layer", "3 + layer")}`,
+    );
     const first = await apply(given as Record<string, Tensor>, both);
     expect(first, first.err).toMatchObject({ code: 0, err: "" });
     expect(first.out).toContain("from Fixed on");
@@ -490,7 +537,10 @@ describe("settings", () => {
     expect((await apply(given as Record<string, Tensor>, both, "--model", "Othr")).err).toContain(
       "did you mean Other?",
     );
-    expect((await apply(given as Record<string, Tensor>, both, "--model", "Other")).code).toBe(0);
+    const other = await apply(given as Record<string, Tensor>, both, "--model", "Other");
+    expect(other, other.err).toMatchObject({ code: 0, err: "" });
+    expect(other.out).toContain("from Other on");
+    expect(read(other.output).get("W")).not.toEqual(read(first.output).get("W"));
   });
 });
 
