@@ -1,8 +1,9 @@
-// Gated DeltaNet as one would write it first: a workgroup for each head, an invocation for each row of the
-// state, keys and queries read straight from memory. What the compiler's kernel is compared with.
+// As one would write it first: a workgroup for each head, an invocation for each row of the state, keys and
+// queries read straight from memory.
 
 struct Run {
   tokens: u32,
+  heads: u32,
 }
 
 @group(0) @binding(0) var<storage, read> q: array<f32>;
@@ -16,21 +17,19 @@ struct Run {
 const d = 64u;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) row: u32) {
-  let h = group.x;
-  let heads = groups.x;
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) row: u32) {
   var w: array<f32, d>;
   for (var t = 0u; t < run.tokens; t++) {
-    let token = t * heads + h;
+    let token = t * run.heads + group.y;
     let base = token * d;
     var z = 0.0;
     for (var j = 0u; j < d; j++) {
       z += w[j] * k[base + j];
     }
-    let error = beta[token] * (alpha[token] * z - v[base + row]);
+    let missing = beta[token] * (v[base + row] - alpha[token] * z);
     var out = 0.0;
     for (var j = 0u; j < d; j++) {
-      w[j] = alpha[token] * w[j] - error * k[base + j];
+      w[j] = alpha[token] * w[j] + missing * k[base + j];
       out += w[j] * q[base + j];
     }
     y[base + row] = out * inverseSqrt(f32(d));

@@ -1,0 +1,53 @@
+/** What the compiler makes of a spec, each form a contender. */
+import { targetOf } from "../cli/webgpu.ts";
+import { compileKernel, type Kernel, type Model } from "../compiler/pipeline.ts";
+import type { Device } from "../runtime/device.ts";
+import { RecurrentKernel } from "../runtime/recurrent.ts";
+import type { Contender, Ready } from "./contender.ts";
+import { D, H, type Task } from "./task.ts";
+
+export interface Form {
+  readonly name: string;
+  compile(model: Model, tokens: number, device: Device): Kernel;
+}
+
+export const forms: readonly Form[] = [
+  {
+    name: "recurrent",
+    compile: ({ rule }, tokens, device) => compileKernel(rule, { dk: D, dv: D, tokens }, targetOf(device)),
+  },
+];
+
+/** The time of the work alone, its inputs on the device. */
+export const resident = (device: Device, form: Form): Contender =>
+  contender(device, form, form.name, "dispatches alone, and what is left of the uploads before them", (alone) => alone);
+
+/** The time of the call: inputs go to the device, and results and states come back. */
+export const called = (device: Device, form: Form): Contender =>
+  contender(device, form, `${form.name}, with transfers`, "the whole call", (_, whole) => whole);
+
+function contender(
+  device: Device,
+  form: Form,
+  name: string,
+  includes: string,
+  choose: (alone: number, whole: number) => number,
+): Contender {
+  return {
+    name,
+    includes,
+    ours: true,
+    takes: () => true,
+    async prepare({ model, T, data, states }: Task): Promise<Ready> {
+      const kernel = await RecurrentKernel.create(device, form.compile(model, T, device));
+      return {
+        async run() {
+          const started = performance.now();
+          const { y, milliseconds } = await kernel.run({ B: 1, T, H }, data, states, D);
+          return { y, milliseconds: choose(milliseconds, performance.now() - started) };
+        },
+        close: () => kernel.destroy(),
+      };
+    },
+  };
+}
