@@ -4,7 +4,7 @@ import type { Rule, RuleState } from "../../compiler/derive/rule.ts";
 import type { Obstacle } from "../../compiler/form/planes.ts";
 import { isObstacle } from "../../compiler/form/planes.ts";
 import type { Class, TileForm } from "../../compiler/form/tile-form.ts";
-import { at } from "../../compiler/math/algebra.ts";
+import { at, isApply } from "../../compiler/math/algebra.ts";
 import { axesFor } from "../../compiler/math/axis.ts";
 import type { Expr } from "../../compiler/math/expr.ts";
 import { show, showName } from "./notation.ts";
@@ -75,7 +75,7 @@ function parallel(rule: Rule, form: TileForm, written: Written): Row[] {
     ...(own.length > 0
       ? [says(solved.length > 0 ? "What a token writes, and what that reads:" : "What a token writes:")]
       : []),
-    ...own.map(shown),
+    ...distinct(own.map(shown)),
     ...(long.length > 0
       ? [
           says(
@@ -83,9 +83,15 @@ function parallel(rule: Rule, form: TileForm, written: Written): Row[] {
           ),
         ]
       : []),
-    ...readout(rule, notation, isShort).map((r) => ("kind" in r ? r : shown(r))),
+    ...(states.length > 0 ? readout(rule, notation, isShort) : []).map((r) => ("kind" in r ? r : shown(r))),
   ];
 }
+
+/** Without what reads the same, as where two dimensions are one. */
+const distinct = (rows: readonly Equation[]): Equation[] =>
+  rows.filter((r, i) => rows.findIndex((x) => leftText(x) === leftText(r)) === i);
+
+const leftText = ({ left }: Equation): string => (typeof left === "string" ? left : left.unicode);
 
 /** `a, b and c` */
 const list = (names: readonly string[]): string =>
@@ -136,12 +142,15 @@ function readout({ spec }: Rule, notation: TileNotation, isShort: (s: Shown) => 
 
 // ---------------------------------------------------------------- what is in the way
 
+const isProduct = (e: Expr): boolean =>
+  (isApply(e, "mul") ? e.args : [e]).every((factor) => factor.axes.length < 2);
+
 function stopped(rule: Rule, { state, part, why }: Obstacle, written: Written): Row[] {
   const { spec } = rule;
   const memory = spec.states.find((s) => s.previous === state.previous);
   const name = nameText(written.name(state));
   const inState = axesFor(state.shape).filter((a) => part.axes.includes(a));
-  const axes = inState.length === part.axes.length ? inState : part.axes;
+  const axes = part.kind === "leaf" ? part.index : inState.length === part.axes.length ? inState : part.axes;
   const shape = axes.map((a) => a.dim);
   const shown = equation("", at(written.accumulated(part), axes, axesFor(shape)), shape);
   const byChunk = spec.chunk === undefined && spec.algorithm.kind === "step";
@@ -168,7 +177,7 @@ function stopped(rule: Rule, { state, part, why }: Obstacle, written: Written): 
     case "not linear":
       if (state.shape.length > 2) return [says(`${name} has more than two dimensions.`)];
       return [
-        says(`The update is not linear in ${name}:`),
+        says(`The update of ${name} is not linear in the states, for in it is:`),
         shown,
         ...(memory?.prox
           ? [
@@ -181,14 +190,24 @@ function stopped(rule: Rule, { state, part, why }: Obstacle, written: Written): 
     case "does not split":
       return [says(`What a token writes into ${name} is no product of a column and a row:`), shown];
     case "mixed coefficient":
-      return part.axes.length > 1
+      return isProduct(part)
         ? [
+            says(`${name} fades along other axes than the states that it goes over into, or comes from:`),
+            shown,
+          ]
+        : [
             says(`${name} fades at a rate for each element:`),
             shown,
             says("A rate for each row times one for each column, `outer(a, b)`, has a parallel form."),
-          ]
-        : [says(`${name} goes over into other states, which fade along other axes:`), shown];
+          ];
     case "reads a ring":
-      return [says("What a token asks of past tokens is no sum over them:"), shown];
+      return heldIn(state.name) === undefined
+        ? [
+            says(
+              `What a token writes into ${name} follows from several past tokens, not from its own alone:`,
+            ),
+            shown,
+          ]
+        : [says(`${name} is read in another way than by sums over the past tokens in it:`), shown];
   }
 }

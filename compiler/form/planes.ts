@@ -118,7 +118,9 @@ class Splitter {
   #outer(factors: Product): Outer | Obstacle {
     const [rows, columns] = this.#axes;
     const has = (f: Expr, a: Axis | undefined): boolean => a !== undefined && f.axes.includes(a);
-    const both = columns && factors.find((f) => has(f, rows) && has(f, columns));
+    const along = columns ? factors.filter((f) => has(f, rows) && has(f, columns)) : [];
+    // Of several, one that is no state itself says more.
+    const both = along.find((f) => !this.#direct(f)) ?? along[0];
     if (both) return this.#obstacle(both, this.#hasWhole(both) ? "not linear" : "does not split");
     const free = factors.filter((f) => f.axes.length === 0 && !this.#hasState(f));
     const right = factors.filter((f) => has(f, columns));

@@ -6,7 +6,7 @@ import { axesFor } from "../math/axis.ts";
 import { children, constant, type Expr, type Leaf, postorder, type Tensor, tensorsOf } from "../math/expr.ts";
 import { NONNEGATIVE } from "../math/interval.ts";
 import type { Elementwise } from "../math/node.ts";
-import { type Family, groupsOf } from "./families.ts";
+import { type Group, groupsOf } from "./families.ts";
 import { type Dependence, phasesOf } from "./phases.ts";
 import { isObstacle, type Obstacle, type Plane, planeOf } from "./planes.ts";
 import { type Apart, CannotReplace, Tile } from "./probes.ts";
@@ -71,13 +71,7 @@ function formOf(rule: Rule, apart: Apart): TileForm | Obstacle {
   return {
     kind: "tiles",
     rule,
-    class: classOf(
-      rule,
-      apart,
-      tile,
-      families.map((x) => x.f),
-      dependence,
-    ),
+    class: classOf(rule, apart, tile, dependence),
     now,
     starts,
     stacks: tile.stacks,
@@ -89,20 +83,27 @@ function formOf(rule: Rule, apart: Apart): TileForm | Obstacle {
   };
 }
 
-function classOf(
-  rule: Rule,
-  { rings }: Apart,
-  tile: Tile,
-  families: readonly Family[],
-  { isSerial }: Dependence,
-): Class {
-  const lefts = new Set(families.map((f) => tile.sides(f).left));
+function classOf(rule: Rule, { groups, rings }: Apart, tile: Tile, { isSerial }: Dependence): Class {
+  const lefts = new Set(groups.flatMap((g) => g.families.map((f) => tile.sides(f).left)));
   const solved = tile.quantities.filter((q) => isSerial(q.tensor) && lefts.has(q.tensor));
-  if (solved.length > 0) return solved.every((q) => isAffine(q, isSerial)) ? "triangular" : "substitution";
+  if (solved.length > 0) {
+    const isOneSystem =
+      solved.every((q) => isAffine(q, isSerial)) && !groups.some((g) => fadesByChannel(g, tile));
+    return isOneSystem ? "triangular" : "substitution";
+  }
   const read = tensorsOf(rule.output);
   if ([...rings.keys()].some((s) => read.has(s.next) || read.has(s.previous))) return "attention";
   return rule.spec.chunk === undefined ? "associative" : "frozen";
 }
+
+/** Whether what tokens write fades apart in each channel: then each of them would have a system of its own. */
+const fadesByChannel = (group: Group, tile: Tile): boolean =>
+  group.families.some((f) =>
+    group.states.some((s) => {
+      const { left } = tile.sides(f);
+      return left !== undefined && group.written(s, f)?.parts.some((p) => p.along.includes(0));
+    }),
+  );
 
 /**
  * Whether it is affine in what it reads of its own phase, with the same slope for all of its elements: what reads the
