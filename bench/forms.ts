@@ -19,35 +19,36 @@ export const forms: readonly Form[] = [
 ];
 
 /** The time of the work alone, its inputs on the device. */
-export const resident = (device: Device, form: Form): Contender =>
-  contender(device, form, form.name, "dispatches alone, and what is left of the uploads before them", (alone) => alone);
+export const resident = (device: Device, form: Form): Contender => ({
+  name: form.name,
+  includes: "dispatches, and what is left of the uploads before them",
+  ours: true,
+  takes: () => true,
+  prepare: (task) => prepare(device, form, task, (alone) => alone),
+});
 
 /** The time of the call: inputs go to the device, and results and states come back. */
-export const called = (device: Device, form: Form): Contender =>
-  contender(device, form, `${form.name}, with transfers`, "the whole call", (_, whole) => whole);
+export const called = (device: Device, form: Form): Contender => ({
+  name: `${form.name}, with transfers`,
+  includes: "the whole call: inputs to the device, results and states back",
+  ours: false,
+  takes: () => true,
+  prepare: (task) => prepare(device, form, task, (_, whole) => whole),
+});
 
-function contender(
+async function prepare(
   device: Device,
   form: Form,
-  name: string,
-  includes: string,
+  { model, T, data, states }: Task,
   choose: (alone: number, whole: number) => number,
-): Contender {
+): Promise<Ready> {
+  const kernel = await RecurrentKernel.create(device, form.compile(model, T, device));
   return {
-    name,
-    includes,
-    ours: true,
-    takes: () => true,
-    async prepare({ model, T, data, states }: Task): Promise<Ready> {
-      const kernel = await RecurrentKernel.create(device, form.compile(model, T, device));
-      return {
-        async run() {
-          const started = performance.now();
-          const { y, milliseconds } = await kernel.run({ B: 1, T, H }, data, states, D);
-          return { y, milliseconds: choose(milliseconds, performance.now() - started) };
-        },
-        close: () => kernel.destroy(),
-      };
+    async run() {
+      const started = performance.now();
+      const { y, milliseconds } = await kernel.run({ B: 1, T, H }, data, states, D);
+      return { y, milliseconds: choose(milliseconds, performance.now() - started) };
     },
+    close: () => kernel.destroy(),
   };
 }
