@@ -33,7 +33,7 @@ interface Amount {
 }
 
 const FULL: Amount = {
-  pace: { rounds: 9, seconds: 30, longestRun: 15 },
+  pace: { rounds: 9, seconds: 20, longestRun: 10 },
   longest: Number.POSITIVE_INFINITY,
   productRuns: 40,
   compiles: 5,
