@@ -5,11 +5,13 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { classOf } from "../cli/explain/parallel.ts";
+import { tileForm } from "../compiler/form/tiles.ts";
 import { rerun } from "./docs/console.ts";
 import { galleryPage } from "./docs/gallery.ts";
 import { operationsTable } from "./docs/operations.ts";
 import { type Block, blocksOf, pages, pageText, root, withGenerated } from "./docs/pages.ts";
-import { compileText } from "./support/specs.ts";
+import { compileText, specModel, specNames } from "./support/specs.ts";
 
 /** A fragment is what stands in this model in place of its dots; a choice that it makes is made instead. */
 const FRAGMENT_MODEL = `model Example {
@@ -82,6 +84,13 @@ const anchors = (text: string): Set<string> =>
         .replaceAll(" ", "-"),
     ),
   );
+
+it("README.md has every system, with the class of its form", () => {
+  const rows = pageText("README.md").matchAll(/^\| `(\w+)`.*\| (\w+) +\|$/gm);
+  const told = new Map([...rows].map(([, name = "", of = ""]) => [name, of]));
+  const classes = specNames.map((name): [string, string] => [name, classOf(tileForm(specModel(name).rule))]);
+  expect([...told].sort()).toEqual(classes.sort());
+});
 
 describe("what is generated is current", () => {
   const docs = (name: string): string => join(root, "docs", name);

@@ -46,7 +46,7 @@ const WHY: Readonly<Record<Class, string>> = {
     "What a token writes follows from what it reads of the memory, and that from what the tile's tokens before it wrote: forward substitution over the tile is exact, and makes no state in between.",
   frozen:
     "Gradients are taken where the chunk starts, so that what a token writes follows from it and from that start: all tokens of a chunk are computed at once.",
-  attention:
+  streaming:
     "Past tokens are kept as they are: what is read of them is one reduction over those from before the tile, merged with one over the tile's own.",
 };
 

@@ -139,6 +139,25 @@ describe("the page", () => {
     expect((await miras("check", path)).out).toContain("W' proved symbolically");
   });
 
+  it("says how the tokens of a tile are computed together", async () => {
+    const { out } = await miras("explain", "specs/deltanet.miras", "--json");
+    const { parallel } = JSON.parse(out);
+    expect(parallel.class).toBe("triangular");
+    expect(parallel.told).toContainEqual({
+      left: "Wₜ",
+      right: ["W₀ − Σ[s ≤ t](βₛ uₛ kₛᵀ)"],
+      tex: "W_{t} = {W}^{(0)} - \\sum_{s \\le t}\\left(\\beta_{s}\\, u_{s}\\, k_{s}^{\\top}\\right)",
+    });
+  });
+
+  it("says what keeps a model from that, and what would not", () => {
+    const text = pageText(others().find((m) => m.spec.name === "Simplex") as Model);
+    expect(text).toContain("parallel form: sequential");
+    expect(text).toContain("reads every element of A");
+    expect(text).toContain("W = softmax(A");
+    expect(text).toContain("With a `chunk`");
+  });
+
   it("fits a terminal, for the models of specs/ and for others", () => {
     const all = [...["titans", "yaad", "gla", "deltanet"].map(specModel), ...others()];
     for (const model of all) expect(widest(pageText(model)), model.spec.name).toBeLessThanOrEqual(100);

@@ -78,11 +78,11 @@ function proved(page: Page): string[] {
 
 function modelText(model: Model): string {
   const page = pageOf(model);
-  const claims = proved(page);
+  const claims = [...proved(page), `- parallel form: ${classOf(page.form)}`];
   const tex = asTex(shorter(page))
     .replace(/^%.*\n/gm, "")
     .replace(/^ *%.*\n/gm, "");
-  return [`\`\`\`math\n${tex}\`\`\``, ...(claims.length > 0 ? [claims.join("\n")] : [])].join("\n\n");
+  return [`\`\`\`math\n${tex}\`\`\``, claims.join("\n")].join("\n\n");
 }
 
 function entryText({ path, comment, text, models }: Entry): string {
