@@ -39,7 +39,7 @@ export interface Phase {
 }
 
 /** Why the tokens of a tile can be computed together. */
-export type Class = "associative" | "triangular" | "substitution" | "frozen" | "attention";
+export type Class = "associative" | "triangular" | "substitution" | "frozen" | "streaming";
 
 export interface TileForm {
   readonly kind: "tiles";

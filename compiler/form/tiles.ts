@@ -92,7 +92,7 @@ function classOf(rule: Rule, { groups, rings }: Apart, tile: Tile, { isSerial }:
     return isOneSystem ? "triangular" : "substitution";
   }
   const read = tensorsOf(rule.output);
-  if ([...rings.keys()].some((s) => read.has(s.next) || read.has(s.previous))) return "attention";
+  if ([...rings.keys()].some((s) => read.has(s.next) || read.has(s.previous))) return "streaming";
   return rule.spec.chunk === undefined ? "associative" : "frozen";
 }
 

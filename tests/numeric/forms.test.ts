@@ -76,7 +76,7 @@ const CLASSES: Readonly<Record<FormClass, readonly string[]>> = {
     "Memora", "MemoraByChannel", "Moneta", "MonetaByChannel", "Titans", "TTTLinear", "TTTMLP", "Yaad",
     "YaadByChannel",
   ],
-  attention: ["Attention", "SlidingWindowAttention"],
+  streaming: ["Attention", "SlidingWindowAttention"],
   sequential: [],
 }; // biome-ignore format: a table
 
