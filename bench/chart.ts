@@ -1,11 +1,13 @@
 /** Time a token over the length, both on logarithmic scales: a panel for each workload. */
 import { grouped } from "./grouped.ts";
-import type { Race, Results } from "./results.ts";
+import { type Race, type Results, titleOf } from "./results.ts";
 
 const PANEL = { width: 300, height: 230, left: 52, right: 14, top: 34, bottom: 34 };
 const COLUMNS = 3;
 const HEAD = 70;
 const LEGEND = 20;
+/** About the width of one. */
+const LETTER = 7;
 /** Told apart by people with any colour vision (Okabe and Ito). */
 const COLORS = ["#0072b2", "#56b4e9", "#000000", "#d55e00", "#009e73", "#cc79a7", "#e69f00"];
 
@@ -21,12 +23,13 @@ ${[
   `<rect width="${width}" height="${height}" fill="#fff"/>`,
   text([16, 26], `${title}, µs, over the length T`, { size: 17, fill: "#111" }),
   text([16, 46], `${machine.adapter}; ${machine.date}, ${machine.commit}`, {}),
-  ...names.map((name, i) =>
-    text([16 + (i * (width - 32)) / names.length, HEAD], `● ${name}`, { fill: color(name) }),
-  ),
+  ...names.map((name, i) => {
+    const before = names.slice(0, i).reduce((sum, each) => sum + LETTER * (each.length + 4), 0);
+    return text([16 + before, HEAD], `● ${name}`, { fill: color(name) });
+  }),
   ...[...panels].map(([workload, of], i) => {
     const at = [(i % COLUMNS) * PANEL.width, HEAD + LEGEND + Math.floor(i / COLUMNS) * PANEL.height];
-    return `<g transform="translate(${at.join(" ")})">\n${panel(`${workload.name}: ${workload.tileClass}`, of, color)}\n</g>`;
+    return `<g transform="translate(${at.join(" ")})">\n${panel(titleOf(workload), of, color)}\n</g>`;
   }),
 ].join("\n")}
 </svg>

@@ -2,7 +2,7 @@
 import { grouped } from "./grouped.ts";
 import { load } from "./machine.ts";
 import { BOUND, type Row } from "./race.ts";
-import { ourBest, type Race, type Rates, type Results, ratesOf } from "./results.ts";
+import { ourBest, type Race, type Rates, type Results, ratesOf, titleOf } from "./results.ts";
 import { D, H } from "./task.ts";
 
 export function markdown(results: Results, chart: string | undefined): string {
@@ -114,7 +114,7 @@ function summary(races: readonly Race[]): string[] {
 function raceTable(of: readonly Race[], { products }: Results): string[] {
   const [first] = of;
   if (!first) return [];
-  const { name, tileClass, counted } = first.workload;
+  const { counted } = first.workload;
   const rows = of.flatMap((race) => {
     const ours = ourBest(race);
     return race.rows.map((row) => {
@@ -133,7 +133,7 @@ function raceTable(of: readonly Race[], { products }: Results): string[] {
     });
   });
   return [
-    `## ${name}: ${tileClass}`,
+    `## ${titleOf(first.workload)}`,
     "",
     `Arithmetic: ${counted}.`,
     "",

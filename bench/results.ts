@@ -50,3 +50,6 @@ export function ourBest({ rows }: Race): number | undefined {
   const times = rows.flatMap((row) => (row.contender.ours && row.kind === "timed" ? [row.milliseconds] : []));
   return times.length > 0 ? Math.min(...times) : undefined;
 }
+
+export const titleOf = ({ name, tileClass }: Workload): string =>
+  tileClass.startsWith(name) ? tileClass : `${name}: ${tileClass}`;
