@@ -20,14 +20,14 @@ export function textOfVariant(drawn: Variant): string {
   const definitions = [
     ...(read.includes("softsign") ? ["fn softsign(x) = x / (1 + abs(x))"] : []),
     read,
-    biasText(bias),
+    biasText(bias, model.definition("bias")),
     retentionText(retention, model.definition("retention")),
     algorithmText(algorithm, model.definition("algorithm")),
   ];
-  const target = bias.kind === "loss" && bias.target !== "v" ? `(v: ${bias.target})` : "";
+  const target = bias.kind === "loss" && bias.target !== "v" ? [`v: ${bias.target}`] : [];
   const lines = [
     `memory holds`,
-    `bias wants${target}`,
+    `bias wants${model.argumentsOf("bias", target)}`,
     `retention keeps${model.argumentsOf("retention")}`,
     `algorithm learns${model.argumentsOf("algorithm", modifiersOf(algorithm))}`,
     ...(isSquare(variant) ? ["require dv = dk"] : []),
@@ -86,8 +86,10 @@ class Model {
     return {
       fraction: (a) => this.#take(parameters, a, "in [0, 1]", "in (0, 1)"),
       positive: (a) => this.#take(parameters, a, "> 0", "> 0"),
-      signature: () =>
-        parameters.length > 0 ? `(${parameters.map((p) => `${p.name}: real ${p.range}`).join(", ")})` : "",
+      signature: (...first) => {
+        const all = [...first, ...parameters.map((p) => `${p.name}: real ${p.range}`)];
+        return all.length > 0 ? `(${all.join(", ")})` : "";
+      },
     };
   }
 
@@ -123,7 +125,7 @@ interface Parameter {
 interface Definition {
   fraction(amount: Amount): string;
   positive(amount: Amount): string;
-  signature(): string;
+  signature(...first: readonly string[]): string;
 }
 
 // ---------------------------------------------------------------- the four choices
@@ -188,7 +190,7 @@ const PIECES: Readonly<Record<Piece, string>> = {
   deadzone: "max(abs(e) - 0.2, 0)",
 };
 
-function biasText(bias: Bias): string {
+function biasText(bias: Bias, definition: Definition): string {
   const lines = ["let e = y - v"];
   if (bias.kind === "dot") return "bias wants(y, v) = -sum(y * v)";
   if (bias.kind === "gradient") {
@@ -200,7 +202,7 @@ function biasText(bias: Bias): string {
     lines.push(`grad ${grad}`);
   } else {
     const each = bias.pieces.map(({ piece, times }) =>
-      times === 1 ? PIECES[piece] : `${times} * ${PIECES[piece]}`,
+      times === 1 ? PIECES[piece] : `${definition.fraction(times)} * ${PIECES[piece]}`,
     );
     const sum = `sum(${each.join(" + ")})`;
     const loss = {
@@ -213,7 +215,7 @@ function biasText(bias: Bias): string {
     }[bias.over];
     lines.push(`loss ${loss}`);
   }
-  return `bias wants(y, v) {\n${lines.map((l) => `  ${l}`).join("\n")}\n}`;
+  return `bias wants${definition.signature("y", "v")} {\n${lines.map((l) => `  ${l}`).join("\n")}\n}`;
 }
 
 function retentionText(retention: Retention, definition: Definition): string {

@@ -45,7 +45,7 @@ const PIECES = [
 export type Bias =
   | {
       readonly kind: "loss";
-      readonly pieces: readonly { readonly piece: Piece; readonly times: number }[];
+      readonly pieces: readonly { readonly piece: Piece; readonly times: Amount }[];
       readonly over: "sum" | "root" | "squared" | "share" | "largest" | "log";
       readonly target: "v" | "v / 2" | "sin(v)" | "v - k";
     }
@@ -172,10 +172,16 @@ const bias: fc.Arbitrary<Bias> = fc.oneof(
     weight: 6,
     arbitrary: fc.record({
       kind: fc.constant("loss" as const),
-      pieces: fc.array(fc.record({ piece: fc.constantFrom(...PIECES), times: one(1, 0.5, 2) }), {
-        minLength: 1,
-        maxLength: 3,
-      }),
+      pieces: fc.array(
+        fc.record({
+          piece: fc.constantFrom(...PIECES),
+          times: fc.constantFrom<Amount[]>(1, 0.5, 2, "gate", "gate by row"),
+        }),
+        {
+          minLength: 1,
+          maxLength: 3,
+        },
+      ),
       over: one("sum", "sum", "sum", "root", "squared", "share", "largest", "log"),
       target: one("v", "v", "v", "v / 2", "sin(v)", "v - k"),
     }),

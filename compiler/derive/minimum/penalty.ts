@@ -86,10 +86,16 @@ class Solver {
     const target = sizes === ZERO ? this.#argument : softThreshold(this.#argument, sizes);
     if (sizes !== ZERO)
       this.#say("the sum of absolute values takes a threshold off what is accumulated", add(...rest), target);
-    const free = eliminateSum(add(...rest), this.#w, target) ?? isolate(add(...rest), this.#w, target);
+    const joined = eliminateSum(add(...rest), this.#w, target);
+    const free = joined ?? isolate(add(...rest), this.#w, target);
     if (isObstacle(free)) return free;
     const link = this.#held(simplify(free));
     if (isObstacle(link)) return link;
+    if (joined && link !== simplify(free))
+      return {
+        term: slope,
+        why: "a sum joins its elements, so that they are not held to a range one by one",
+      };
     this.#say("solved for W: the link", this.#w, link);
     return { keep: undefined, scale: ONE, link, prox: undefined, advance: undefined };
   }
@@ -134,7 +140,7 @@ class Solver {
         advance: undefined,
       };
     }
-    const link = this.#held(simplify(free));
+    const link = this.#held(simplify(free), total);
     if (isObstacle(link)) return link;
     if (over?.kind === "box" && link !== simplify(free))
       return { term: own.of, why: "the box cuts off what is carried" };
@@ -240,13 +246,15 @@ class Solver {
     return { total: simplify(total), of: add(...[...own].map(([g, c]) => mul(share(c), g))), keep };
   }
 
-  /** The solution without a constraint, held to where W may lie. */
-  #held(free: Expr): Expr | Obstacle {
+  /** The solution without a constraint, held to where W may lie; the gradient was divided by `total`. */
+  #held(free: Expr, total: Expr = ONE): Expr | Obstacle {
     const { over } = this.#penalty;
     if (over?.kind !== "simplex") return this.#clamped(free);
     const exponent = isApply(free, "exp") ? (free.args[0] as Expr) : undefined;
     if (!exponent) return this.#projectionOf(free);
     const along = this.#axes[over.axis] as Axis;
+    if ([slopeIn(exponent, this.#argument), total].some((e) => e.axes.includes(along)))
+      return { term: exponent, why: "the multiplier of the sum that is held fixed counts differently along it" };
     this.#say(
       "a sum that is held fixed subtracts a multiplier from what is accumulated: a factor, so that W is divided by its sum",
       this.#w,

@@ -5,10 +5,13 @@
  * z₀ lies in a jump of u: then z is where the jump is.
  */
 import { add, apply, call, isApply, mul, neg, rebuild, sub } from "../../math/algebra.ts";
+import { domainOf } from "../../math/domain.ts";
 import { type Apply, constant, type Expr, type Leaf, postorder } from "../../math/expr.ts";
 import { normalForm } from "../normal-form.ts";
 import { simplify } from "../simplify.ts";
-import { isObstacle, isolate, type Obstacle, put } from "./isolate.ts";
+import { isObstacle, isolate, type Obstacle, put, slopeIn } from "./isolate.ts";
+
+const ZERO = constant(0);
 
 /** More conditions than this are more pieces than anyone means. */
 const MOST_CONDITIONS = 4;
@@ -29,7 +32,7 @@ export function proximal(u: Expr, z: Leaf, s: Expr, z0: Expr): Expr | Obstacle {
     if (isObstacle(value)) return value;
     pieces.push({ value: simplify(value), valid: branch.map((b) => holds(b, z, value)) });
   }
-  const jumps = switches.flatMap((on) => jumpsAt(on, switches, u, z, s, z0));
+  const jumps = switches.flatMap((on) => jumpsAt(on, switches, u, z, s, z0)).filter(isNew);
   // z + s u(z) rises: beyond the jumps one of the pieces holds, so that the last needs no condition.
   const [last, ...others] = pieces.reverse() as [Piece, ...Piece[]];
   return [...jumps, ...others].reduceRight((rest, p) => where(p.valid, p.value, rest), last.value);
@@ -41,26 +44,42 @@ interface Piece {
   readonly valid: readonly Expr[];
 }
 
-/** Where u jumps as a condition changes, z stays while z₀ passes through the jump. */
+/** Where u jumps as conditions change, z stays while z₀ passes through the jump. */
 function jumpsAt(on: Apply, switches: readonly Apply[], u: Expr, z: Leaf, s: Expr, z0: Expr): Piece[] {
   return branchesOf(switches.filter((x) => x !== on)).flatMap((others): Piece[] => {
-    const [first, second] = on.args as [Expr, Expr];
-    const boundary = isSign(on) ? first : sub(first, second);
-    const place = isolate(simplify(taken(boundary, others)), z, constant(0));
+    const level = (x: Apply): Expr => simplify(taken(boundaryOf(x), others));
+    const place = isolate(level(on), z, ZERO);
     if (isObstacle(place)) return [];
-    const [a, b] = [true, false].map((way) => put(taken(u, [...others, { on, way }]), z, place)) as [
-      Expr,
-      Expr,
-    ];
-    if (normalForm(sub(a, b)) === constant(0)) return [];
+    // What changes at one place changes there together.
+    const isHere = (x: Apply): boolean => normalForm(put(level(x), z, place)) === ZERO;
+    const apart = others.filter((o) => !isHere(o.on));
+    const here = [on, ...others.map((o) => o.on).filter(isHere)];
+    const side = (isAbove: boolean): Expr => {
+      const ways = here.map((x) => ({ on: x, way: isSign(x) === (rises(level(x), z) === isAbove) }));
+      return put(taken(u, [...apart, ...ways]), z, place);
+    };
+    const [a, b] = [side(false), side(true)];
+    if (normalForm(sub(a, b)) === ZERO) return [];
     const at = (x: Expr): Expr => simplify(add(place, mul(s, x)));
     const isBetween = [
       call("lessEqual", call("min", at(a), at(b)), z0),
       call("lessEqual", z0, call("max", at(a), at(b))),
     ];
-    return [{ value: simplify(place), valid: [...others.map((o) => holds(o, z, place)), ...isBetween] }];
+    return [{ value: simplify(place), valid: [...apart.map((o) => holds(o, z, place)), ...isBetween] }];
   });
 }
+
+/** What is 0 where a condition changes: its sign is that of `sign`, and a comparison holds below it. */
+const boundaryOf = (on: Apply): Expr => {
+  const [first, second] = on.args as [Expr, Expr];
+  return isSign(on) ? first : sub(first, second);
+};
+
+const rises = (e: Expr, z: Leaf): boolean => domainOf(slopeIn(e, z)).low >= 0;
+
+/** Conditions that change together are found once for each of them. */
+const isNew = ({ value, valid }: Piece, i: number, all: readonly Piece[]): boolean =>
+  i === all.findIndex((p) => p.value === value && p.valid.every((v, n) => v === valid[n]));
 
 interface Taken {
   readonly on: Apply;
@@ -120,9 +139,10 @@ function taken(u: Expr, branch: readonly Taken[]): Expr {
 function holds({ on, way }: Taken, z: Leaf, value: Expr): Expr {
   const [first] = on.args as [Expr];
   const at = (e: Expr): Expr => put(e, z, value);
-  if (isSign(on)) return way ? call("less", constant(0), at(first)) : call("less", at(first), constant(0));
+  // At 0 itself both ways come to the same, unless u jumps there: then that is looked at first.
+  if (isSign(on)) return way ? call("lessEqual", ZERO, at(first)) : call("lessEqual", at(first), ZERO);
   const condition = apply(on.op, on.args.map(at));
-  return way ? condition : call("equal", call("where", condition, constant(1), constant(0)), constant(0));
+  return way ? condition : call("equal", call("where", condition, constant(1), ZERO), ZERO);
 }
 
 const where = (conditions: readonly Expr[], then: Expr, otherwise: Expr): Expr =>
