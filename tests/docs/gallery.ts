@@ -117,7 +117,7 @@ one of these classes, from the operations of the rule alone:
 | triangular | is affine in what it reads of the memory: a tile solves one triangular system |
 | substitution | follows from what it reads in any other way: a tile is solved by forward substitution |
 | frozen | depends on the memory where the chunk starts |
-| attention | is the token itself, which is kept as it is |
+| streaming | is the token itself, which is kept as it is |
 | sequential | cannot be had for many tokens at once, and the page says why |
 
 ${table(published)}
