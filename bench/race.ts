@@ -45,24 +45,32 @@ export async function race(
   expected: (contender: Contender) => number | undefined,
 ): Promise<Row[]> {
   const rows: Row[] = [];
-  const running: { contender: Contender; ready: Ready; cold: number; error: number; times: number[] }[] = [];
+  const running = new Map<Contender, { ready: Ready; cold: number; error: number; times: number[] }>();
+  const notTimed = (contender: Contender, why: string, fault: boolean): void =>
+    void rows.push({ contender, kind: "not timed", why, fault });
   for (const contender of contenders) {
-    const notTimed = (why: string, fault: boolean) => rows.push({ contender, kind: "not timed", why, fault });
     const guess = expected(contender);
     if (guess !== undefined && guess > 1000 * pace.longestRun) {
-      notTimed(`left out: about ${Math.round(guess / 1000)} s a run`, false);
+      notTimed(contender, `left out: about ${Math.round(guess / 1000)} s a run`, false);
       continue;
     }
     const entrant = await entered(contender, task);
-    if ("why" in entrant) notTimed(entrant.why, entrant.fault);
-    else running.push({ contender, ...entrant, times: [] });
+    if ("why" in entrant) notTimed(contender, entrant.why, entrant.fault);
+    else running.set(contender, { ...entrant, times: [] });
   }
   const started = performance.now();
   for (let round = 0; round < pace.rounds; round++) {
     if (round >= FEWEST_ROUNDS && performance.now() - started > 1000 * pace.seconds) break;
-    for (const { ready, times } of running) times.push((await ready.run()).milliseconds);
+    for (const [contender, { ready, times }] of running) {
+      try {
+        times.push((await ready.run()).milliseconds);
+      } catch (error) {
+        running.delete(contender);
+        notTimed(contender, messageOf(error), true);
+      }
+    }
   }
-  for (const { contender, ready, cold, error, times } of running) {
+  for (const [contender, { ready, cold, error, times }] of running) {
     ready.close();
     rows.push({
       contender,
@@ -91,7 +99,8 @@ async function entered(contender: Contender, task: Task): Promise<Entrant> {
     ready.close();
     return { why: `not timed: its error is ${error.toExponential(1)}, and must be ≤ ${BOUND}`, fault: true };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return { why, fault: !(error instanceof Error && error.name === "Unavailable") };
+    return { why: messageOf(error), fault: !(error instanceof Error && error.name === "Unavailable") };
   }
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
