@@ -2,6 +2,7 @@
 import type { Block } from "../compiler/kernel/block.ts";
 import { BufferPool } from "./buffers.ts";
 import type { Device } from "./device.ts";
+import { concatenate, download, numbersOf, packStates, sum, uniforms, unpackStates } from "./packing.ts";
 
 /** A kernel as the compiler emits it: its text, and where everything lies. */
 export interface KernelCode {
@@ -161,27 +162,13 @@ export class RecurrentKernel {
       }
       await gpu.queue.onSubmittedWorkDone();
       const milliseconds = performance.now() - started;
-      const out = await this.#download(y, outputLength);
-      const records = await this.#download(stateBuffer, B * H * record);
+      const out = await download(gpu, this.#pool, y, outputLength);
+      const records = await download(gpu, this.#pool, stateBuffer, B * H * record);
       options.progress?.(T);
       return { y: out, states: unpackStates(block, records, B * H), milliseconds };
     } finally {
       for (const b of taken) this.#pool.give(b);
     }
-  }
-
-  async #download(buffer: GPUBuffer, count: number): Promise<Float32Array> {
-    if (count === 0) return new Float32Array();
-    const { gpu } = this.#device;
-    const staging = this.#pool.take(count * 4, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
-    const encoder = gpu.createCommandEncoder();
-    encoder.copyBufferToBuffer(buffer, 0, staging, 0, count * 4);
-    gpu.queue.submit([encoder.finish()]);
-    await staging.mapAsync(GPUMapMode.READ, 0, count * 4);
-    const numbers = new Float32Array(staging.getMappedRange(0, count * 4).slice(0));
-    staging.unmap();
-    this.#pool.give(staging);
-    return numbers;
   }
 }
 
@@ -194,67 +181,3 @@ function spanFor(block: Block, heads: number): number {
   const tokens = Math.floor(WORK_PER_DISPATCH / perToken);
   return Math.max(1, Math.floor(tokens / block.quantum)) * block.quantum;
 }
-
-function uniforms(
-  T: number,
-  first: number,
-  end: number,
-  layer: { readonly index: number; readonly count: number },
-  bases: readonly number[],
-): ArrayBuffer {
-  const bytes = new ArrayBuffer(24 + 4 * bases.length);
-  new Uint32Array(bytes, 0, 4).set([T, first, end, 1]);
-  new Float32Array(bytes, 16, 2).set([layer.index, layer.count]);
-  new Uint32Array(bytes, 24).set(bases);
-  return bytes;
-}
-
-function packStates(
-  block: Block,
-  states: ReadonlyMap<string, ArrayLike<number>>,
-  records: number,
-): Float32Array<ArrayBuffer> {
-  const { stride, slots } = block.state;
-  const packed = new Float32Array(Math.max(1, records * stride));
-  for (const slot of slots) {
-    const given = states.get(slot.name);
-    if (!given) continue;
-    for (let r = 0; r < records; r++) {
-      for (let i = 0; i < slot.length; i++)
-        packed[r * stride + slot.offset + i] = given[r * slot.length + i] as number;
-    }
-  }
-  return packed;
-}
-
-function unpackStates(block: Block, packed: Float32Array, records: number): Map<string, Float32Array> {
-  const { stride, slots } = block.state;
-  return new Map(
-    slots.map((slot) => {
-      const out = new Float32Array(records * slot.length);
-      for (let r = 0; r < records; r++) {
-        const start = r * stride + slot.offset;
-        out.set(packed.subarray(start, start + slot.length), r * slot.length);
-      }
-      return [slot.name, out] as const;
-    }),
-  );
-}
-
-function numbersOf(data: ReadonlyMap<string, ArrayLike<number>>, name: string): Float32Array<ArrayBuffer> {
-  const found = data.get(name);
-  if (!found) throw new RangeError(`no data for ${name}`);
-  return Float32Array.from(found);
-}
-
-function concatenate(parts: readonly Float32Array[]): Float32Array<ArrayBuffer> {
-  const all = new Float32Array(sum(parts.map((p) => p.length)));
-  let at = 0;
-  for (const p of parts) {
-    all.set(p, at);
-    at += p.length;
-  }
-  return all;
-}
-
-const sum = (xs: readonly number[]): number => xs.reduce((a, b) => a + b, 0);

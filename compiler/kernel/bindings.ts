@@ -9,16 +9,16 @@ export interface Bindings {
   readonly places: ReadonlyMap<Tensor, { readonly buffer: string; readonly start: Index }>;
 }
 
-/** Binds inputs, then `records`, then the output; `most` buffers at most. */
+/** Binds inputs, then `records`, then the output, if there is one; `most` buffers at most. */
 export function bindInputs(
   inputs: readonly Tensor[],
   records: readonly Binding[],
-  output: Tensor,
+  output: Tensor | undefined,
   most: number,
   name: (hint: string, suffix: string) => string,
 ): Bindings {
   const sorted = [...inputs].sort((a, b) => b.shape.length - a.shape.length);
-  const room = most - records.length - 1;
+  const room = most - records.length - (output ? 1 : 0);
   const alone = sorted.length <= room ? sorted : sorted.slice(0, room - 1);
   const packed = sorted.filter((t) => !alone.includes(t));
   const places = new Map<Tensor, { buffer: string; start: Index }>();
@@ -37,5 +37,6 @@ export function bindInputs(
       places.set(t, { buffer: "packed_in", start: named(`run.${base}`) });
     }
   }
-  return { bindings: [...bindings, ...records, { name: "y_out", access: "read_write", holds: [output] }], bases, places };
+  const out: Binding[] = output ? [{ name: "y_out", access: "read_write", holds: [output] }] : [];
+  return { bindings: [...bindings, ...records, ...out], bases, places };
 }

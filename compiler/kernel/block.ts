@@ -11,7 +11,7 @@ export type Index =
   | { readonly kind: "name"; readonly name: string }
   | { readonly kind: "sum"; readonly terms: readonly Index[] }
   | { readonly kind: "product"; readonly factors: readonly Index[] }
-  | { readonly kind: "quotient" | "remainder"; readonly of: Index; readonly by: number }
+  | { readonly kind: "quotient" | "remainder"; readonly of: Index; readonly by: Index }
   | { readonly kind: "difference"; readonly from: Index; readonly less: Index }
   | { readonly kind: "least"; readonly of: readonly Index[] };
 
@@ -72,6 +72,14 @@ export type Stmt =
        * Any other loop has a constant number of turns and may be unrolled.
        */
       readonly step: "one" | "rolled" | number;
+      readonly body: readonly Stmt[];
+    }
+  /** A loop whose turns the workgroups take one after the other. */
+  | {
+      readonly kind: "share";
+      readonly name: string;
+      readonly to: number;
+      readonly step: number;
       readonly body: readonly Stmt[];
     }
   | { readonly kind: "when"; readonly all: readonly Below[]; readonly body: readonly Stmt[] }

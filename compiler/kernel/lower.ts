@@ -51,6 +51,12 @@ class Lowering {
       ...this.#compute(),
       ...(this.#layout.target.subgroups ? [] : [barrier("workgroup")]),
     ];
+    const places: Stmt[] = [
+      { kind: "index", name: "tile", value: named("workgroup.x") },
+      { kind: "index", name: "h", value: named("workgroup.y") },
+      { kind: "index", name: "b", value: named("workgroup.z") },
+      { kind: "index", name: "heads", value: named("workgroups.y") },
+    ];
     return {
       name: form.name,
       lanes: this.#layout.target.lanes,
@@ -65,6 +71,7 @@ class Lowering {
       passes: this.#passes(this.#layout.schedule.steps),
       quantum: form.chunk ?? 1,
       body: [
+        ...places,
         ...before,
         {
           kind: "loop",

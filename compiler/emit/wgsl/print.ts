@@ -31,10 +31,6 @@ export function printWgsl(block: Block): string {
       ? "  @builtin(subgroup_invocation_id) lane: u32,"
       : "  @builtin(local_invocation_index) lane: u32,",
     ") {",
-    "  let tile = workgroup.x;",
-    "  let h = workgroup.y;",
-    "  let b = workgroup.z;",
-    "  let heads = workgroups.y;",
     ...block.body.flatMap((s) => stmt(s, "  ")),
     "}",
     "",
@@ -81,6 +77,12 @@ function stmt(s: Stmt, indent: string): string[] {
         `${indent}}`,
       ];
     }
+    case "share":
+      return [
+        `${indent}for (var ${s.name} = workgroup.x * ${s.step}u; ${s.name} < ${s.to}u; ${s.name} += workgroups.x * ${s.step}u) {`,
+        ...inner(s.body),
+        `${indent}}`,
+      ];
     case "when":
       return [`${indent}if (${s.all.map(below).join(" && ")}) {`, ...inner(s.body), `${indent}}`];
     case "every":
@@ -112,7 +114,7 @@ function index(i: Index): string {
   if (i.kind === "product") return i.factors.map(factor).join(" * ");
   if (i.kind === "difference") return `${index(i.from)} - ${factor(i.less)}`;
   if (i.kind === "least") return `min(${i.of.map(index).join(", ")})`;
-  return `${factor(i.of)} ${i.kind === "quotient" ? "/" : "%"} ${i.by}u`;
+  return `${factor(i.of)} ${i.kind === "quotient" ? "/" : "%"} ${factor(i.by)}`;
 }
 
 const below = (b: Below): string => `${index(b.index)} < ${index(b.bound)}`;

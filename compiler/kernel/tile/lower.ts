@@ -1,15 +1,18 @@
 /**
- * Lowers a tile form to one kernel: a subgroup takes a head of a sequence and walks through its tiles, the states in
- * storage memory, what the tile's tokens have in registers: vectors spread over the lanes, numbers in every lane.
+ * Lowers a tile form to several small kernels. What needs no state is computed for all tiles at once; then the states
+ * go from tile to tile, and stay where each tile starts; what is read of them is computed for all tiles at once again.
+ * What the tokens of a tile have lies in scratch memory, the tokens side by side: a product is taken for all of them,
+ * so that every number of a matrix is read once a tile.
  */
 import { TILE, type TileForm } from "../../form/tile-form.ts";
-import { type Axis, axesFor, type Dim, extentOf, type Sizes } from "../../math/axis.ts";
-import { type Expr, type Leaf, leaf, postorder, type Tensor, tensorsOf } from "../../math/expr.ts";
+import { reduce } from "../../math/algebra.ts";
+import { type Axis, type Dim, extentOf, type Sizes } from "../../math/axis.ts";
+import { type Expr, type Leaf, leaf, postorder, type Tensor } from "../../math/expr.ts";
 import { sum } from "../../math/ops/index.ts";
 import { printExpr } from "../../math/print.ts";
-import { reduce } from "../../math/algebra.ts";
 import { unicode } from "../../math/style.ts";
 import { InternalError } from "../../source/diagnostic.ts";
+import { type Bindings, bindInputs } from "../bindings.ts";
 import {
   type Below,
   type Block,
@@ -25,57 +28,54 @@ import {
   type Value,
   when,
 } from "../block.ts";
-import { bindInputs } from "../bindings.ts";
 import { folded } from "../fold.ts";
 import { identifiers } from "../identifiers.ts";
 import type { Target } from "../target.ts";
-import { isOfTokens, LAST, NOW, readBy, type Statement, type Step, type TileProgram, tileProgram } from "./statements.ts";
+import { type Part, partsOf, type Stage } from "./parts.ts";
+import { isOfTokens, LAST, NOW, readBy, type Statement, type TileProgram, tileProgram } from "./statements.ts";
 
 /** Tokens of a tile, where no chunk says how many. */
 const TOKENS = 16;
+/** Rows of a matrix that a lane multiplies with the same numbers. */
+const ROWS = 4;
 
-/** How an axis runs in the loops around. */
-interface Run {
-  readonly over: "lanes" | "turns" | "token";
-  /** Which block of lanes, and which lane of it: all of them, over lanes. */
-  readonly block: Index;
-  readonly lane: Index;
-  readonly element: Index;
+/** Where the loops around stand on each axis. */
+type At = ReadonlyMap<Axis, Index>;
+
+/** Where a tensor lies: a number, or a part of a buffer; what tokens have lies with them side by side. */
+type Home = { readonly value: Value } | { readonly buffer: string; readonly base: Index };
+
+/** One kernel, when it runs, and how many workgroups share its rows. */
+export interface TileKernel {
+  readonly block: Block;
+  readonly stage: Stage;
+  readonly groups: number;
 }
 
-type Runs = ReadonlyMap<Axis, Run>;
+export interface TileKernels {
+  readonly kernels: readonly TileKernel[];
+  /** Turns of a tile. */
+  readonly length: number;
+}
 
-/** Where a tensor lies. */
-type Home =
-  | { readonly kind: "number"; readonly value: Value }
-  /** In registers, by token and by block of lanes. */
-  | { readonly kind: "array"; readonly array: string; readonly byToken: boolean }
-  /** In registers: one matrix for the token that is computed, its rows one after the other. */
-  | { readonly kind: "rows"; readonly array: string }
-  | { readonly kind: "buffer"; readonly buffer: string; readonly base: Index }
-  /** An input of the tile's tokens. */
-  | { readonly kind: "input"; readonly tensor: Tensor };
+/** Fields of the uniform buffer: how many tiles a dispatch has, the first of them, and how many there is room for. */
+export const TILE_FIELDS = ["tiles", "at", "room"] as const;
 
-export const lowerTiles = (form: TileForm, sizes: Sizes, target: Target): Block =>
-  new Lowering(form, sizes, target).block();
+export const lowerTiles = (form: TileForm, sizes: Sizes, target: Target): TileKernels =>
+  new Lowering(form, sizes, target).kernels();
 
 class Lowering {
   readonly #form: TileForm;
   readonly #program: TileProgram;
   readonly #sizes: Sizes;
+  readonly #target: Target;
   readonly #lanes: number;
-  /** Turns of a tile: tokens, each of several steps. */
   readonly #length: number;
   readonly #steps: number;
-  readonly #names = identifiers();
+  #names = identifiers();
   readonly #homes = new Map<Tensor, Home>();
-  /** Copies in storage memory of what tokens have: for lanes that each take another token. */
-  readonly #stored = new Map<Tensor, { buffer: string; base: Index }>();
-  /** What tokens of the tile read of others: nothing may stand where there is no token. */
-  readonly #across = new Set<Tensor>();
-  readonly #fetched = new Map<Leaf, Value>();
   readonly #slots: Slot[] = [];
-  readonly #inputs: ReturnType<typeof bindInputs>;
+  #inputs: Bindings | undefined;
   #stateStride = 0;
   #scratchStride = 0;
 
@@ -83,145 +83,111 @@ class Lowering {
     const { spec, states } = form.rule;
     this.#form = form;
     this.#program = tileProgram(form);
+    this.#target = target;
     this.#lanes = target.lanes;
     this.#steps = spec.steps;
     this.#length = (spec.chunk ?? Math.max(1, Math.round(TOKENS / spec.steps))) * spec.steps;
     this.#sizes = { ...sizes, [TILE.key]: this.#length };
-    const record = plus(times(named("b"), named("heads")), named("h"));
     for (const s of states) {
       const length = this.#count(s.shape);
       this.#slots.push({ tensor: s.previous, name: s.name, offset: this.#stateStride, length });
       this.#stateStride += length;
     }
+    // A tile reads the states where it starts, and writes those where the next one does.
     for (const [i, s] of states.entries()) {
-      const base = plus(times(record, this.#stateStride), (this.#slots[i] as Slot).offset);
-      const home: Home = { kind: "buffer", buffer: "state", base };
-      this.#homes.set(s.previous, home);
-      this.#homes.set(form.starts.get(s) as Tensor, home);
+      const { offset } = this.#slots[i] as Slot;
+      this.#homes.set(form.starts.get(s) as Tensor, { buffer: "state", base: plus(named("start"), offset) });
+      this.#homes.set(s.previous, { buffer: "state", base: plus(named("start"), named("ahead"), offset) });
     }
-    const statements = this.#program.steps.flatMap((s) => s.statements);
-    this.#findCopies(statements);
-    for (const s of statements) this.#layOut(s);
-    const used = new Set(statements.flatMap((s) => [...readBy(s)]));
-    const read = [...this.#program.inputs].filter(([t]) => t.name !== "step" || this.#steps === 1).map(([t]) => t);
-    const parameters = spec.parameters.map((p) => p.tensor).filter((t) => used.has(t));
-    const records = [
-      ...(this.#stateStride > 0 ? [{ name: "state", access: "read_write", holds: [] } as const] : []),
-      ...(this.#scratchStride > 0 ? [{ name: "scratch", access: "read_write", holds: [] } as const] : []),
-    ];
-    this.#inputs = bindInputs([...read, ...parameters], records, this.#program.output, target.storageBuffers, this.#names);
-    for (const [t, tile] of this.#program.inputs) if (t.name !== "step") this.#homes.set(tile, { kind: "input", tensor: t });
+    for (const tile of this.#program.inputs.values()) this.#scratch(tile);
+    for (const s of this.#program.steps.flatMap((step) => step.statements))
+      if (s.kind === "value" || s.kind === "running")
+        for (const t of s.before ? [s.target, s.before.tensor] : [s.target]) this.#scratch(t);
   }
 
-  block(): Block {
-    const { form } = this;
-    const { rule } = form;
-    const steps = this.#steps;
-    const end = times(named("run.end"), steps);
-    const parameters = this.#parameters();
-    const tile: Stmt[] = [
-      { kind: "index", name: "count", value: { kind: "least", of: [this.#length, { kind: "difference", from: end, less: named("m") }] } },
-      { kind: "index", name: "last", value: { kind: "difference", from: named("count"), less: 1 } },
-      ...this.#loads(),
-      ...this.#program.steps.flatMap((s) => this.#step(s)),
-    ];
+  kernels(): TileKernels {
+    const starts = new Set(this.#form.starts.values());
+    const parts = partsOf(this.#program, starts);
+    const inputs = this.#kernel({ stage: "before", order: "batch", statements: [] }, true);
+    return { kernels: [inputs, ...parts.map((p) => this.#kernel(p, false))], length: this.#length };
+  }
+
+  #kernel(part: Part, isLoad: boolean): TileKernel {
+    const { spec } = this.#form.rule;
+    this.#names = identifiers();
+    const used = new Set(part.statements.flatMap((s) => [...readBy(s)]));
+    const own = isLoad
+      ? [...this.#program.inputs.keys()].filter((t) => !spec.numbers.includes(t))
+      : spec.parameters.map((p) => p.tensor).filter((t) => used.has(t));
+    const isOutput = part.statements.some((s) => s.kind === "output");
+    const state = [...this.#form.starts.values()].some((t) => used.has(t)) || part.order === "end";
+    const records = [...(state ? ["state"] : []), ...(this.#scratchStride > 0 ? ["scratch"] : [])];
+    this.#inputs = bindInputs(
+      own,
+      records.map((name) => ({ name, access: "read_write", holds: [] })),
+      isOutput ? this.#program.output : undefined,
+      this.#target.storageBuffers,
+      this.#names,
+    );
+    this.#givenNumbers();
+    const body = isLoad ? this.#loads() : this.#part(part);
     return {
-      name: rule.spec.name,
-      lanes: this.#lanes,
-      subgroups: true,
-      tiles: 1,
-      bindings: this.#inputs.bindings,
-      bases: this.#inputs.bases,
-      workgroup: [],
-      state: { stride: this.#stateStride, slots: this.#slots },
-      scratchStride: this.#scratchStride,
-      steps,
-      passes: 1,
-      quantum: this.#length / steps,
-      body: [
-        ...(this.#scratchStride > 0
-          ? [{ kind: "index", name: "stride", value: this.#scratchStride } satisfies Stmt]
-          : []),
-        ...parameters,
-        { kind: "loop", name: "m", from: times(named("run.first"), steps), to: end, step: this.#length, body: tile },
-      ],
+      stage: part.stage,
+      groups: isLoad ? 1 : this.#groups(part),
+      block: {
+        name: `${spec.name}: ${isLoad ? "inputs" : part.statements.map((s) => s.target.name.replace(/·$/, "")).join(", ")}`,
+        lanes: this.#lanes,
+        subgroups: false,
+        tiles: 1,
+        bindings: this.#inputs.bindings,
+        bases: [...TILE_FIELDS, ...this.#inputs.bases],
+        workgroup: [],
+        state: { stride: this.#stateStride, slots: this.#slots },
+        scratchStride: this.#scratchStride,
+        steps: this.#steps,
+        passes: 1,
+        quantum: this.#length / this.#steps,
+        body: [...this.#where(state), ...body],
+      },
     };
   }
 
-  get form(): TileForm {
-    return this.#form;
+  /** Which tile of which head of which sequence a workgroup is at, and where its states and its scratch memory begin. */
+  #where(state: boolean): Stmt[] {
+    const let_ = (name: string, value: Index): Stmt => ({ kind: "index", name, value });
+    const end = times(named("run.end"), this.#steps);
+    const record = (room: Index): Index =>
+      plus(times(plus(times(named("b"), room), named("slot")), named("heads")), named("h"));
+    return [
+      let_("h", named("workgroup.y")),
+      let_("heads", named("workgroups.y")),
+      let_("b", { kind: "quotient", of: named("workgroup.z"), by: named("run.tiles") }),
+      let_("n", { kind: "remainder", of: named("workgroup.z"), by: named("run.tiles") }),
+      let_("slot", plus(named("run.at"), named("n"))),
+      let_("m", plus(times(named("run.first"), this.#steps), times(named("n"), this.#length))),
+      let_("count", { kind: "least", of: [this.#length, { kind: "difference", from: end, less: named("m") }] }),
+      let_("last", { kind: "difference", from: named("count"), less: 1 }),
+      let_("own", times(record(named("run.room")), this.#scratchStride)),
+      ...(state
+        ? [
+            let_("start", times(record(plus(named("run.room"), 1)), this.#stateStride)),
+            let_("ahead", times(named("heads"), this.#stateStride)),
+          ]
+        : []),
+    ];
   }
 
-  #count = (shape: readonly Dim[]): number => shape.reduce((n, d) => n * extentOf(d, this.#sizes), 1);
+  #count = (shape: readonly Dim[]): number => shape.reduce((n, d) => n * this.#extent(d), 1);
   #extent = (d: Dim): number => extentOf(d, this.#sizes);
-  #blocks = (d: Dim): number => Math.ceil(this.#extent(d) / this.#lanes);
 
-  // ---------------------------------------------------------------- where tensors lie
-
-  #findCopies(statements: readonly Statement[]): void {
-    for (const s of statements) {
-      const lane = this.#laneOf(s);
-      for (const l of [s.body, ...s.sums.map((x) => x.body)].flatMap(leavesOf)) {
-        const [first] = l.index;
-        if (!isOfTokens(l.tensor) || first === NOW || first === LAST || !first) continue;
-        this.#across.add(l.tensor);
-        if (first === lane && !this.#isInput(l.tensor) && l.index.length > 1) this.#stored.set(l.tensor, this.#scratch(l.tensor.shape));
-      }
-    }
-  }
-
-  #isInput = (tile: Tensor): boolean => [...this.#program.inputs].some(([t, x]) => x === tile && t.name !== "step");
-
-  #scratch(shape: readonly Dim[]): { buffer: string; base: Index } {
-    const record = plus(times(named("b"), named("heads")), named("h"));
-    const offset = this.#scratchStride;
-    this.#scratchStride += this.#count(shape);
-    // The stride is known when all of them are placed: until then it has a name.
-    return { buffer: "scratch", base: plus(times(record, named("stride")), offset) };
-  }
-
-  #layOut({ kind, target, result, before }: Statement): void {
-    if (kind === "output" || kind === "end") return;
-    const byToken = isOfTokens(target);
-    for (const t of before ? [target, before.tensor] : [target]) {
-      const isLarge = result.length > 1;
-      if (isLarge && byToken && result[0]?.dim === TILE) this.#homes.set(t, { kind: "rows", array: this.#names(t.name, "r") });
-      else if (isLarge) this.#homes.set(t, { kind: "buffer", ...this.#scratch(byToken ? t.shape.slice(1) : t.shape) });
-      else if (byToken || result.length === 1) this.#homes.set(t, { kind: "array", array: this.#names(t.name, "v"), byToken });
-      else this.#homes.set(t, { kind: "number", value: { kind: "local", name: this.#names(t.name, "s") } });
-    }
-  }
-
-  /** The axis that a statement spreads over the lanes. */
-  #laneOf({ result, reduction, target, body }: Statement): Axis | undefined {
-    const isRows = (t: Tensor): boolean => isOfTokens(t) && t.shape.length === 3 && t.shape[1] === TILE;
-    const rows = leavesOf(body).find((l) => isRows(l.tensor));
-    if (rows) return rows.index[2];
-    if (isRows(target)) return result[1];
-    return result[0] ?? reduction?.axis;
+  #scratch(t: Tensor): void {
+    this.#homes.set(t, { buffer: "scratch", base: plus(named("own"), this.#scratchStride) });
+    this.#scratchStride += this.#count(t.shape);
   }
 
   // ---------------------------------------------------------------- what comes in
 
-  /** Where a token's or a head's part of an input begins, for turn `m + t`. */
-  #inputBase(tensor: Tensor, t: Index): { buffer: string; index: Index } {
-    const { spec } = this.#form.rule;
-    const steps = this.#steps;
-    const place = this.#inputs.places.get(tensor) as { buffer: string; start: Index };
-    const own = spec.inputs.find((i) => i.tensor === tensor);
-    const turn = plus(named("m"), t);
-    const count = this.#count(tensor.shape);
-    const head = (at: Index): Index => times(plus(times(at, named("heads")), named("h")), count);
-    const at: Index = !own
-      ? times(named("h"), count)
-      : own.each === "step" || steps === 1
-        ? head(plus(times(named("b"), named("run.tokens"), steps), turn))
-        : head(plus(times(named("b"), named("run.tokens")), { kind: "quotient", of: turn, by: steps }));
-    return { buffer: place.buffer, index: plus(place.start, at) };
-  }
-
-  /** Params that are vectors or numbers; matrices stay where they are. */
-  #parameters(): Stmt[] {
+  #givenNumbers(): void {
     const { spec } = this.#form.rule;
     const numbers: Readonly<Record<string, Value>> = {
       head: { kind: "float", index: named("h") },
@@ -231,503 +197,364 @@ class Lowering {
     };
     for (const t of spec.numbers) {
       const value = numbers[t.name];
-      if (value) this.#homes.set(t, { kind: "number", value });
+      if (value) this.#homes.set(t, { value });
     }
-    return spec.parameters.flatMap(({ tensor: t }): Stmt[] => {
-      const place = this.#inputs.places.get(t);
-      if (!place) return [];
-      const { buffer, index } = this.#inputBase(t, 0);
-      const [d] = t.shape;
-      if (!d) {
-        const name = this.#names(t.name, "s");
-        this.#homes.set(t, { kind: "number", value: { kind: "local", name } });
-        return [{ kind: "let", name, value: { kind: "load", buffer, index } }];
-      }
-      if (t.shape.length > 1) {
-        this.#homes.set(t, { kind: "buffer", buffer, base: index });
-        return [];
-      }
-      const array = this.#names(t.name, "v");
-      this.#homes.set(t, { kind: "array", array, byToken: false });
-      return [
-        { kind: "variable", name: array, extents: [this.#blocks(d)] },
-        ...this.#overLanes(d, (run, within) => [
-          {
-            kind: "assign",
-            place: { kind: "element", array, index: [run.block] },
-            value: masked({ kind: "load", buffer, index: plus(index, run.element) }, within, "0.0"),
-          },
-        ]),
-      ];
-    });
+    for (const { tensor: t } of spec.parameters) {
+      const place = this.#inputs?.places.get(t);
+      if (!place) continue;
+      this.#homes.set(t, { buffer: place.buffer, base: plus(place.start, times(named("h"), this.#count(t.shape))) });
+    }
   }
 
-  /** The inputs of the tile's tokens: numbers and vectors; what is read row by row for one token stays where it is. */
+  /** Where an input of the turn `m + t` begins. */
+  #inputAt(tensor: Tensor, t: Index): { buffer: string; index: Index } {
+    const { spec } = this.#form.rule;
+    const { buffer, start } = this.#inputs?.places.get(tensor) as { buffer: string; start: Index };
+    const isByStep = spec.inputs.find((i) => i.tensor === tensor)?.each === "step";
+    const turn = plus(named("m"), t);
+    const at: Index =
+      isByStep || this.#steps === 1
+        ? plus(times(named("b"), named("run.tokens"), this.#steps), turn)
+        : plus(times(named("b"), named("run.tokens")), { kind: "quotient", of: turn, by: this.#steps });
+    return { buffer, index: plus(start, times(plus(times(at, named("heads")), named("h")), this.#count(tensor.shape))) };
+  }
+
+  /** Copies of the tile's inputs, the tokens side by side; 0 where there is no token. */
   #loads(): Stmt[] {
+    const { spec } = this.#form.rule;
     return [...this.#program.inputs].flatMap(([t, tile]): Stmt[] => {
-      if (t.shape.length > 1) return [];
-      const array = this.#names(t.name, t.shape.length === 0 ? "s" : "v");
-      const [d] = t.shape;
-      this.#homes.set(tile, { kind: "array", array, byToken: true });
-      const declared: Stmt = {
-        kind: "variable",
-        name: array,
-        extents: d ? [this.#length, this.#blocks(d)] : [this.#length],
+      const { buffer, base } = this.#homes.get(tile) as { buffer: string; base: Index };
+      const put = (element: Index, token: Index): Stmt => {
+        const isNumber = spec.numbers.includes(t);
+        const from = isNumber ? undefined : this.#inputAt(t, token);
+        const step: Index = { kind: "remainder", of: plus(named("m"), token), by: this.#steps };
+        const value: Value = from
+          ? masked({ kind: "load", buffer: from.buffer, index: plus(from.index, element) }, [{ index: token, bound: named("count") }], "0.0")
+          : { kind: "float", index: step };
+        return { kind: "store", buffer, index: plus(base, times(element, this.#length), token), value };
       };
-      const load = (run: Run): Stmt[] => {
-        const exists: Below = { index: run.element, bound: named("count") };
-        if (t.name === "step" && !this.#inputs.places.has(t)) {
-          const index: Index = { kind: "remainder", of: plus(named("m"), run.element), by: this.#steps };
-          return [{ kind: "assign", place: { kind: "element", array, index: [run.element] }, value: { kind: "float", index } }];
-        }
-        const { buffer, index } = this.#inputBase(t, run.element);
-        if (!d)
-          return [
-            {
-              kind: "assign",
-              place: { kind: "element", array, index: [run.element] },
-              value: masked({ kind: "load", buffer, index }, [exists], "0.0"),
-            },
-          ];
-        return this.#overLanes(d, (lanes, within) => [
-          {
-            kind: "assign",
-            place: { kind: "element", array, index: [run.element, lanes.block] },
-            value: masked({ kind: "load", buffer, index: plus(index, lanes.element) }, [exists, ...within], "0.0"),
-          },
-        ]);
-      };
-      return [declared, ...this.#overTokens(load, "rolled")];
+      const elements = this.#count(t.shape);
+      if (t.shape.length === 0) return this.#overLanes(this.#length, (token, within) => when(within, [put(0, token)]));
+      return this.#overLanes(elements, (element, within) =>
+        when(within, this.#over(this.#length, "rolled", (token) => [put(element, token)])),
+      );
     });
   }
 
   // ---------------------------------------------------------------- loops
 
-  #overLanes(d: Dim, body: (run: Run, within: readonly Below[]) => readonly Stmt[]): Stmt[] {
-    const extent = this.#extent(d);
-    const blocks = this.#blocks(d);
-    const name = this.#names("n", "");
-    const turn = (block: Index): readonly Stmt[] => {
-      const element = plus(times(block, this.#lanes), named("lane"));
-      const within = extent % this.#lanes === 0 ? [] : [{ index: element, bound: extent }];
-      return body({ over: "lanes", block, lane: named("lane"), element }, within);
+  /** A loop in which the lanes take one element each. */
+  #overLanes(extent: number, body: (element: Index, within: readonly Below[]) => readonly Stmt[]): Stmt[] {
+    const at = (first: Index): readonly Stmt[] => {
+      const element = plus(first, named("lane"));
+      return body(element, extent % this.#lanes === 0 ? [] : [{ index: element, bound: extent }]);
     };
-    if (blocks <= 1) return [...turn(0)];
-    return [{ kind: "loop", name, from: 0, to: blocks, step: "rolled", body: turn(named(name)) }];
+    if (extent <= this.#lanes) return [...at(0)];
+    // Workgroups take rows in turn.
+    const i = this.#names("i", "");
+    return [{ kind: "share", name: i, to: extent, step: this.#lanes, body: at(named(i)) }];
   }
 
-  /** One element after the other, block by block and lane by lane: `step` is that of the lanes. */
-  #overTurns(
-    d: Dim,
-    step: 1 | "rolled",
-    body: (run: Run, within: readonly Below[]) => readonly Stmt[],
-  ): Stmt[] {
-    const extent = this.#extent(d);
-    const blocks = this.#blocks(d);
-    const [row, column] = [this.#names("r", ""), this.#names("c", "")];
-    const exact = blocks === 1 || extent % this.#lanes === 0;
-    const turn = (block: Index): Stmt => {
-      const element = plus(times(block, this.#lanes), named(column));
-      const run: Run = { over: "turns", block, lane: named(column), element };
-      const inner = body(run, exact ? [] : [{ index: element, bound: extent }]);
-      return { kind: "loop", name: column, from: 0, to: Math.min(this.#lanes, extent), step, body: inner };
-    };
-    if (blocks === 1) return [turn(0)];
-    return [{ kind: "loop", name: row, from: 0, to: blocks, step: "rolled", body: [turn(named(row))] }];
+  #over(extent: Index, step: 1 | "rolled", body: (element: Index) => readonly Stmt[], hint = "t"): Stmt[] {
+    if (extent === 1) return [...body(0)];
+    const name = this.#names(hint, "");
+    return [{ kind: "loop", name, from: 0, to: extent, step, body: body(named(name)) }];
   }
 
-  #overTokens(body: (run: Run) => readonly Stmt[], step: 1 | "rolled"): Stmt[] {
-    const name = this.#names("t", "");
-    return [{ kind: "loop", name, from: 0, to: this.#length, step, body: body(token(named(name))) }];
+  /** Loops over axes, one element after the other. */
+  #overAxes(axes: readonly Axis[], at: At, body: (at: At) => readonly Stmt[], until?: Index): Stmt[] {
+    const [axis, ...rest] = axes;
+    if (!axis) return [...body(at)];
+    return this.#over(
+      until ?? this.#extent(axis.dim),
+      "rolled",
+      (i) => this.#overAxes(rest, new Map([...at, [axis, i]]), body),
+      axis.dim === TILE ? "s" : "j",
+    );
   }
 
-  // ---------------------------------------------------------------- steps
+  // ---------------------------------------------------------------- parts
 
-  #step({ order, statements }: Step): Stmt[] {
-    const declared = statements.flatMap((s) => this.#declare(s));
-    if (order === "batch" || order === "once")
-      return [...declared, ...statements.flatMap((s) => this.#statement(s, order === "batch"))];
-    if (order === "end") return [...declared, ...statements.flatMap((s) => this.#end(s))];
-    const now = token(named("t"));
-    const runs: Runs = new Map([[NOW, now]]);
-    const body = statements.flatMap((s) => [...this.#before(s, now), ...this.#statement(s, false, runs), ...this.#after(s, now)]);
-    return [...declared, { kind: "loop", name: "t", from: 0, to: named("count"), step: "rolled", body }];
+  #part({ order, statements }: Part): Stmt[] {
+    const comments = (some: readonly Statement[]): Stmt[] =>
+      some.map((s) => ({ kind: "comment", text: this.#describe(s) }));
+    if (order === "alone") {
+      const [{ result }] = statements as [Statement];
+      return [...comments(statements), ...this.#spread(result, new Map(), (at, within) => when(within, this.#along(statements, at)))];
+    }
+    if (order === "together") return [...comments(statements), ...this.#together(statements)];
+    return statements.flatMap((s) => [...comments([s]), ...this.#one(s, order)]);
   }
 
-  #declare(s: Statement): Stmt[] {
-    if (s.kind === "output" || s.kind === "end") return [];
-    const tensors = s.before ? [s.target, s.before.tensor] : [s.target];
+  /** How many workgroups share the rows of a part. */
+  #groups({ order, statements }: Part): number {
+    const [first] = statements as [Statement];
+    const [lane] = first.result;
+    if (order === "together" || !lane) return 1;
+    const extent = this.#extent(lane.dim);
+    return Math.ceil(extent / (this.#lanes * (this.#isProduct(first) && order === "batch" ? this.#rows(lane) : 1)));
+  }
+
+  #one(s: Statement, order: Part["order"]): Stmt[] {
+    if (order === "end") return this.#end(s);
+    if (order === "once") return this.#spread(s.result, new Map(), (at, within) => this.#compute(s, at, within));
+    const [lane] = s.result;
+    if (lane && s.reduction && this.#isProduct(s)) return this.#product(s, lane, s.reduction);
+    return this.#spread([...s.result, NOW], new Map(), (at, within) => this.#compute(s, at, within));
+  }
+
+  #isProduct = (s: Statement): boolean => s.reduction !== undefined && s.result.length === 1;
+  #rows = (lane: Axis): number => Math.max(1, Math.min(ROWS, Math.floor(this.#extent(lane.dim) / this.#lanes)));
+
+  /** Over the first of the axes the lanes, over the others loops; by one lane alone, where there is none. */
+  #spread(axes: readonly Axis[], outer: At, body: (at: At, within: readonly Below[]) => readonly Stmt[]): Stmt[] {
+    const [first, ...rest] = axes;
+    if (!first) return when([{ index: named("lane"), bound: 1 }], body(outer, []));
+    return this.#overLanes(this.#extent(first.dim), (i, within) =>
+      this.#overAxes(rest, new Map([...outer, [first, i]]), (at) => body(at, within)),
+    );
+  }
+
+  /** The value of a statement at one place, and where it goes. */
+  #compute(s: Statement, at: At, within: readonly Below[], until?: Index): Stmt[] {
+    if (!s.reduction) return this.#write(s, at, within, this.#value(s.body, at));
+    const { op, axis } = s.reduction;
+    const acc = this.#names("sum", "");
+    const place: Place = { kind: "local", name: acc };
     return [
-      ...tensors.flatMap((t): Stmt[] => {
-        const home = this.#homes.get(t) as Home;
-        const blocks = s.result.length > 0 ? [this.#blocks((s.result.at(-1) as Axis).dim)] : [];
-        if (home.kind === "array")
-          return [{ kind: "variable", name: home.array, extents: [...(home.byToken ? [this.#length] : []), ...blocks] }];
-        if (home.kind === "rows") return [{ kind: "variable", name: home.array, extents: [this.#length, ...blocks] }];
-        if (home.kind === "number") return [{ kind: "variable", name: (home.value as { name: string }).name, extents: [] }];
-        return [];
-      }),
-      ...this.#running(s),
+      { kind: "variable", name: acc, extents: [], initial: op.wgslInitial },
+      ...this.#overAxes([axis], at, (inside) => [{ kind: "merge", place, op, value: this.#value(s.body, inside) }], until),
+      ...this.#write(s, at, within, place),
     ];
   }
 
-  /** What runs along the tile has a place of its own, where it stands between tokens. */
-  #running(s: Statement): Stmt[] {
-    if (!s.before) return [];
-    const name = this.#names(s.target.name, "run");
-    this.#runningNames.set(s, name);
-    const { start } = s.before;
-    if (typeof start !== "number") {
-      const value = this.#read(leaf(start, []), new Map());
-      return [
-        { kind: "variable", name, extents: [] },
-        { kind: "assign", place: { kind: "local", name }, value },
-      ];
-    }
-    const initial = `${start}.0`;
-    if (s.result.length === 0) return [{ kind: "variable", name, extents: [], initial }];
-    const [first] = s.result as [Axis];
-    const rows = s.result.length > 1 ? [this.#extent(first.dim)] : [];
-    const blocks = this.#blocks((s.result.at(-1) as Axis).dim);
-    const declared: Stmt = { kind: "variable", name, extents: [...rows, blocks] };
-    if (start === 0) return [declared];
-    return [declared, ...this.#eachRunning(s, (index) => [
-      { kind: "assign", place: { kind: "element", array: name, index }, value: { kind: "constant", value: start } },
-    ])];
-  }
-
-  readonly #runningNames = new Map<Statement, string>();
-
-  #eachRunning(s: Statement, body: (index: Index[]) => Stmt[]): Stmt[] {
-    const block = (inner: (block: Index) => Stmt[]): Stmt[] => this.#overLanes((s.result.at(-1) as Axis).dim, (run) => inner(run.block));
-    if (s.result.length === 1) return block((n) => body([n]));
-    const row = this.#names("r", "");
-    const rows: Stmt = { kind: "loop", name: row, from: 0, to: this.#extent((s.result[0] as Axis).dim), step: "rolled", body: block((n) => body([named(row), n])) };
-    return [rows];
-  }
-
-  #copyRunning(s: Statement, tensor: Tensor, now: Run, into: "running" | "tile"): Stmt[] {
-    const name = this.#runningNames.get(s) as string;
-    const home = this.#homes.get(tensor) as { array: string; kind: string };
-    const at = (index: Index[]): Place => ({ kind: "element", array: home.array, index: home.kind === "rows" ? index : [now.element, ...index] });
-    const copy = (running: Place, tile: Place): Stmt =>
-      into === "tile" ? { kind: "assign", place: tile, value: running } : { kind: "assign", place: running, value: tile };
-    if (s.result.length === 0) return [copy({ kind: "local", name }, at([]))];
-    return this.#eachRunning(s, (index) => [copy({ kind: "element", array: name, index }, at(index))]);
-  }
-
-  #before = (s: Statement, now: Run): Stmt[] => (s.before ? this.#copyRunning(s, s.before.tensor, now, "tile") : []);
-  #after = (s: Statement, now: Run): Stmt[] => (s.before ? this.#copyRunning(s, s.target, now, "running") : []);
-
-  /** One statement: for all tokens in its own loops, or for the one that `outer` says. */
-  #statement(s: Statement, batch: boolean, outer: Runs = new Map()): Stmt[] {
-    const lane = this.#laneOf(s);
-    const comment: Stmt = { kind: "comment", text: this.#describe(s) };
-    const hasNow = batch && isOfTokens(s.target) ? true : batch && s.kind === "output";
-    const stored = this.#homes.get(s.target)?.kind === "buffer" || this.#stored.has(s.target);
-    const wait = stored && s.kind !== "output" ? [barrier("storage")] : [];
-    const stmts = !s.reduction
-      ? this.#elementwise(s, lane, hasNow, outer)
-      : s.reduction.axis === lane
-        ? this.#acrossLanes(s, lane, hasNow, outer)
-        : this.#alongTurns(s, lane as Axis, s.reduction.axis, hasNow, outer);
-    return [comment, ...stmts, ...wait];
-  }
-
-  #elementwise(s: Statement, lane: Axis | undefined, batch: boolean, outer: Runs): Stmt[] {
-    const others = s.result.filter((a) => a !== lane);
-    const inner = (runs: Runs, within: readonly Below[]): Stmt[] => {
-      const write = (r: Runs): Stmt[] => this.#write(s, r, within, this.#value(s.body, r));
-      return batch ? this.#overTokens((t) => write(new Map([...runs, [NOW, t]])), "rolled") : write(runs);
-    };
-    const rows = (runs: Runs, within: readonly Below[], left: readonly Axis[]): Stmt[] => {
-      const [axis, ...rest] = left;
-      if (!axis) return inner(runs, within);
-      return this.#overTurns(axis.dim, "rolled", (run, own) => rows(new Map([...runs, [axis, run]]), [...within, ...own], rest));
-    };
-    if (!lane) return rows(outer, [], others);
-    return this.#overLanes(lane.dim, (run, within) => rows(new Map([...outer, [lane, run]]), within, others));
-  }
-
-  /** Each lane merges what it has, and then all lanes: the result is a number, or one element of a vector. */
-  #acrossLanes(s: Statement, lane: Axis, batch: boolean, outer: Runs): Stmt[] {
-    const { op } = s.reduction as NonNullable<Statement["reduction"]>;
-    const one = (runs: Runs): Stmt[] => {
-      const acc = this.#names("sum", "");
-      return [
-        { kind: "variable", name: acc, extents: [], initial: op.wgslInitial },
-        ...this.#overLanes(lane.dim, (run, within) => [
-          {
-            kind: "merge",
-            place: { kind: "local", name: acc },
-            op,
-            value: masked(this.#value(s.body, new Map([...runs, [lane, run]])), within, op.wgslInitial),
-          },
-        ]),
-        ...this.#write(s, runs, [], { kind: "reduce-lanes", op, value: { kind: "local", name: acc } }),
-      ];
-    };
-    const rows = (runs: Runs): Stmt[] => {
-      const [axis] = s.result;
-      return axis ? this.#overTurns(axis.dim, "rolled", (run) => one(new Map([...runs, [axis, run]]))) : one(runs);
-    };
-    return batch ? this.#overTokens((t) => rows(new Map([...outer, [NOW, t]])), "rolled") : rows(outer);
-  }
-
-  /** Each lane has its own results and goes through what is summed; tokens stand in registers side by side. */
-  #alongTurns(s: Statement, lane: Axis, axis: Axis, batch: boolean, outer: Runs): Stmt[] {
-    const { op } = s.reduction as NonNullable<Statement["reduction"]>;
-    const others = s.result.filter((a) => a !== lane);
-    const inner = (runs: Runs, within: readonly Below[]): Stmt[] => {
-      const acc = this.#names("sum", "");
-      const place = (t: Index): Place =>
-        batch ? { kind: "element", array: acc, index: [t] } : { kind: "local", name: acc };
-      const declared: Stmt = { kind: "variable", name: acc, extents: batch ? [this.#length] : [], initial: op.wgslInitial };
-      const turns = this.#overTurns(axis.dim, 1, (run, own) => {
-        const at = new Map([...runs, [axis, run]]);
-        const fetched = this.#fetch(s.body, at);
-        const merge = (r: Runs, t: Index): Stmt => ({
-          kind: "merge",
-          place: place(t),
-          op,
-          value: masked(this.#value(s.body, r), own, op.wgslInitial),
+  /** A sum for all tokens: what does not depend on the token is read once, for several rows of a lane. */
+  #product(s: Statement, lane: Axis, { op, axis }: NonNullable<Statement["reduction"]>): Stmt[] {
+    const extent = this.#extent(lane.dim);
+    const rows = this.#rows(lane);
+    const width = rows * this.#lanes;
+    const exact = extent % width === 0;
+    const sums = Array.from({ length: rows }, () => this.#names("sum", ""));
+    const block = (first: Index): Stmt[] => {
+      const element = (r: number): Index => plus(first, r * this.#lanes, named("lane"));
+      const at = (r: number, inside: At): At => new Map([...inside, [lane, element(r)]]);
+      const turns = this.#overAxes([axis], new Map(), (inside) => {
+        const fetched = sums.map((_, r) => this.#fetch(s.body, (l) => l.index.includes(lane) && !l.index.includes(NOW), at(r, inside)));
+        const merged = this.#over(this.#length, 1, (t) => {
+          const now = new Map([...inside, [NOW, t]]);
+          const shared = this.#fetch(s.body, (l) => l.index.includes(NOW) && !l.index.includes(lane), now);
+          return [
+            ...shared.stmts,
+            ...sums.map((name, r): Stmt => {
+              const held = new Map([...shared.values, ...(fetched[r] as Fetched).values]);
+              return { kind: "merge", place: { kind: "element", array: name, index: [t] }, op, value: this.#value(s.body, at(r, now), held) };
+            }),
+          ];
         });
-        const body = batch
-          ? this.#overTokens((t) => [merge(new Map([...at, [NOW, t]]), t.element)], 1)
-          : [merge(at, 0)];
-        this.#fetched.clear();
-        return [...fetched, ...body];
+        return [...fetched.flatMap((f) => f.stmts), ...merged];
       });
-      const write = (r: Runs, t: Index): Stmt[] => this.#write(s, r, within, place(t));
-      const done = batch
-        ? this.#overTokens((t) => write(new Map([...runs, [NOW, t]]), t.element), "rolled")
-        : write(runs, 0);
-      return [declared, ...turns, ...done];
+      const done = this.#over(this.#length, 1, (t) =>
+        sums.flatMap((name, r) => {
+          const within = exact ? [] : [{ index: element(r), bound: extent }];
+          return this.#write(s, at(r, new Map([[NOW, t]])), within, { kind: "element", array: name, index: [t] });
+        }),
+      );
+      return [
+        ...sums.map((name): Stmt => ({ kind: "variable", name, extents: [this.#length], initial: op.wgslInitial })),
+        ...turns,
+        ...done,
+      ];
     };
-    const rows = (runs: Runs, within: readonly Below[], left: readonly Axis[]): Stmt[] => {
-      const [first, ...rest] = left;
-      if (!first) return inner(runs, within);
-      return this.#overTurns(first.dim, "rolled", (run, own) => rows(new Map([...runs, [first, run]]), [...within, ...own], rest));
-    };
-    return this.#overLanes(lane.dim, (run, within) => rows(new Map([...outer, [lane, run]]), within, others));
+    if (extent <= width) return block(0);
+    const i = this.#names("i", "");
+    return [{ kind: "share", name: i, to: extent, step: width, body: block(named(i)) }];
   }
 
-  /** What is read from memory and is the same for all tokens is read once. */
-  #fetch(body: Expr, runs: Runs): Stmt[] {
-    return leavesOf(body).flatMap((l): Stmt[] => {
-      if (l.index.includes(NOW) || !this.#isInMemory(l, runs)) return [];
-      const name = this.#names(`${l.tensor.name}_at`, "");
-      const value = this.#read(l, runs);
-      this.#fetched.set(l, { kind: "local", name });
-      return [{ kind: "let", name, value }];
-    });
+  #fetch(body: Expr, isWanted: (l: Leaf) => boolean, at: At): Fetched {
+    const values = new Map<Leaf, Value>();
+    const stmts = leavesOf(body)
+      .filter(isWanted)
+      .map((l): Stmt => {
+        const name = this.#names(`${l.tensor.name}_at`, "");
+        values.set(l, { kind: "local", name });
+        return { kind: "let", name, value: this.#value(l, at) };
+      });
+    return { stmts, values };
   }
 
-  #isInMemory(l: Leaf, runs: Runs): boolean {
-    const kind = this.#homes.get(l.tensor)?.kind;
-    const [first] = l.index;
-    return kind === "buffer" || kind === "input" || (isOfTokens(l.tensor) && !!first && runs.get(first)?.over === "lanes");
+  /** A lane goes through the tokens on its own: it needs only what it made itself. */
+  #along(statements: readonly Statement[], at: At): Stmt[] {
+    const made = new Set(statements.map((s) => s.target));
+    return [
+      ...statements.flatMap((s) => this.#startRunning(s)),
+      ...this.#over(this.#length, "rolled", (t) =>
+        statements.flatMap((s) => this.#atToken(s, new Map([...at, [NOW, t]]), made)),
+      ),
+    ];
   }
 
-  /** A state after the tile: its sums over the tokens stand in registers for one block of columns. */
+  /** All lanes go through the tokens together, and wait for one another after each statement. */
+  #together(statements: readonly Statement[]): Stmt[] {
+    const made = new Set(statements.map((s) => s.target));
+    return this.#over(this.#length, "rolled", (t) =>
+      statements.flatMap((s) => [
+        ...this.#spread(s.result, new Map([[NOW, t]]), (at, within) => when(within, this.#atToken(s, at, made))),
+        barrier("storage"),
+      ]),
+    );
+  }
+
+  readonly #runningPlaces = new Map<Statement, Place>();
+
+  /** What runs along the tile stands in a register between tokens. */
+  #startRunning(s: Statement): Stmt[] {
+    if (!s.before) return [];
+    const { start } = s.before;
+    const name = this.#names(s.target.name, "run");
+    const place: Place = { kind: "local", name };
+    this.#runningPlaces.set(s, place);
+    const value: Value =
+      typeof start === "number"
+        ? { kind: "constant", value: start }
+        : this.#value(leaf(start, s.result), new Map());
+    return [
+      { kind: "variable", name, extents: [] },
+      { kind: "assign", place, value },
+    ];
+  }
+
+  /** `made` are the tensors that the same loop makes. */
+  #atToken(s: Statement, at: At, made: ReadonlySet<Tensor>): Stmt[] {
+    // What other tokens have is there for those before this one.
+    const isOver = s.reduction?.axis.dim === TILE && leavesOf(s.body).some((l) => made.has(l.tensor));
+    if (!s.before) return this.#compute(s, at, [], isOver ? at.get(NOW) : undefined);
+    const place = this.#runningPlaces.get(s);
+    if (!place) throw new InternalError(`${s.target.name} runs along a tile that lanes go through together`);
+    return [
+      ...this.#write({ ...s, target: s.before.tensor }, at, [], place),
+      { kind: "assign", place, value: this.#value(s.body, at) },
+      ...this.#write(s, at, [], place),
+    ];
+  }
+
+  /** A state after the tile. */
   #end(s: Statement): Stmt[] {
-    const comment: Stmt = { kind: "comment", text: this.#describe(s) };
     const [rows, columns] = s.result;
-    const home = this.#homes.get(s.target) as Extract<Home, { kind: "buffer" }>;
-    const store = (runs: Runs, within: readonly Below[]): Stmt[] =>
-      when(within, [
-        { kind: "store", buffer: home.buffer, index: plus(home.base, this.#offset(s.target, s.result, runs)), value: this.#value(s.body, runs) },
-      ]);
-    if (!rows) return [comment, ...store(new Map(), []), barrier("storage")];
-    const stmts = this.#overLanes(rows.dim, (lane, within) => {
-      const at = new Map([[rows, lane]]);
-      if (!columns) return store(at, within);
-      const extent = this.#extent(columns.dim);
-      const width = Math.min(this.#lanes, extent);
-      const sums = s.sums.map((sum) => ({ ...sum, name: this.#names("sum", "") }));
-      const exact = extent % this.#lanes === 0 || this.#blocks(columns.dim) === 1;
-      const column = (block: Index, name: string): Run => ({
-        over: "turns", block, lane: named(name), element: plus(times(block, this.#lanes), named(name)),
-      });
-      const block = (n: Index): Stmt[] => {
-        const c = this.#names("c", "");
-        const run = column(n, c);
-        const bounds = exact ? [] : [{ index: run.element, bound: extent }];
-        for (const sum of sums)
-          this.#homes.set(sum.tensor, { kind: "number", value: { kind: "element", array: sum.name, index: [named(c)] } });
-        return [
-          ...sums.map((sum): Stmt => ({ kind: "variable", name: sum.name, extents: [width] })),
-          ...sums.flatMap((one) => {
-            const token_ = this.#names("s", "");
-            const inner = this.#names("c", "");
-            const over: Run = {
-              over: "turns",
-              block: { kind: "quotient", of: named(token_), by: this.#lanes },
-              lane: { kind: "remainder", of: named(token_), by: this.#lanes },
-              element: named(token_),
-            };
-            const runs = new Map([...at, [one.axis, over], [columns, column(n, inner)]]);
-            const add: Stmt = {
-              kind: "merge",
-              place: { kind: "element", array: one.name, index: [named(inner)] },
-              op: sum,
-              value: this.#value(one.body, runs),
-            };
-            const columnsLoop: Stmt = { kind: "loop", name: inner, from: 0, to: width, step: 1, body: [add] };
-            return [{ kind: "loop", name: token_, from: 0, to: this.#length, step: "rolled", body: [columnsLoop] } satisfies Stmt];
+    const store = (at: At, within: readonly Below[]): Stmt[] => this.#write(s, at, within, this.#value(s.body, at));
+    if (!rows || !columns || s.sums.length === 0) return this.#spread(s.result, new Map(), store);
+    return this.#overLanes(this.#extent(rows.dim), (i, within) => {
+      const row: At = new Map([[rows, i]]);
+      const held = new Map<Leaf, string>();
+      const fetches = s.sums.flatMap(({ axis, body }) =>
+        leavesOf(body)
+          .filter((l) => l.index.includes(rows) && l.index.includes(axis) && !l.index.includes(columns))
+          .flatMap((l): Stmt[] => {
+            const name = this.#names(`${l.tensor.name}_of`, "");
+            held.set(l, name);
+            return [
+              { kind: "variable", name, extents: [this.#length] },
+              ...this.#over(this.#length, 1, (t) => [
+                { kind: "assign", place: { kind: "element", array: name, index: [t] }, value: this.#value(l, new Map([...row, [axis, t]])) },
+              ], "s"),
+            ];
           }),
-          { kind: "loop", name: c, from: 0, to: width, step: "rolled", body: store(new Map([...at, [columns, run]]), [...within, ...bounds]) },
-        ];
-      };
-      const blocks = this.#blocks(columns.dim);
-      if (blocks === 1) return block(0);
-      const r = this.#names("r", "");
-      return [{ kind: "loop", name: r, from: 0, to: blocks, step: "rolled", body: block(named(r)) } satisfies Stmt];
+      );
+      const each = this.#overAxes([columns], row, (at) => {
+        const sums = s.sums.flatMap(({ tensor, axis, body }): Stmt[] => {
+          const name = this.#names("sum", "");
+          this.#homes.set(tensor, { value: { kind: "local", name } });
+          return [
+            { kind: "variable", name, extents: [] },
+            ...this.#over(this.#length, 1, (t) => {
+              const values = new Map([...held].map(([l, array]): [Leaf, Value] => [l, { kind: "element", array, index: [t] }]));
+              const value = this.#value(body, new Map([...at, [axis, t]]), values);
+              return [{ kind: "merge", place: { kind: "local", name }, op: sum, value }];
+            }, "s"),
+          ];
+        });
+        return [...sums, ...store(at, [])];
+      });
+      return [...fetches, ...when(within, each)];
     });
-    return [comment, ...stmts, barrier("storage")];
   }
 
   // ---------------------------------------------------------------- values
 
-  #write(s: Statement, runs: Runs, within: readonly Below[], value: Value): Stmt[] {
-    const now = runs.get(NOW);
+  #write(s: Statement, at: At, within: readonly Below[], value: Value): Stmt[] {
+    const t = at.get(NOW);
     if (s.kind === "output") {
-      const t = (now as Run).element;
-      const turn = plus(named("m"), t);
-      const at: Index = this.#steps === 1 ? turn : { kind: "quotient", of: turn, by: this.#steps };
-      const base = times(
-        plus(times(plus(times(named("b"), named("run.tokens")), at), named("heads")), named("h")),
-        this.#count(s.target.shape.slice(1)),
-      );
-      const store: Stmt = { kind: "store", buffer: "y_out", index: plus(base, this.#offset(undefined, s.result, runs)), value };
-      const exists = when([{ index: t, bound: named("count") }, ...within], [store]);
-      return this.#steps === 1 ? exists : [{ kind: "every", index: turn, period: this.#steps, phase: this.#steps - 1, body: exists }];
+      const turn = plus(named("m"), t as Index);
+      const token: Index = this.#steps === 1 ? turn : { kind: "quotient", of: turn, by: this.#steps };
+      const place = plus(times(plus(times(named("b"), named("run.tokens")), token), named("heads")), named("h"));
+      const index = plus(times(place, this.#count(s.target.shape.slice(1))), this.#offset(s.result, at));
+      const store = when([...within, { index: t as Index, bound: named("count") }], [{ kind: "store", buffer: "y_out", index, value }]);
+      if (this.#steps === 1) return store;
+      return [{ kind: "every", index: turn, period: this.#steps, phase: this.#steps - 1, body: store }];
     }
-    const home = this.#homes.get(s.target) as Home;
-    const exists: Below[] = now && this.#across.has(s.target) ? [{ index: now.element, bound: named("count") }] : [];
-    const own = masked(value, exists, "0.0");
-    if (home.kind === "number") return [{ kind: "assign", place: home.value as Place, value: own }];
-    if (home.kind === "buffer")
-      return when(within, [{ kind: "store", buffer: home.buffer, index: plus(home.base, this.#offset(s.target, s.result, runs)), value: own }]);
-    if (home.kind === "input") throw new InternalError("an input is written");
-    const last = s.result.at(-1);
-    const run = last && (runs.get(last) as Run);
-    const index: Index[] =
-      home.kind === "rows"
-        ? [(runs.get(s.result[0] as Axis) as Run).element, (run as Run).block]
-        : [...(home.byToken ? [(now as Run).element] : []), ...(run ? [run.block] : [])];
-    const place: Place = { kind: "element", array: home.array, index };
-    // Where every lane has the sum, the one that the element belongs to keeps it.
-    const isOwn: Below[] =
-      run?.over === "turns"
-        ? [
-            { index: named("lane"), bound: plus(run.lane, 1) },
-            { index: run.lane, bound: plus(named("lane"), 1) },
-          ]
-        : [];
-    const kept = this.#stored.get(s.target);
-    const copy: Stmt[] =
-      kept && run && now
-        ? when([{ index: now.element, bound: named("count") }, ...within, ...isOwn], [
-            {
-              kind: "store",
-              buffer: kept.buffer,
-              index: plus(kept.base, times(now.element, this.#extent((last as Axis).dim)), run.element),
-              value: place,
-            },
-          ])
-        : [];
-    return [...when(isOwn, [{ kind: "assign", place, value: own }]), ...copy];
+    const { buffer, base } = this.#homes.get(s.target) as { buffer: string; base: Index };
+    const offset = this.#offset(s.result, at);
+    const index = isOfTokens(s.target) ? plus(times(offset, this.#length), t as Index) : offset;
+    // Nothing stands where there is no token: others of the tile read it.
+    const own = isOfTokens(s.target) && s.kind !== "running" ? masked(value, [{ index: t as Index, bound: named("count") }], "0.0") : value;
+    return when(within, [{ kind: "store", buffer, index: plus(base, index), value: own }]);
   }
 
-  #offset(t: Tensor | undefined, index: readonly Axis[], runs: Runs): Index {
-    void t;
-    let offset: Index = 0;
-    for (const a of index) offset = plus(times(offset, this.#extent(a.dim)), (runs.get(a) as Run).element);
-    return offset;
+  #offset(index: readonly Axis[], at: At): Index {
+    return index.reduce<Index>((offset, a) => plus(times(offset, this.#extent(a.dim)), this.#place(at, a)), 0);
   }
 
-  #value(e: Expr, runs: Runs): Value {
+  #place(at: At, a: Axis): Index {
+    const found = a === LAST ? named("last") : at.get(a);
+    if (found === undefined) throw new InternalError(`axis ${a.id} has no loop in a tile`);
+    return found;
+  }
+
+  #value(e: Expr, at: At, held: ReadonlyMap<Leaf, Value> = NOTHING): Value {
     switch (e.kind) {
       case "constant":
         return { kind: "constant", value: e.value };
       case "extent":
         return { kind: "constant", value: this.#extent(e.dim) };
       case "delta":
-        return { kind: "same", left: this.#run(runs, e.left).element, right: this.#run(runs, e.right).element };
+        return { kind: "same", left: this.#place(at, e.left), right: this.#place(at, e.right) };
       case "index":
-        return { kind: "float", index: this.#run(runs, e.axis).element };
+        return { kind: "float", index: this.#place(at, e.axis) };
       case "leaf":
-        return this.#fetched.get(e) ?? this.#read(e, runs);
+        return held.get(e) ?? this.#read(e, at);
       case "apply":
         return folded(
           e.op,
-          e.args.map((a) => this.#value(a, runs)),
+          e.args.map((a) => this.#value(a, at, held)),
         );
       default:
         throw new InternalError(`a ${e.kind} was left inside a statement of a tile`);
     }
   }
 
-  #run(runs: Runs, a: Axis): Run {
-    const run = a === LAST ? token(named("last")) : runs.get(a);
-    if (!run) throw new InternalError(`axis ${a.id} has no loop in a tile`);
-    return run;
-  }
-
-  #read(l: Leaf, runs: Runs): Value {
-    const home = this.#homes.get(l.tensor);
-    if (!home) throw new InternalError(`${l.tensor.name} lies nowhere in a tile`);
-    const own = l.index.map((a) => this.#run(runs, a));
-    if (home.kind === "number") return home.value;
-    const [first, second] = own;
-    if (isOfTokens(l.tensor) && first?.over === "lanes" && second && home.kind !== "rows") return this.#ofOther(l, first, second);
-    if (home.kind === "buffer") {
-      const index = isOfTokens(l.tensor) ? l.index.slice(1) : l.index;
-      return { kind: "load", buffer: home.buffer, index: plus(home.base, this.#offset(l.tensor, index, runs)) };
-    }
-    if (home.kind === "input") throw new InternalError(`${l.tensor.name} is read where it is not`);
-    const vector = home.kind === "rows" ? own[2] : home.byToken ? second : first;
-    const time = home.kind === "rows" ? [second as Run] : home.byToken ? [first as Run] : [];
-    const element: Value = {
-      kind: "element",
-      array: home.array,
-      index: [...time.map((r) => r.element), ...(vector ? [vector.block] : [])],
-    };
-    return vector?.over === "turns" ? { kind: "shuffle", value: element, lane: vector.lane } : element;
-  }
-
-  /** What the token that a lane is at has: from memory. */
-  #ofOther(l: Leaf, time: Run, element: Run): Value {
-    const input = [...this.#program.inputs].find(([, tile]) => tile === l.tensor)?.[0];
-    const exists: Below = { index: time.element, bound: named("count") };
-    if (input && this.#inputs.places.has(input)) {
-      const { buffer, index } = this.#inputBase(input, time.element);
-      return masked({ kind: "load", buffer, index: plus(index, element.element) }, [exists], "0.0");
-    }
-    const kept = this.#stored.get(l.tensor);
-    if (!kept) throw new InternalError(`${l.tensor.name} has no copy in memory`);
-    const width = this.#extent((l.index[1] as Axis).dim);
-    return masked(
-      { kind: "load", buffer: kept.buffer, index: plus(kept.base, times(time.element, width), element.element) },
-      [exists],
-      "0.0",
-    );
+  #read({ tensor, index }: Leaf, at: At): Value {
+    const home = this.#homes.get(tensor);
+    if (!home) throw new InternalError(`${tensor.name} lies nowhere in a tile`);
+    if ("value" in home) return home.value;
+    const token = isOfTokens(tensor) ? index[0] : undefined;
+    const offset = this.#offset(token ? index.slice(1) : index, at);
+    const whole = token ? plus(times(offset, this.#length), this.#place(at, token)) : offset;
+    return { kind: "load", buffer: home.buffer, index: plus(home.base, whole) };
   }
 
   #describe(s: Statement): string {
     const body = s.reduction ? reduce(s.reduction.op, s.reduction.axis, s.body) : s.body;
-    const sums = s.sums.map((x) => x.tensor);
-    void sums;
     const name = s.target.name.replace(/·$/, "");
-    const axes = s.result;
-    if (body.axes.length > 2) return `${name} = …`;
-    const text = printExpr(body, [...(body.axes.includes(NOW) ? [NOW] : []), ...axes].slice(0, 2), { style: unicode });
+    const axes: Axis[] = [...(body.axes.includes(NOW) ? [NOW] : []), ...s.result];
+    if (axes.length > 2) return `${name} = …`;
+    const text = printExpr(body, axes, { style: unicode }).replaceAll("·", "");
     return `${name} = ${text.length > 100 ? `${text.slice(0, 99)}…` : text}`;
   }
 }
 
-const token = (element: Index): Run => ({ over: "token", block: 0, lane: 0, element });
+interface Fetched {
+  readonly stmts: readonly Stmt[];
+  readonly values: ReadonlyMap<Leaf, Value>;
+}
+
+const NOTHING: ReadonlyMap<Leaf, Value> = new Map();
 const leavesOf = (e: Expr): Leaf[] => postorder([e]).filter((x): x is Leaf => x.kind === "leaf");
-void tensorsOf;
-void axesFor;

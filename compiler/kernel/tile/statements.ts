@@ -3,7 +3,7 @@
  * token after the other. Every reduction gets a tensor of its own.
  */
 import { type Quantity, TILE, type TileForm } from "../../form/tile-form.ts";
-import { at, mul, rebuild, reduce, substitute } from "../../math/algebra.ts";
+import { at, mul, rebuild, substitute } from "../../math/algebra.ts";
 import { type Axis, axesFor, type Dim, freshAxis } from "../../math/axis.ts";
 import { domainOf } from "../../math/domain.ts";
 import { type Expr, leaf, open, position, type Reduce, type Tensor, tensorsOf } from "../../math/expr.ts";
@@ -77,22 +77,29 @@ class Builder {
   }
 
   program(): TileProgram {
-    const { form, steps } = { form: this.#form, steps: [] as Step[] };
+    const form = this.#form;
     const { spec } = form.rule;
-    for (const { tensor, value } of form.constants) this.#assign("value", tensor, value, undefined);
+    const steps: Step[] = [];
+    for (const { tensor, value } of form.constants) this.#assign("value", tensor, tensor.shape, value, undefined);
     const once = this.#list.splice(0);
     if (once.length > 0) steps.push({ order: "once", statements: once });
     const serial = new Set<Tensor>();
     for (const phase of form.phases) {
       for (const { tensor, value, before } of phase.quantities) {
         const from = this.#list.length;
-        this.#assign(before ? "running" : "value", this.#tile(tensor), this.#ofTokens(value, NOW), before);
+        this.#assign(
+          before ? "running" : "value",
+          this.#tile(tensor),
+          tensor.shape,
+          this.#ofTokens(value, NOW),
+          before,
+        );
         if (phase.order === "serial") for (const s of this.#list.slice(from)) serial.add(s.target);
       }
     }
     const output: Tensor = { name: "y", shape: [TILE, ...spec.outputShape], domain: domainOf(form.output) };
-    this.#assign("output", output, this.#ofTokens(form.output, NOW), undefined);
-    steps.push(...scheduled(this.#list.splice(0), serial, new Set(once.map((s) => s.target))));
+    this.#assign("output", output, spec.outputShape, this.#ofTokens(form.output, NOW), undefined);
+    steps.push(...scheduled(this.#list.splice(0), serial));
     const ends: Statement[] = [];
     for (const [s, value] of form.ends) {
       this.#end(s.previous, this.#ofTokens(value, LAST));
@@ -133,11 +140,16 @@ class Builder {
     });
   }
 
-  #assign(kind: "value" | "running" | "output", target: Tensor, e: Expr, before: Quantity["before"]): void {
-    const ofTokens = target.shape[0] === TILE && (kind !== "value" || isOfTokens(target));
-    const own = ofTokens ? target.shape.slice(1) : target.shape;
-    const result = axesFor(own.map(this.#canonical));
-    const whole = at(e, axesFor(own), result);
+  /** `e` is over the canonical axes of `shape`. */
+  #assign(
+    kind: "value" | "running" | "output",
+    target: Tensor,
+    shape: readonly Dim[],
+    e: Expr,
+    before: Quantity["before"],
+  ): void {
+    const result = axesFor(shape.map(this.#canonical));
+    const whole = at(e, axesFor(shape), result);
     const running = before && { ...before, tensor: this.#tile(before.tensor) };
     const isSum = whole.kind === "reduce" && kind === "value";
     if (isSum) {
@@ -162,7 +174,7 @@ class Builder {
     const go = (x: Expr): Expr => {
       if (x.kind === "reduce" && x.op.name === "sum" && result.every((a) => x.axes.includes(a)) && result.length === 2) {
         const { axis, body } = open(x);
-        const tensor: Tensor = { name: `sum${sums.length}`, shape: result.map((a) => a.dim), domain: x.kind === "reduce" ? domainOf(x) : domainOf(x) };
+        const tensor: Tensor = { name: `sum${sums.length}`, shape: result.map((a) => a.dim), domain: domainOf(x) };
         sums.push({ tensor, axis, body: this.#factored(this.#flatten(body), result[0] as Axis) });
         return leaf(tensor, result);
       }
@@ -236,11 +248,7 @@ export const readBy = (s: Statement): Set<Tensor> => tensorsOf(s.body, ...s.sums
 const isLarge = (t: Tensor): boolean => isOfTokens(t) && t.shape.length > 2;
 
 /** Batches of statements, and loops over tokens, as few as the order of reading allows. */
-function scheduled(
-  list: readonly Statement[],
-  serial: ReadonlySet<Tensor>,
-  given: ReadonlySet<Tensor>,
-): Step[] {
+function scheduled(list: readonly Statement[], serial: ReadonlySet<Tensor>): Step[] {
   const isByToken = (s: Statement): boolean =>
     s.kind === "running" || serial.has(s.target) || isLarge(s.target) || [...readBy(s)].some(isLarge);
   const waiting = new Set(list);
@@ -249,7 +257,6 @@ function scheduled(
     makers.set(s.target, s);
     if (s.before) makers.set(s.before.tensor, s);
   }
-  void given;
   const needs = (s: Statement): Statement[] =>
     [...readBy(s)].flatMap((t) => {
       const maker = makers.get(t);
@@ -291,4 +298,3 @@ function inPlace(ends: readonly Statement[], form: TileForm): Statement[] {
   }
   return made;
 }
-void reduce;

@@ -1,0 +1,88 @@
+/** Numbers on their way to the GPU and back: as buffers hold them. */
+import type { Block } from "../compiler/kernel/block.ts";
+import type { BufferPool } from "./buffers.ts";
+
+/** The uniform buffer of a dispatch: `RUN_FIELDS`, then the block's own. */
+export function uniforms(
+  T: number,
+  first: number,
+  end: number,
+  layer: { readonly index: number; readonly count: number },
+  bases: readonly number[],
+): ArrayBuffer {
+  const bytes = new ArrayBuffer(24 + 4 * bases.length);
+  new Uint32Array(bytes, 0, 4).set([T, first, end, 1]);
+  new Float32Array(bytes, 16, 2).set([layer.index, layer.count]);
+  new Uint32Array(bytes, 24).set(bases);
+  return bytes;
+}
+
+
+export function packStates(
+  block: Block,
+  states: ReadonlyMap<string, ArrayLike<number>>,
+  records: number,
+): Float32Array<ArrayBuffer> {
+  const { stride, slots } = block.state;
+  const packed = new Float32Array(Math.max(1, records * stride));
+  for (const slot of slots) {
+    const given = states.get(slot.name);
+    if (!given) continue;
+    for (let r = 0; r < records; r++) {
+      for (let i = 0; i < slot.length; i++)
+        packed[r * stride + slot.offset + i] = given[r * slot.length + i] as number;
+    }
+  }
+  return packed;
+}
+
+export function unpackStates(block: Block, packed: Float32Array, records: number): Map<string, Float32Array> {
+  const { stride, slots } = block.state;
+  return new Map(
+    slots.map((slot) => {
+      const out = new Float32Array(records * slot.length);
+      for (let r = 0; r < records; r++) {
+        const start = r * stride + slot.offset;
+        out.set(packed.subarray(start, start + slot.length), r * slot.length);
+      }
+      return [slot.name, out] as const;
+    }),
+  );
+}
+
+export function numbersOf(data: ReadonlyMap<string, ArrayLike<number>>, name: string): Float32Array<ArrayBuffer> {
+  const found = data.get(name);
+  if (!found) throw new RangeError(`no data for ${name}`);
+  return Float32Array.from(found);
+}
+
+export function concatenate(parts: readonly Float32Array[]): Float32Array<ArrayBuffer> {
+  const all = new Float32Array(sum(parts.map((p) => p.length)));
+  let at = 0;
+  for (const p of parts) {
+    all.set(p, at);
+    at += p.length;
+  }
+  return all;
+}
+
+export const sum = (xs: readonly number[]): number => xs.reduce((a, b) => a + b, 0);
+
+/** Reads `count` numbers back. */
+export async function download(
+  gpu: GPUDevice,
+  pool: BufferPool,
+  buffer: GPUBuffer,
+  count: number,
+): Promise<Float32Array> {
+  if (count === 0) return new Float32Array();
+  const staging = pool.take(count * 4, GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST);
+  const encoder = gpu.createCommandEncoder();
+  encoder.copyBufferToBuffer(buffer, 0, staging, 0, count * 4);
+  gpu.queue.submit([encoder.finish()]);
+  await staging.mapAsync(GPUMapMode.READ, 0, count * 4);
+  const numbers = new Float32Array(staging.getMappedRange(0, count * 4).slice(0));
+  staging.unmap();
+  pool.give(staging);
+  return numbers;
+}

@@ -1,0 +1,205 @@
+/**
+ * Runs the kernels of a tile form: those that need no state over all tiles of a span at once, then the states from tile
+ * to tile, then what is read of them over all tiles at once.
+ */
+import type { Block } from "../compiler/kernel/block.ts";
+import type { Stage } from "../compiler/kernel/tile/parts.ts";
+import { BufferPool } from "./buffers.ts";
+import type { Device } from "./device.ts";
+import { concatenate, download, numbersOf, packStates, sum, uniforms, unpackStates } from "./packing.ts";
+import { CapacityError, type RunOptions, type RunResult } from "./recurrent.ts";
+
+/** The kernels as the compiler emits them. */
+export interface TileCode {
+  readonly kernels: readonly {
+    readonly wgsl: string;
+    readonly block: Block;
+    readonly stage: Stage;
+    /** Workgroups that share the rows. */
+    readonly groups: number;
+  }[];
+  /** Turns of a tile. */
+  readonly length: number;
+}
+
+/** Bytes of scratch memory, and of states, that a span has at most. */
+const SPAN_BYTES = 2 ** 26;
+const NAN_BITS = 0x7fc00000;
+/** Uniform buffers begin at multiples of this. */
+const ALIGNMENT = 256;
+
+export class TileKernel {
+  readonly #device: Device;
+  readonly #code: TileCode;
+  readonly #pipelines: readonly GPUComputePipeline[];
+  readonly #pool: BufferPool;
+
+  private constructor(device: Device, code: TileCode, pipelines: readonly GPUComputePipeline[]) {
+    this.#device = device;
+    this.#code = code;
+    this.#pipelines = pipelines;
+    this.#pool = new BufferPool(device.gpu);
+  }
+
+  /** Compiles the kernels. Throws DeviceError where the device refuses one. */
+  static create(device: Device, code: TileCode): Promise<TileKernel> {
+    const [first] = code.kernels;
+    return device.during(`the compilation of ${first?.block.name}`, async () => {
+      const pipelines = code.kernels.map(({ wgsl, block }) =>
+        device.gpu.createComputePipelineAsync({
+          layout: "auto",
+          compute: { module: device.gpu.createShaderModule({ code: wgsl, label: block.name }), entryPoint: "main" },
+          label: block.name,
+        }),
+      );
+      return new TileKernel(device, code, await Promise.all(pipelines));
+    });
+  }
+
+  /** Runs `T` tokens of `B` sequences with `H` heads: as `RecurrentKernel` does, with the same data. */
+  run(
+    extents: { readonly B: number; readonly T: number; readonly H: number },
+    data: ReadonlyMap<string, ArrayLike<number>>,
+    states: ReadonlyMap<string, ArrayLike<number>>,
+    outputWidth: number,
+    options: RunOptions = {},
+  ): Promise<RunResult> {
+    const name = this.#code.kernels[0]?.block.name;
+    return this.#device.during(`a run of ${name}`, () => this.#run(extents, data, states, outputWidth, options));
+  }
+
+  destroy(): void {
+    this.#pool.destroy();
+  }
+
+  async #run(
+    { B, T, H }: { readonly B: number; readonly T: number; readonly H: number },
+    data: ReadonlyMap<string, ArrayLike<number>>,
+    states: ReadonlyMap<string, ArrayLike<number>>,
+    outputWidth: number,
+    options: RunOptions,
+  ): Promise<RunResult> {
+    const { kernels, length } = this.#code;
+    const { block } = kernels[0] as TileCode["kernels"][number];
+    const { gpu } = this.#device;
+    const { stride } = block.state;
+    const tokens = length / block.steps;
+    const tiles = Math.ceil(T / tokens);
+    const bytes = 4 * Math.max(1, B * H * Math.max(stride, block.scratchStride));
+    const most = this.#device.limits.maxComputeWorkgroupsPerDimension;
+    const limit = Math.min(SPAN_BYTES, this.#device.limits.maxStorageBufferBindingSize);
+    const room = Math.max(1, Math.min(tiles, Math.floor(limit / bytes) - 1, Math.floor(most / Math.max(1, B))));
+    if (B > most || H > most)
+      throw new CapacityError(`B = ${B} and H = ${H}: the device takes at most ${most} of each in one run`);
+    const taken: GPUBuffer[] = [];
+    const take = (size: number, usage: GPUBufferUsageFlags): GPUBuffer => {
+      if (usage & GPUBufferUsage.STORAGE && size > this.#device.limits.maxStorageBufferBindingSize)
+        throw new CapacityError(
+          `${block.name} needs a buffer of ${size} bytes, and the device allows ${this.#device.limits.maxStorageBufferBindingSize}: use a smaller batch or a shorter sequence`,
+        );
+      const buffer = this.#pool.take(size, usage);
+      taken.push(buffer);
+      return buffer;
+    };
+    const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    const upload = (numbers: Float32Array<ArrayBuffer>): GPUBuffer => {
+      const buffer = take(numbers.byteLength, storage);
+      gpu.queue.writeBuffer(buffer, 0, numbers);
+      return buffer;
+    };
+    const filled = (count: number): GPUBuffer =>
+      options.poison
+        ? upload(new Float32Array(new Uint32Array(count).fill(NAN_BITS).buffer))
+        : take(count * 4, storage);
+
+    try {
+      const outputLength = B * T * H * outputWidth;
+      const y = filled(Math.max(1, outputLength));
+      const scratch = filled(Math.max(1, room * B * H * block.scratchStride));
+      const record = H * stride;
+      const state = filled(Math.max(1, (room + 1) * B * record));
+      const carried = take(Math.max(16, 4 * record), storage);
+      const packed = packStates(block, states, B * H);
+      const inBatch = (b: number, slot: number): number => (b * (room + 1) + slot) * record;
+      if (record > 0)
+        for (let b = 0; b < B; b++)
+          gpu.queue.writeBuffer(state, 4 * inBatch(b, 0), packed, b * record, record);
+      const inputs = new Map<string, GPUBuffer>();
+      const bound = kernels.map(({ block: own }) => {
+        const bases: number[] = [];
+        const buffers = own.bindings.map((binding) => {
+          if (binding.name === "state") return state;
+          if (binding.name === "scratch") return scratch;
+          if (binding.name === "y_out") return y;
+          const names = binding.holds.map((t) => t.name);
+          const parts = names.map((name) => numbersOf(data, name));
+          if (parts.length > 1)
+            for (const [i] of parts.entries()) bases.push(sum(parts.slice(0, i).map((p) => p.length)));
+          const buffer = inputs.get(names.join()) ?? upload(concatenate(parts));
+          inputs.set(names.join(), buffer);
+          return buffer;
+        });
+        return { buffers, bases };
+      });
+
+      const layer = options.layer ?? { index: 0, count: 1 };
+      const started = performance.now();
+      for (let first = 0; first < tiles && B * H > 0; first += room) {
+        const count = Math.min(room, tiles - first);
+        const dispatches = kernels.flatMap(({ stage }, k) => (stage === "before" ? [{ k, at: 0, tiles: count }] : []));
+        for (let at = 0; at < count; at++)
+          dispatches.push(...kernels.flatMap(({ stage }, k) => (stage === "along" ? [{ k, at, tiles: 1 }] : [])));
+        dispatches.push(
+          ...kernels.flatMap(({ stage }, k) => (stage === "after" ? [{ k, at: 0, tiles: count }] : [])),
+        );
+        const width = Math.max(...bound.map(({ bases }) => 36 + 4 * bases.length));
+        const slot = Math.ceil(width / ALIGNMENT) * ALIGNMENT;
+        const uniform = take(slot * dispatches.length, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
+        const fields = new Uint8Array(slot * dispatches.length);
+        const encoder = gpu.createCommandEncoder({ label: block.name });
+        const pass = encoder.beginComputePass({ label: `${block.name}, tiles from ${first}` });
+        for (const [i, { k, at, tiles: wide }] of dispatches.entries()) {
+          const { buffers, bases } = bound[k] as (typeof bound)[number];
+          const pipeline = this.#pipelines[k] as GPUComputePipeline;
+          const from = (first + at) * tokens;
+          const own = uniforms(T, from, Math.min(T, from + wide * tokens), layer, [wide, at, room, ...bases]);
+          fields.set(new Uint8Array(own), slot * i);
+          pass.setPipeline(pipeline);
+          pass.setBindGroup(
+            0,
+            gpu.createBindGroup({
+              layout: pipeline.getBindGroupLayout(0),
+              entries: [
+                ...buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
+                { binding: buffers.length, resource: { buffer: uniform, offset: slot * i, size: own.byteLength } },
+              ],
+            }),
+          );
+          pass.dispatchWorkgroups((kernels[k] as TileCode["kernels"][number]).groups, H, B * wide);
+        }
+        pass.end();
+        gpu.queue.writeBuffer(uniform, 0, fields);
+        // The next span starts where this one ends.
+        for (let b = 0; b < B && record > 0; b++) {
+          encoder.copyBufferToBuffer(state, 4 * inBatch(b, count), carried, 0, 4 * record);
+          encoder.copyBufferToBuffer(carried, 0, state, 4 * inBatch(b, 0), 4 * record);
+        }
+        gpu.queue.submit([encoder.finish()]);
+        if (options.progress && first + count < tiles) {
+          await gpu.queue.onSubmittedWorkDone();
+          options.progress((first + count) * tokens);
+        }
+      }
+      await gpu.queue.onSubmittedWorkDone();
+      const milliseconds = performance.now() - started;
+      const out = await download(gpu, this.#pool, y, outputLength);
+      const all = await download(gpu, this.#pool, state, (room + 1) * B * record);
+      const last = new Float32Array(B * record);
+      for (let b = 0; b < B; b++) last.set(all.subarray(inBatch(b, 0), inBatch(b, 0) + record), b * record);
+      options.progress?.(T);
+      return { y: out, states: unpackStates(block, last, B * H), milliseconds };
+    } finally {
+      for (const b of taken) this.#pool.give(b);
+    }
+  }
+}
