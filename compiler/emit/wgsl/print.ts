@@ -87,7 +87,7 @@ function stmt(s: Stmt, indent: string): string[] {
       return [`${indent}if (${s.all.map(below).join(" && ")}) {`, ...inner(s.body), `${indent}}`];
     case "every":
       return [
-        `${indent}if (${index(s.index)} % ${s.period}u == ${s.phase}u) {`,
+        `${indent}if (${index({ kind: "remainder", of: s.index, by: s.period })} == ${s.phase}u) {`,
         ...inner(s.body),
         `${indent}}`,
       ];

@@ -31,7 +31,7 @@ import {
 import { folded } from "../fold.ts";
 import { identifiers } from "../identifiers.ts";
 import type { Target } from "../target.ts";
-import { type Part, partsOf, type Stage } from "./parts.ts";
+import { type Part, partsOf, type Stage, startsOf } from "./parts.ts";
 import { isOfTokens, LAST, NOW, readBy, type Statement, type TileProgram, tileProgram } from "./statements.ts";
 
 /** Tokens of a tile, where no chunk says how many. */
@@ -115,7 +115,7 @@ class Lowering {
   #kernel(part: Part, isLoad: boolean): TileKernel {
     const { spec } = this.#form.rule;
     this.#names = identifiers();
-    const used = new Set(part.statements.flatMap((s) => [...readBy(s)]));
+    const used = new Set(part.statements.flatMap((s) => [...readBy(s), ...startsOf(s)]));
     const own = isLoad
       ? [...this.#program.inputs.keys()].filter((t) => !spec.numbers.includes(t))
       : spec.parameters.map((p) => p.tensor).filter((t) => used.has(t));

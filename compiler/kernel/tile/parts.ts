@@ -39,7 +39,8 @@ export function partsOf({ steps }: TileProgram, starts: ReadonlySet<Tensor>): Pa
   return parts;
 }
 
-const startsOf = (s: Statement): Tensor[] => (s.before && typeof s.before.start !== "number" ? [s.before.start] : []);
+/** The states that what runs along the tile starts at. */
+export const startsOf = (s: Statement): Tensor[] => (s.before && typeof s.before.start !== "number" ? [s.before.start] : []);
 
 /** The statements that `has` says so of, once it is true of the first ones. */
 function closure(

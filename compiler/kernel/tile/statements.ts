@@ -80,7 +80,7 @@ class Builder {
     const form = this.#form;
     const { spec } = form.rule;
     const steps: Step[] = [];
-    for (const { tensor, value } of form.constants) this.#assign("value", tensor, tensor.shape, value, undefined);
+    for (const { tensor, value } of form.constants) this.#assign("value", tensor, tensor.shape, this.#ofTokens(value, NOW), undefined);
     const once = this.#list.splice(0);
     if (once.length > 0) steps.push({ order: "once", statements: once });
     const serial = new Set<Tensor>();
