@@ -1,17 +1,7 @@
-/** Numbers that should be the same: how far apart they are, and how far rounding alone may take them. */
+/** Numbers that should be the same, and how far apart they are. */
 import type { Spec } from "../../compiler/check/spec.ts";
-import {
-  type Data,
-  type Extents,
-  elements,
-  interpret,
-  type Result,
-  type Run,
-} from "../../compiler/derive/interpret.ts";
-import { uniform } from "../../compiler/derive/sample.ts";
-import type { Interval } from "../../compiler/math/interval.ts";
+import { type Extents, elements, type Result } from "../../compiler/derive/interpret.ts";
 import type { Model } from "../../compiler/pipeline.ts";
-import { type Case, startsEmpty } from "./case.ts";
 import type { Violation } from "./property.ts";
 
 /** RMS(got − want) / RMS(want); the plain RMS of the error where the reference is next to nothing. */
@@ -82,50 +72,6 @@ export function apart(
     return { what, where: unflatten(at, extents), left, right, error, bound: most };
   }
   return undefined;
-}
-
-const NUDGES = 3;
-
-/**
- * How far results may be apart that are computed with this rounding: 16 times what it does to the result when the data
- * alone are rounded so. Memories that amplify, and kinks that the data lie on, show here.
- */
-export function tolerance(
-  { spec, rule }: Model,
-  { extents, run }: Case,
-  want: Result,
-  rounding: number,
-): number {
-  const nudge = 2 * rounding;
-  const domains = new Map(
-    [...spec.inputs, ...rule.states.map((s) => ({ tensor: s.previous }))].map(({ tensor }) => [
-      tensor.name,
-      tensor.domain,
-    ]),
-  );
-  let moved = 0;
-  for (let n = 0; n < NUDGES; n++) {
-    const random = uniform(n + 1);
-    const near = (data: Data): Data =>
-      new Map(
-        [...data].map(([name, x]) => {
-          if (startsEmpty(name)) return [name, x];
-          const { low, high } = domains.get(name) as Interval;
-          const by = (v: number): number => (random() < 0.5 ? nudge : -nudge) * Math.max(1, Math.abs(v));
-          return [name, x.map((v) => Math.min(high, Math.max(low, v + by(v))))];
-        }),
-      );
-    const nudged: Run = { ...run, tokens: near(run.tokens), states: near(run.states) };
-    for (const { got, want: from } of tensorsOf(
-      interpret(rule, extents, nudged),
-      want,
-      { spec, rule },
-      extents,
-    ))
-      moved = Math.max(moved, errorRatio(got, from));
-  }
-  const condition = moved / nudge;
-  return 16 * rounding * condition;
 }
 
 export function unflatten(position: number, extents: readonly number[]): number[] {

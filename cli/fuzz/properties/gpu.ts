@@ -1,7 +1,8 @@
 /** Kernels compute what the interpreter does. */
 import { type Data, interpret } from "../../../compiler/derive/interpret.ts";
-import { apart, tensorsOf, tolerance } from "../compare.ts";
+import { apart, tensorsOf } from "../compare.ts";
 import type { Property } from "../property.ts";
+import { tolerance } from "../rounding.ts";
 
 const BOUND = 1e-5;
 const F32 = 2 ** -24;

@@ -4,8 +4,9 @@ import type { Obstacle } from "../../../compiler/form/planes.ts";
 import type { TileForm } from "../../../compiler/form/tile-form.ts";
 import { tileForm } from "../../../compiler/form/tiles.ts";
 import type { Model } from "../../../compiler/pipeline.ts";
-import { apart, tensorsOf, tolerance } from "../compare.ts";
+import { apart, tensorsOf } from "../compare.ts";
 import type { Property } from "../property.ts";
+import { tolerance } from "../rounding.ts";
 
 const BOUND = 1e-10;
 const F64 = 2 ** -53;
