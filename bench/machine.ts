@@ -9,7 +9,8 @@ export interface Machine {
   readonly node: string;
   readonly date: string;
   readonly commit: string;
-  /** Over the last minute: of this process and all others. */
+  readonly processors: number;
+  /** At the start, over the last minute: what other processes keep busy. */
   readonly load: number;
 }
 
@@ -18,6 +19,7 @@ export function machine(device: Device): Machine {
   return {
     adapter: device.adapter.name,
     processor: `${all.length} × ${all[0]?.model.trim() ?? "unknown"}`,
+    processors: all.length,
     node: process.version,
     date: new Date().toISOString().slice(0, 10),
     commit: commit(),
@@ -25,6 +27,7 @@ export function machine(device: Device): Machine {
   };
 }
 
+/** Of the last minute, this process included. */
 export const load = (): number => Math.round(10 * (loadavg()[0] ?? 0)) / 10;
 
 function commit(): string {

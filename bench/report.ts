@@ -14,6 +14,7 @@ export function markdown(results: Results, chart: string | undefined): string {
     "",
     `Forward, B = 1, H = ${H}, dk = dv = ${D}, f32. Medians of warm runs taken in turn, each until the device is done, and where the machine has other work the least time says more; every result agrees with f64 to an RMS ratio of ${BOUND} or is not timed. \`npm run bench\` makes this page.`,
     "",
+    ...(machine.load > machine.processors / 2 ? [BUSY, ""] : []),
     ...(chart ? [`![Time a token over the length](${chart})`, ""] : []),
     ...summary(races),
     ...workloadsOf(races).flatMap((of) => raceTable(of, results)),
@@ -80,6 +81,9 @@ export function json({ machine, products, races, decoding, compiling, faults }: 
   );
   return `${JSON.stringify({ machine, products, rows: named, decoding: decoded, compiling, faults }, undefined, 2)}\n`;
 }
+
+const BUSY =
+  "**The machine was busy with other work.** Times are longer than it needs, ratios waver, and a run on the machine alone would say more.";
 
 /** How many times our time each of the others takes, the rows where we lose among them. */
 function summary(races: readonly Race[]): string[] {
