@@ -9,6 +9,7 @@ import { readTensors, writeWhole } from "../runtime/node/files.ts";
 import { type Tensor, writeSafetensors } from "../runtime/safetensors.ts";
 import { inputsOf } from "./apply/inputs.ts";
 import { overridesOf, settableOf } from "./apply/overrides.ts";
+import type { FormName } from "./backend.ts";
 import { type DeviceName, onBackend } from "./choose.ts";
 import { chosen, compileFile, definitionsFor, modelOf } from "./compile.ts";
 import { EXIT, UsageError } from "./errors.ts";
@@ -20,6 +21,7 @@ export interface ApplyOptions {
   readonly output: string;
   readonly model?: string;
   readonly device?: DeviceName;
+  readonly form?: FormName;
   readonly set: readonly string[];
   readonly layer?: number;
   readonly layers?: number;
@@ -35,14 +37,19 @@ export async function apply(path: string, options: ApplyOptions, io: Io): Promis
   }
   const { extents, run } = inputsOf(rule, await readTensors(options.input), options.input);
   const { B, T, H } = extents;
-  const { result, name } = await onBackend(options.device, io, async (backend) => {
-    const progress = new Progress(io);
-    const told = (done: number): void =>
-      progress.say(`${spec.name} on ${backend.name}: token ${done} of ${T}`);
-    const ran = await backend.run(model, extents, { ...run, layer }, told);
-    progress.clear();
-    return { result: ran, name: backend.name };
-  });
+  const { result, name } = await onBackend(
+    options.device,
+    io,
+    async (backend) => {
+      const progress = new Progress(io);
+      const told = (done: number): void =>
+        progress.say(`${spec.name} on ${backend.name}: token ${done} of ${T}`);
+      const ran = await backend.run(model, extents, { ...run, layer }, told);
+      progress.clear();
+      return { result: ran, name: backend.name };
+    },
+    options.form,
+  );
   const tensors = outputsOf(rule, extents, result);
   warnOfOverflow(tensors, io);
   await writeWhole(

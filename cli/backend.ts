@@ -1,6 +1,10 @@
 /** Where a memory runs: on a WebGPU adapter, or on the f64 interpreter. */
 import { type Extents, interpret, type Result, type Run } from "../compiler/derive/interpret.ts";
+import type { Rule } from "../compiler/derive/rule.ts";
+import { interpretTiles } from "../compiler/form/interpret.ts";
+import { tileForm } from "../compiler/form/tiles.ts";
 import type { Model } from "../compiler/pipeline.ts";
+import { UsageError } from "./errors.ts";
 
 export interface Backend {
   readonly kind: "webgpu" | "interpreter";
@@ -11,13 +15,30 @@ export interface Backend {
   close(): Promise<void>;
 }
 
-export const interpreterBackend: Backend = {
-  kind: "interpreter",
-  name: "the f64 interpreter",
-  run: async (model, extents, run, progress) => {
-    const result = interpret(model.rule, extents, run);
-    progress?.(extents.T);
-    return result;
-  },
-  close: async () => {},
-};
+/** How the tokens are computed: one after the other, or tile by tile. */
+export type FormName = "recurrent" | "parallel";
+
+/** Tokens of a tile on the interpreter: any number gives the same. */
+const TILE = 16;
+
+export function interpreterBackend(form: FormName = "recurrent"): Backend {
+  return {
+    kind: "interpreter",
+    name: "the f64 interpreter",
+    run: async ({ rule }, extents, run, progress) => {
+      const result = form === "parallel" ? inTiles(rule, extents, run) : interpret(rule, extents, run);
+      progress?.(extents.T);
+      return result;
+    },
+    close: async () => {},
+  };
+}
+
+function inTiles(rule: Rule, extents: Extents, run: Run): Result {
+  const form = tileForm(rule);
+  if (form.kind === "obstacle") throw new UsageError(noTiles(rule));
+  return interpretTiles(form, extents, run, TILE);
+}
+
+export const noTiles = ({ spec }: Rule): string =>
+  `${spec.name} has no parallel form that runs here; \`miras explain ${spec.definition.span.file.path}\` says what form it has, and --form recurrent runs it`;

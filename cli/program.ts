@@ -151,7 +151,11 @@ Writes y [B, T, H, dv] and the final states by name [B, H, …shape], in f32.`,
     .requiredOption("--input <file>", "the tensors to read")
     .requiredOption("--output <file>", "where to write; written whole or not at all")
     .option("--model <name>", "which model of the file (default: the first)")
-    .addOption(new Option("--form <form>", "how to compute it").choices(["recurrent"]).default("recurrent"))
+    .addOption(
+      new Option("--form <form>", "token by token, or all tokens of a tile at once")
+        .choices(["recurrent", "parallel"])
+        .default("recurrent"),
+    )
     .addOption(deviceOption())
     .option(
       "--set <name=value>",

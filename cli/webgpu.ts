@@ -3,11 +3,13 @@ import { elements, type Result, type Run } from "../compiler/derive/interpret.ts
 import type { Rule } from "../compiler/derive/rule.ts";
 import { targetFor } from "../compiler/kernel/target.ts";
 import type { Sizes } from "../compiler/math/axis.ts";
-import { compileKernel, type Kernel } from "../compiler/pipeline.ts";
+import { compileKernel, compileTiles, type Kernel, type TileCode } from "../compiler/pipeline.ts";
 import type { Device } from "../runtime/device.ts";
 import { findDevice } from "../runtime/node/adapter.ts";
 import { RecurrentKernel } from "../runtime/recurrent.ts";
-import type { Backend } from "./backend.ts";
+import { TiledKernel } from "../runtime/tiles.ts";
+import { type Backend, type FormName, noTiles } from "./backend.ts";
+import { UsageError } from "./errors.ts";
 
 /** The facts of a device that kernels are made for. */
 export const targetOf = (device: Device) =>
@@ -20,27 +22,36 @@ export const targetOf = (device: Device) =>
 export interface WebgpuOptions {
   /** Fills outputs with NaN first, so that what is not written shows: for tests. */
   readonly poison?: boolean;
+  readonly form?: FormName;
 }
 
 /** Undefined where this machine has no adapter. */
-export async function webgpuBackend({ poison = false }: WebgpuOptions = {}): Promise<Backend | undefined> {
+export async function webgpuBackend({
+  poison = false,
+  form,
+}: WebgpuOptions = {}): Promise<Backend | undefined> {
   const device = await findDevice();
   if (!device) return undefined;
   // One rule is run many times with the same sizes: lower it once, and compile each text once.
-  const codes = new Map<Rule, Map<string, Kernel>>();
-  const kernels = new Map<string, RecurrentKernel>();
-  const codeFor = (rule: Rule, sizes: Sizes): Kernel => {
-    const ofRule = codes.get(rule) ?? new Map<string, Kernel>();
+  const codes = new Map<Rule, Map<string, Kernel | TileCode>>();
+  const kernels = new Map<string, RecurrentKernel | TiledKernel>();
+  const codeFor = (rule: Rule, sizes: Sizes): Kernel | TileCode => {
+    const ofRule = codes.get(rule) ?? new Map<string, Kernel | TileCode>();
     codes.set(rule, ofRule);
     const key = JSON.stringify(sizes);
-    const code = ofRule.get(key) ?? compileKernel(rule, sizes, targetOf(device));
+    const compile = form === "parallel" ? tilesOf : compileKernel;
+    const code = ofRule.get(key) ?? compile(rule, sizes, targetOf(device));
     ofRule.set(key, code);
     return code;
   };
-  const kernelFor = async (rule: Rule, sizes: Sizes): Promise<RecurrentKernel> => {
+  const kernelFor = async (rule: Rule, sizes: Sizes): Promise<RecurrentKernel | TiledKernel> => {
     const code = codeFor(rule, sizes);
-    const kernel = kernels.get(code.wgsl) ?? (await RecurrentKernel.create(device, code));
-    kernels.set(code.wgsl, kernel);
+    const isTiled = "kernels" in code;
+    const text = isTiled ? code.kernels.map((k) => k.wgsl).join() : code.wgsl;
+    const made = (): Promise<RecurrentKernel | TiledKernel> =>
+      isTiled ? TiledKernel.create(device, code) : RecurrentKernel.create(device, code);
+    const kernel = kernels.get(text) ?? (await made());
+    kernels.set(text, kernel);
     return kernel;
   };
   return {
@@ -72,6 +83,12 @@ export async function webgpuBackend({ poison = false }: WebgpuOptions = {}): Pro
       device.destroy();
     },
   };
+}
+
+function tilesOf(...[rule, sizes, target]: Parameters<typeof compileTiles>): TileCode {
+  const code = compileTiles(rule, sizes, target);
+  if (!code) throw new UsageError(noTiles(rule));
+  return code;
 }
 
 /** Nothing is computed, and a memory as long as the sequence has no size that a kernel could have. */

@@ -12,9 +12,11 @@ import { deriveRule, type Rule } from "./derive/rule.ts";
 import { settle } from "./derive/settle.ts";
 import { printWgsl } from "./emit/wgsl/print.ts";
 import { recurrentForm } from "./form/recurrent.ts";
+import { tileForm } from "./form/tiles.ts";
 import type { Block } from "./kernel/block.ts";
 import { lowerRecurrent } from "./kernel/lower.ts";
 import type { Target } from "./kernel/target.ts";
+import { hasKernels, lowerTiles, type TileKernel } from "./kernel/tile/lower.ts";
 import type { Sizes } from "./math/axis.ts";
 import { Diagnostics } from "./source/diagnostic.ts";
 import type { SourceFile } from "./source/span.ts";
@@ -73,4 +75,22 @@ export interface Kernel {
 export function compileKernel(rule: Rule, sizes: Sizes, target: Target): Kernel {
   const block = lowerRecurrent(recurrentForm(rule), sizes, target);
   return { block, wgsl: printWgsl(block) };
+}
+
+export interface TileCode {
+  /** In the order in which they run. */
+  readonly kernels: readonly (TileKernel & { readonly wgsl: string })[];
+  /** Turns of a tile: tokens, each of several steps. */
+  readonly length: number;
+}
+
+/**
+ * The tile form of a rule as kernels. Undefined where it has none, or reads the solution of a linear system, for
+ * which there are no such kernels.
+ */
+export function compileTiles(rule: Rule, sizes: Sizes, target: Target): TileCode | undefined {
+  const form = tileForm(rule);
+  if (form.kind === "obstacle" || !hasKernels(form)) return undefined;
+  const { kernels, length } = lowerTiles(form, sizes, target);
+  return { length, kernels: kernels.map((k) => ({ ...k, wgsl: printWgsl(k.block) })) };
 }

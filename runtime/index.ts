@@ -14,3 +14,4 @@ export {
   type TensorFile,
   writeSafetensors,
 } from "./safetensors.ts";
+export { TiledKernel } from "./tiles.ts";

@@ -17,7 +17,6 @@ export function uniforms(
   return bytes;
 }
 
-
 export function packStates(
   block: Block,
   states: ReadonlyMap<string, ArrayLike<number>>,
@@ -50,7 +49,10 @@ export function unpackStates(block: Block, packed: Float32Array, records: number
   );
 }
 
-export function numbersOf(data: ReadonlyMap<string, ArrayLike<number>>, name: string): Float32Array<ArrayBuffer> {
+export function numbersOf(
+  data: ReadonlyMap<string, ArrayLike<number>>,
+  name: string,
+): Float32Array<ArrayBuffer> {
   const found = data.get(name);
   if (!found) throw new RangeError(`no data for ${name}`);
   return Float32Array.from(found);

@@ -2,25 +2,11 @@
  * Runs the kernels of a tile form: those that need no state over all tiles of a span at once, then the states from tile
  * to tile, then what is read of them over all tiles at once.
  */
-import type { Block } from "../compiler/kernel/block.ts";
-import type { Stage } from "../compiler/kernel/tile/parts.ts";
+import type { TileCode } from "../compiler/pipeline.ts";
 import { BufferPool } from "./buffers.ts";
 import type { Device } from "./device.ts";
 import { concatenate, download, numbersOf, packStates, sum, uniforms, unpackStates } from "./packing.ts";
 import { CapacityError, type RunOptions, type RunResult } from "./recurrent.ts";
-
-/** The kernels as the compiler emits them. */
-export interface TileCode {
-  readonly kernels: readonly {
-    readonly wgsl: string;
-    readonly block: Block;
-    readonly stage: Stage;
-    /** Workgroups that share the rows. */
-    readonly groups: number;
-  }[];
-  /** Turns of a tile. */
-  readonly length: number;
-}
 
 /** Bytes of scratch memory, and of states, that a span has at most. */
 const SPAN_BYTES = 2 ** 26;
@@ -28,7 +14,7 @@ const NAN_BITS = 0x7fc00000;
 /** Uniform buffers begin at multiples of this. */
 const ALIGNMENT = 256;
 
-export class TileKernel {
+export class TiledKernel {
   readonly #device: Device;
   readonly #code: TileCode;
   readonly #pipelines: readonly GPUComputePipeline[];
@@ -42,17 +28,20 @@ export class TileKernel {
   }
 
   /** Compiles the kernels. Throws DeviceError where the device refuses one. */
-  static create(device: Device, code: TileCode): Promise<TileKernel> {
+  static create(device: Device, code: TileCode): Promise<TiledKernel> {
     const [first] = code.kernels;
     return device.during(`the compilation of ${first?.block.name}`, async () => {
       const pipelines = code.kernels.map(({ wgsl, block }) =>
         device.gpu.createComputePipelineAsync({
           layout: "auto",
-          compute: { module: device.gpu.createShaderModule({ code: wgsl, label: block.name }), entryPoint: "main" },
+          compute: {
+            module: device.gpu.createShaderModule({ code: wgsl, label: block.name }),
+            entryPoint: "main",
+          },
           label: block.name,
         }),
       );
-      return new TileKernel(device, code, await Promise.all(pipelines));
+      return new TiledKernel(device, code, await Promise.all(pipelines));
     });
   }
 
@@ -65,7 +54,9 @@ export class TileKernel {
     options: RunOptions = {},
   ): Promise<RunResult> {
     const name = this.#code.kernels[0]?.block.name;
-    return this.#device.during(`a run of ${name}`, () => this.#run(extents, data, states, outputWidth, options));
+    return this.#device.during(`a run of ${name}`, () =>
+      this.#run(extents, data, states, outputWidth, options),
+    );
   }
 
   destroy(): void {
@@ -88,7 +79,10 @@ export class TileKernel {
     const bytes = 4 * Math.max(1, B * H * Math.max(stride, block.scratchStride));
     const most = this.#device.limits.maxComputeWorkgroupsPerDimension;
     const limit = Math.min(SPAN_BYTES, this.#device.limits.maxStorageBufferBindingSize);
-    const room = Math.max(1, Math.min(tiles, Math.floor(limit / bytes) - 1, Math.floor(most / Math.max(1, B))));
+    const room = Math.max(
+      1,
+      Math.min(tiles, Math.floor(limit / bytes) - 1, Math.floor(most / Math.max(1, B))),
+    );
     if (B > most || H > most)
       throw new CapacityError(`B = ${B} and H = ${H}: the device takes at most ${most} of each in one run`);
     const taken: GPUBuffer[] = [];
@@ -146,9 +140,13 @@ export class TileKernel {
       const started = performance.now();
       for (let first = 0; first < tiles && B * H > 0; first += room) {
         const count = Math.min(room, tiles - first);
-        const dispatches = kernels.flatMap(({ stage }, k) => (stage === "before" ? [{ k, at: 0, tiles: count }] : []));
+        const dispatches = kernels.flatMap(({ stage }, k) =>
+          stage === "before" ? [{ k, at: 0, tiles: count }] : [],
+        );
         for (let at = 0; at < count; at++)
-          dispatches.push(...kernels.flatMap(({ stage }, k) => (stage === "along" ? [{ k, at, tiles: 1 }] : [])));
+          dispatches.push(
+            ...kernels.flatMap(({ stage }, k) => (stage === "along" ? [{ k, at, tiles: 1 }] : [])),
+          );
         dispatches.push(
           ...kernels.flatMap(({ stage }, k) => (stage === "after" ? [{ k, at: 0, tiles: count }] : [])),
         );
@@ -171,7 +169,10 @@ export class TileKernel {
               layout: pipeline.getBindGroupLayout(0),
               entries: [
                 ...buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
-                { binding: buffers.length, resource: { buffer: uniform, offset: slot * i, size: own.byteLength } },
+                {
+                  binding: buffers.length,
+                  resource: { buffer: uniform, offset: slot * i, size: own.byteLength },
+                },
               ],
             }),
           );

@@ -6,6 +6,7 @@ import type { RecurrentForm } from "../form/recurrent.ts";
 import { type Dim, extentOf, type Sizes } from "../math/axis.ts";
 import type { Tensor } from "../math/expr.ts";
 import { InternalError } from "../source/diagnostic.ts";
+import { bindInputs } from "./bindings.ts";
 import {
   type Binding,
   type Index,
@@ -17,7 +18,6 @@ import {
   times,
   type Value,
 } from "./block.ts";
-import { bindInputs } from "./bindings.ts";
 import { identifiers } from "./identifiers.ts";
 import { leavesOf, type Schedule, schedule } from "./schedule.ts";
 import { flattened, type Statement, statements } from "./statements.ts";

@@ -254,7 +254,10 @@ class Solver {
     if (!exponent) return this.#projectionOf(free);
     const along = this.#axes[over.axis] as Axis;
     if ([slopeIn(exponent, this.#argument), total].some((e) => e.axes.includes(along)))
-      return { term: exponent, why: "the multiplier of the sum that is held fixed counts differently along it" };
+      return {
+        term: exponent,
+        why: "the multiplier of the sum that is held fixed counts differently along it",
+      };
     this.#say(
       "a sum that is held fixed subtracts a multiplier from what is accumulated: a factor, so that W is divided by its sum",
       this.#w,

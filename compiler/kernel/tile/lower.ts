@@ -32,7 +32,15 @@ import { folded } from "../fold.ts";
 import { identifiers } from "../identifiers.ts";
 import type { Target } from "../target.ts";
 import { type Part, partsOf, type Stage, startsOf } from "./parts.ts";
-import { isOfTokens, LAST, NOW, readBy, type Statement, type TileProgram, tileProgram } from "./statements.ts";
+import {
+  isOfTokens,
+  LAST,
+  NOW,
+  readBy,
+  type Statement,
+  type TileProgram,
+  tileProgram,
+} from "./statements.ts";
 
 /** Tokens of a tile, where no chunk says how many. */
 const TOKENS = 16;
@@ -61,6 +69,12 @@ export interface TileKernels {
 /** Fields of the uniform buffer: how many tiles a dispatch has, the first of them, and how many there is room for. */
 export const TILE_FIELDS = ["tiles", "at", "room"] as const;
 
+/** Linear systems are solved token by token only. */
+export const hasKernels = (form: TileForm): boolean =>
+  !postorder([form.output, ...form.phases.flatMap((p) => p.quantities.map((q) => q.value))]).some(
+    (e) => e.kind === "solve",
+  );
+
 export const lowerTiles = (form: TileForm, sizes: Sizes, target: Target): TileKernels =>
   new Lowering(form, sizes, target).kernels();
 
@@ -75,7 +89,8 @@ class Lowering {
   #names = identifiers();
   readonly #homes = new Map<Tensor, Home>();
   readonly #slots: Slot[] = [];
-  #inputs: Bindings | undefined;
+  /** Of the kernel that is being made. */
+  #inputs: Bindings = { bindings: [], bases: [], places: new Map() };
   #stateStride = 0;
   #scratchStride = 0;
 
@@ -165,7 +180,10 @@ class Lowering {
       let_("n", { kind: "remainder", of: named("workgroup.z"), by: named("run.tiles") }),
       let_("slot", plus(named("run.at"), named("n"))),
       let_("m", plus(times(named("run.first"), this.#steps), times(named("n"), this.#length))),
-      let_("count", { kind: "least", of: [this.#length, { kind: "difference", from: end, less: named("m") }] }),
+      let_("count", {
+        kind: "least",
+        of: [this.#length, { kind: "difference", from: end, less: named("m") }],
+      }),
       let_("last", { kind: "difference", from: named("count"), less: 1 }),
       let_("own", times(record(named("run.room")), this.#scratchStride)),
       ...(state
@@ -200,23 +218,29 @@ class Lowering {
       if (value) this.#homes.set(t, { value });
     }
     for (const { tensor: t } of spec.parameters) {
-      const place = this.#inputs?.places.get(t);
+      const place = this.#inputs.places.get(t);
       if (!place) continue;
-      this.#homes.set(t, { buffer: place.buffer, base: plus(place.start, times(named("h"), this.#count(t.shape))) });
+      this.#homes.set(t, {
+        buffer: place.buffer,
+        base: plus(place.start, times(named("h"), this.#count(t.shape))),
+      });
     }
   }
 
   /** Where an input of the turn `m + t` begins. */
   #inputAt(tensor: Tensor, t: Index): { buffer: string; index: Index } {
     const { spec } = this.#form.rule;
-    const { buffer, start } = this.#inputs?.places.get(tensor) as { buffer: string; start: Index };
+    const { buffer, start } = this.#inputs.places.get(tensor) as { buffer: string; start: Index };
     const isByStep = spec.inputs.find((i) => i.tensor === tensor)?.each === "step";
     const turn = plus(named("m"), t);
     const at: Index =
       isByStep || this.#steps === 1
         ? plus(times(named("b"), named("run.tokens"), this.#steps), turn)
         : plus(times(named("b"), named("run.tokens")), { kind: "quotient", of: turn, by: this.#steps });
-    return { buffer, index: plus(start, times(plus(times(at, named("heads")), named("h")), this.#count(tensor.shape))) };
+    return {
+      buffer,
+      index: plus(start, times(plus(times(at, named("heads")), named("h")), this.#count(tensor.shape))),
+    };
   }
 
   /** Copies of the tile's inputs, the tokens side by side; 0 where there is no token. */
@@ -229,14 +253,22 @@ class Lowering {
         const from = isNumber ? undefined : this.#inputAt(t, token);
         const step: Index = { kind: "remainder", of: plus(named("m"), token), by: this.#steps };
         const value: Value = from
-          ? masked({ kind: "load", buffer: from.buffer, index: plus(from.index, element) }, [{ index: token, bound: named("count") }], "0.0")
+          ? masked(
+              { kind: "load", buffer: from.buffer, index: plus(from.index, element) },
+              [{ index: token, bound: named("count") }],
+              "0.0",
+            )
           : { kind: "float", index: step };
         return { kind: "store", buffer, index: plus(base, times(element, this.#length), token), value };
       };
       const elements = this.#count(t.shape);
-      if (t.shape.length === 0) return this.#overLanes(this.#length, (token, within) => when(within, [put(0, token)]));
+      if (t.shape.length === 0)
+        return this.#overLanes(this.#length, (token, within) => when(within, [put(0, token)]));
       return this.#overLanes(elements, (element, within) =>
-        when(within, this.#over(this.#length, "rolled", (token) => [put(element, token)])),
+        when(
+          within,
+          this.#over(this.#length, "rolled", (token) => [put(element, token)]),
+        ),
       );
     });
   }
@@ -280,7 +312,10 @@ class Lowering {
       some.map((s) => ({ kind: "comment", text: this.#describe(s) }));
     if (order === "alone") {
       const [{ result }] = statements as [Statement];
-      return [...comments(statements), ...this.#spread(result, new Map(), (at, within) => when(within, this.#along(statements, at)))];
+      return [
+        ...comments(statements),
+        ...this.#spread(result, new Map(), (at, within) => when(within, this.#along(statements, at))),
+      ];
     }
     if (order === "together") return [...comments(statements), ...this.#together(statements)];
     return statements.flatMap((s) => [...comments([s]), ...this.#one(s, order)]);
@@ -292,22 +327,30 @@ class Lowering {
     const [lane] = first.result;
     if (order === "together" || !lane) return 1;
     const extent = this.#extent(lane.dim);
-    return Math.ceil(extent / (this.#lanes * (this.#isProduct(first) && order === "batch" ? this.#rows(lane) : 1)));
+    return Math.ceil(
+      extent / (this.#lanes * (this.#isProduct(first) && order === "batch" ? this.#rows(lane) : 1)),
+    );
   }
 
   #one(s: Statement, order: Part["order"]): Stmt[] {
     if (order === "end") return this.#end(s);
-    if (order === "once") return this.#spread(s.result, new Map(), (at, within) => this.#compute(s, at, within));
+    if (order === "once")
+      return this.#spread(s.result, new Map(), (at, within) => this.#compute(s, at, within));
     const [lane] = s.result;
     if (lane && s.reduction && this.#isProduct(s)) return this.#product(s, lane, s.reduction);
     return this.#spread([...s.result, NOW], new Map(), (at, within) => this.#compute(s, at, within));
   }
 
   #isProduct = (s: Statement): boolean => s.reduction !== undefined && s.result.length === 1;
-  #rows = (lane: Axis): number => Math.max(1, Math.min(ROWS, Math.floor(this.#extent(lane.dim) / this.#lanes)));
+  #rows = (lane: Axis): number =>
+    Math.max(1, Math.min(ROWS, Math.floor(this.#extent(lane.dim) / this.#lanes)));
 
   /** Over the first of the axes the lanes, over the others loops; by one lane alone, where there is none. */
-  #spread(axes: readonly Axis[], outer: At, body: (at: At, within: readonly Below[]) => readonly Stmt[]): Stmt[] {
+  #spread(
+    axes: readonly Axis[],
+    outer: At,
+    body: (at: At, within: readonly Below[]) => readonly Stmt[],
+  ): Stmt[] {
     const [first, ...rest] = axes;
     if (!first) return when([{ index: named("lane"), bound: 1 }], body(outer, []));
     return this.#overLanes(this.#extent(first.dim), (i, within) =>
@@ -323,7 +366,12 @@ class Lowering {
     const place: Place = { kind: "local", name: acc };
     return [
       { kind: "variable", name: acc, extents: [], initial: op.wgslInitial },
-      ...this.#overAxes([axis], at, (inside) => [{ kind: "merge", place, op, value: this.#value(s.body, inside) }], until),
+      ...this.#overAxes(
+        [axis],
+        at,
+        (inside) => [{ kind: "merge", place, op, value: this.#value(s.body, inside) }],
+        until,
+      ),
       ...this.#write(s, at, within, place),
     ];
   }
@@ -339,7 +387,9 @@ class Lowering {
       const element = (r: number): Index => plus(first, r * this.#lanes, named("lane"));
       const at = (r: number, inside: At): At => new Map([...inside, [lane, element(r)]]);
       const turns = this.#overAxes([axis], new Map(), (inside) => {
-        const fetched = sums.map((_, r) => this.#fetch(s.body, (l) => l.index.includes(lane) && !l.index.includes(NOW), at(r, inside)));
+        const fetched = sums.map((_, r) =>
+          this.#fetch(s.body, (l) => l.index.includes(lane) && !l.index.includes(NOW), at(r, inside)),
+        );
         const merged = this.#over(this.#length, 1, (t) => {
           const now = new Map([...inside, [NOW, t]]);
           const shared = this.#fetch(s.body, (l) => l.index.includes(NOW) && !l.index.includes(lane), now);
@@ -347,7 +397,12 @@ class Lowering {
             ...shared.stmts,
             ...sums.map((name, r): Stmt => {
               const held = new Map([...shared.values, ...(fetched[r] as Fetched).values]);
-              return { kind: "merge", place: { kind: "element", array: name, index: [t] }, op, value: this.#value(s.body, at(r, now), held) };
+              return {
+                kind: "merge",
+                place: { kind: "element", array: name, index: [t] },
+                op,
+                value: this.#value(s.body, at(r, now), held),
+              };
             }),
           ];
         });
@@ -356,11 +411,17 @@ class Lowering {
       const done = this.#over(this.#length, 1, (t) =>
         sums.flatMap((name, r) => {
           const within = exact ? [] : [{ index: element(r), bound: extent }];
-          return this.#write(s, at(r, new Map([[NOW, t]])), within, { kind: "element", array: name, index: [t] });
+          return this.#write(s, at(r, new Map([[NOW, t]])), within, {
+            kind: "element",
+            array: name,
+            index: [t],
+          });
         }),
       );
       return [
-        ...sums.map((name): Stmt => ({ kind: "variable", name, extents: [this.#length], initial: op.wgslInitial })),
+        ...sums.map(
+          (name): Stmt => ({ kind: "variable", name, extents: [this.#length], initial: op.wgslInitial }),
+        ),
         ...turns,
         ...done,
       ];
@@ -398,7 +459,9 @@ class Lowering {
     const made = new Set(statements.map((s) => s.target));
     return this.#over(this.#length, "rolled", (t) =>
       statements.flatMap((s) => [
-        ...this.#spread(s.result, new Map([[NOW, t]]), (at, within) => when(within, this.#atToken(s, at, made))),
+        ...this.#spread(s.result, new Map([[NOW, t]]), (at, within) =>
+          when(within, this.#atToken(s, at, made)),
+        ),
         barrier("storage"),
       ]),
     );
@@ -440,7 +503,8 @@ class Lowering {
   /** A state after the tile. */
   #end(s: Statement): Stmt[] {
     const [rows, columns] = s.result;
-    const store = (at: At, within: readonly Below[]): Stmt[] => this.#write(s, at, within, this.#value(s.body, at));
+    const store = (at: At, within: readonly Below[]): Stmt[] =>
+      this.#write(s, at, within, this.#value(s.body, at));
     if (!rows || !columns || s.sums.length === 0) return this.#spread(s.result, new Map(), store);
     return this.#overLanes(this.#extent(rows.dim), (i, within) => {
       const row: At = new Map([[rows, i]]);
@@ -453,9 +517,18 @@ class Lowering {
             held.set(l, name);
             return [
               { kind: "variable", name, extents: [this.#length] },
-              ...this.#over(this.#length, 1, (t) => [
-                { kind: "assign", place: { kind: "element", array: name, index: [t] }, value: this.#value(l, new Map([...row, [axis, t]])) },
-              ], "s"),
+              ...this.#over(
+                this.#length,
+                1,
+                (t) => [
+                  {
+                    kind: "assign",
+                    place: { kind: "element", array: name, index: [t] },
+                    value: this.#value(l, new Map([...row, [axis, t]])),
+                  },
+                ],
+                "s",
+              ),
             ];
           }),
       );
@@ -465,11 +538,18 @@ class Lowering {
           this.#homes.set(tensor, { value: { kind: "local", name } });
           return [
             { kind: "variable", name, extents: [] },
-            ...this.#over(this.#length, 1, (t) => {
-              const values = new Map([...held].map(([l, array]): [Leaf, Value] => [l, { kind: "element", array, index: [t] }]));
-              const value = this.#value(body, new Map([...at, [axis, t]]), values);
-              return [{ kind: "merge", place: { kind: "local", name }, op: sum, value }];
-            }, "s"),
+            ...this.#over(
+              this.#length,
+              1,
+              (t) => {
+                const values = new Map(
+                  [...held].map(([l, array]): [Leaf, Value] => [l, { kind: "element", array, index: [t] }]),
+                );
+                const value = this.#value(body, new Map([...at, [axis, t]]), values);
+                return [{ kind: "merge", place: { kind: "local", name }, op: sum, value }];
+              },
+              "s",
+            ),
           ];
         });
         return [...sums, ...store(at, [])];
@@ -485,9 +565,15 @@ class Lowering {
     if (s.kind === "output") {
       const turn = plus(named("m"), t as Index);
       const token: Index = this.#steps === 1 ? turn : { kind: "quotient", of: turn, by: this.#steps };
-      const place = plus(times(plus(times(named("b"), named("run.tokens")), token), named("heads")), named("h"));
+      const place = plus(
+        times(plus(times(named("b"), named("run.tokens")), token), named("heads")),
+        named("h"),
+      );
       const index = plus(times(place, this.#count(s.target.shape.slice(1))), this.#offset(s.result, at));
-      const store = when([...within, { index: t as Index, bound: named("count") }], [{ kind: "store", buffer: "y_out", index, value }]);
+      const store = when(
+        [...within, { index: t as Index, bound: named("count") }],
+        [{ kind: "store", buffer: "y_out", index, value }],
+      );
       if (this.#steps === 1) return store;
       return [{ kind: "every", index: turn, period: this.#steps, phase: this.#steps - 1, body: store }];
     }
@@ -495,12 +581,18 @@ class Lowering {
     const offset = this.#offset(s.result, at);
     const index = isOfTokens(s.target) ? plus(times(offset, this.#length), t as Index) : offset;
     // Nothing stands where there is no token: others of the tile read it.
-    const own = isOfTokens(s.target) && s.kind !== "running" ? masked(value, [{ index: t as Index, bound: named("count") }], "0.0") : value;
+    const own =
+      isOfTokens(s.target) && s.kind !== "running"
+        ? masked(value, [{ index: t as Index, bound: named("count") }], "0.0")
+        : value;
     return when(within, [{ kind: "store", buffer, index: plus(base, index), value: own }]);
   }
 
   #offset(index: readonly Axis[], at: At): Index {
-    return index.reduce<Index>((offset, a) => plus(times(offset, this.#extent(a.dim)), this.#place(at, a)), 0);
+    return index.reduce<Index>(
+      (offset, a) => plus(times(offset, this.#extent(a.dim)), this.#place(at, a)),
+      0,
+    );
   }
 
   #place(at: At, a: Axis): Index {

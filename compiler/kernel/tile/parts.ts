@@ -18,15 +18,22 @@ export interface Part {
 
 export function partsOf({ steps }: TileProgram, starts: ReadonlySet<Tensor>): Part[] {
   const all = steps.flatMap((s) => s.statements);
-  const makers = new Map(all.flatMap((s) => [s.target, ...(s.before ? [s.before.tensor] : [])].map((t) => [t, s] as const)));
-  const needsState = closure(all, (s) => [...readBy(s), ...startsOf(s)].some((t) => starts.has(t)), (s, has) =>
-    [...readBy(s)].some((t) => has(makers.get(t))),
+  const makers = new Map(
+    all.flatMap((s) => [s.target, ...(s.before ? [s.before.tensor] : [])].map((t) => [t, s] as const)),
+  );
+  const needsState = closure(
+    all,
+    (s) => [...readBy(s), ...startsOf(s)].some((t) => starts.has(t)),
+    (s, has) => [...readBy(s)].some((t) => has(makers.get(t))),
   );
   const ends = new Set(all.filter((s) => s.kind === "end"));
-  const isRead = closure(all, (s) => ends.has(s), (s, has) =>
-    all.some((o) => has(o) && [...readBy(o)].some((t) => makers.get(t) === s)),
+  const isRead = closure(
+    all,
+    (s) => ends.has(s),
+    (s, has) => all.some((o) => has(o) && [...readBy(o)].some((t) => makers.get(t) === s)),
   );
-  const stageOf = (s: Statement): Stage => (!needsState.has(s) && !ends.has(s) ? "before" : isRead.has(s) ? "along" : "after");
+  const stageOf = (s: Statement): Stage =>
+    !needsState.has(s) && !ends.has(s) ? "before" : isRead.has(s) ? "along" : "after";
   const parts: Part[] = [];
   for (const step of steps) {
     for (const group of groupsOf(step)) {
@@ -40,7 +47,8 @@ export function partsOf({ steps }: TileProgram, starts: ReadonlySet<Tensor>): Pa
 }
 
 /** The states that what runs along the tile starts at. */
-export const startsOf = (s: Statement): Tensor[] => (s.before && typeof s.before.start !== "number" ? [s.before.start] : []);
+export const startsOf = (s: Statement): Tensor[] =>
+  s.before && typeof s.before.start !== "number" ? [s.before.start] : [];
 
 /** The statements that `has` says so of, once it is true of the first ones. */
 function closure(

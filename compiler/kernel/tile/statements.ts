@@ -80,7 +80,8 @@ class Builder {
     const form = this.#form;
     const { spec } = form.rule;
     const steps: Step[] = [];
-    for (const { tensor, value } of form.constants) this.#assign("value", tensor, tensor.shape, this.#ofTokens(value, NOW), undefined);
+    for (const { tensor, value } of form.constants)
+      this.#assign("value", tensor, tensor.shape, this.#ofTokens(value, NOW), undefined);
     const once = this.#list.splice(0);
     if (once.length > 0) steps.push({ order: "once", statements: once });
     const serial = new Set<Tensor>();
@@ -172,9 +173,18 @@ class Builder {
     const result = axesFor(target.shape.map(this.#canonical));
     const sums: Statement["sums"][number][] = [];
     const go = (x: Expr): Expr => {
-      if (x.kind === "reduce" && x.op.name === "sum" && result.every((a) => x.axes.includes(a)) && result.length === 2) {
+      if (
+        x.kind === "reduce" &&
+        x.op.name === "sum" &&
+        result.every((a) => x.axes.includes(a)) &&
+        result.length === 2
+      ) {
         const { axis, body } = open(x);
-        const tensor: Tensor = { name: `sum${sums.length}`, shape: result.map((a) => a.dim), domain: domainOf(x) };
+        const tensor: Tensor = {
+          name: `sum${sums.length}`,
+          shape: result.map((a) => a.dim),
+          domain: domainOf(x),
+        };
         sums.push({ tensor, axis, body: this.#factored(this.#flatten(body), result[0] as Axis) });
         return leaf(tensor, result);
       }
@@ -208,7 +218,10 @@ class Builder {
     if (e.kind !== "apply" || e.op.name !== "mul") return e;
     const groups = new Map<string, Expr[]>();
     for (const f of e.args) {
-      const key = f.axes.filter((a) => a !== LAST).map((a) => a.id).join();
+      const key = f.axes
+        .filter((a) => a !== LAST)
+        .map((a) => a.id)
+        .join();
       const isShared = f.axes.length > 0 && (!f.axes.includes(lane) || !f.axes.includes(NOW));
       groups.set(isShared ? key : "", [...(groups.get(isShared ? key : "") ?? []), f]);
     }
