@@ -58,7 +58,7 @@ module.exports = {
   ],
   options: {
     parser: "swc",
-    doNotFollow: { path: "^node_modules/" },
+    doNotFollow: { path: "(^|/)node_modules/" },
     enhancedResolveOptions: {
       extensions: [".ts", ".js", ".json"],
       conditionNames: ["import", "node", "default"],

@@ -5,6 +5,12 @@ import type { Layout, Run } from "./layout.ts";
 
 /** Up to this many rows a lane the code is repeated instead of looped over. */
 const WRITTEN_OUT = 4;
+/**
+ * Up to this many lanes the turns over a resident state are, too. A driver often does not unroll them where a turn has
+ * several exchanges; and an exchange with a lane that is no constant, or an array in registers at such a place, takes
+ * several times as long.
+ */
+const LANES_WRITTEN_OUT = 8;
 
 /** From more blocks than this on they are taken in groups, where something is done around them. */
 const MANY = 8;
@@ -88,16 +94,20 @@ export class Loops {
     const extent = extentOf(d, this.#layout.sizes);
     const blocks = Math.ceil(extent / lanes);
     const exact = blocks === 1 || extent % lanes === 0;
-    const turn = (block: Index): readonly Stmt[] => {
-      const element = plus(times(block, lanes), named(laneName));
+    const turn = (block: Index, lane: Index): readonly Stmt[] => {
+      const element = plus(times(block, lanes), lane);
       const within = exact ? [] : [{ index: element, bound: extent }];
-      return body({ over: "turns", block, lane: named(laneName), element }, within);
+      return body({ over: "turns", block, lane, element }, within);
     };
     const inner = Math.min(lanes, extent);
+    const isWritten = step === 1 && this.#layout.target.subgroups && lanes <= LANES_WRITTEN_OUT;
     const each = (block: Index): readonly Stmt[] => {
-      const turns: Stmt[] = [{ kind: "loop", name: laneName, from: 0, to: inner, step, body: turn(block) }];
+      const turns: readonly Stmt[] = isWritten
+        ? Array.from({ length: inner }, (_, lane) => turn(block, lane)).flat()
+        : [{ kind: "loop", name: laneName, from: 0, to: inner, step, body: turn(block, named(laneName)) }];
       return blocks > 1 ? around(turns) : turns;
     };
+    if (isWritten) return Array.from({ length: blocks }, (_, block) => each(block)).flat();
     const few = around === AS_THEY_ARE ? blocks : fewOf(blocks);
     if (few === blocks) return this.loop(blockName, blocks, each, step);
     const group = (g: Index): readonly Stmt[] =>

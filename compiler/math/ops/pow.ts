@@ -83,7 +83,8 @@ export const pow: Elementwise = {
   },
   wgsl: ([x = "", p = ""], type) => {
     // Small whole powers by products: exact to rounding, and right for negative bases.
-    const n = Number(p);
+    // A negative number stands in brackets.
+    const n = Number(p.replace(/^\((.*)\)$/, "$1"));
     if (n === 0.5) return `sqrt(${x})`;
     if (n === -0.5) return `inverseSqrt(${x})`;
     if (n === -1) return `(1.0 / ${x})`;
