@@ -39,6 +39,29 @@ model M { memory matrix
     expect(await findings(text)).toEqual([]);
   });
 
+  it("an implicit step of a loss that is not convex, which may have several minima", () => {
+    const step = (loss: string): string => `bias wants(y, v) = sum(${loss})
+model M { memory matrix
+  bias wants
+  retention none
+  algorithm implicit(0.5) }`;
+    expect(codes(step("min((y - v)^2, 1) + (y - v)^2 / 4"))).toEqual(["not-solved"]);
+    expect(codes(step("max((y - v)^2, 1) + (y - v)^2 / 4"))).toEqual([]);
+  });
+
+  it("the inverse of sinh far below zero, where a sum cancelled", () => {
+    const { rule } = modelOf(penalised("sum(cosh(W))"));
+    const tokens = new Map([
+      ["q", Float64Array.of(1)],
+      ["k", Float64Array.of(0)],
+      ["v", Float64Array.of(0)],
+    ]);
+    const states = new Map([["W", Float64Array.of(-1e9)]]);
+    const extents = { B: 1, T: 1, H: 1, sizes: { dk: 1, dv: 1 } };
+    const { y } = interpret(rule, extents, { tokens, parameters: new Map(), states });
+    expect(y[0]).toBeCloseTo(-Math.asinh(1e9), 10);
+  });
+
   it("a norm over a box, whose minimum is not the free one cut off", () => {
     expect(codes(penalised("sum(abs(W)^3)^(2 / 3) / 2 over box(-1, 1)"))).toEqual(["not-solved"]);
     expect(codes(penalised("sum(abs(W)^3) over box(-1, 1)"))).toEqual([]);

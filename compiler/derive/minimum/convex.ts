@@ -1,5 +1,4 @@
-/** Whether a penalty is convex, told by numbers: the gradient of a convex function is monotone. */
-import type { Penalty } from "../../check/spec.ts";
+/** Whether something is convex, told by numbers: the gradient of a convex function is monotone. */
 import { axesFor, elements, type Sizes } from "../../math/axis.ts";
 import { evaluator } from "../../math/evaluate.ts";
 import { type Expr, type Tensor, tensorsOf } from "../../math/expr.ts";
@@ -8,8 +7,8 @@ import { sample, uniform } from "../sample.ts";
 const PAIRS = 64;
 const TOLERANCE = 1e-9;
 
-/** Whether (∇R(a) − ∇R(b)) · (a − b) ≥ 0 for random a and b. */
-export function isConvex({ w, previous }: Penalty, slope: Expr): boolean {
+/** Whether (∇R(a) − ∇R(b)) · (a − b) ≥ 0 for random a and b, ∇R(w) being `slope`. */
+export function isConvex(slope: Expr, w: Tensor): boolean {
   const sizes: Sizes = { dk: 3, dv: 4, tokens: 5 };
   const evaluate = evaluator([{ expr: slope, axes: axesFor(w.shape) }], sizes);
   const random = uniform(7);
@@ -17,7 +16,7 @@ export function isConvex({ w, previous }: Penalty, slope: Expr): boolean {
     Float64Array.from({ length: elements(t.shape, sizes) }, () => sample(t.domain, random));
   for (let n = 0; n < PAIRS; n++) {
     const environment = new Map<Tensor, Float64Array>();
-    for (const t of new Set([...tensorsOf(slope), w, previous])) environment.set(t, draw(t));
+    for (const t of tensorsOf(slope)) environment.set(t, draw(t));
     const a = draw(w);
     const b = draw(w);
     const at = (x: Float64Array): Float64Array => {

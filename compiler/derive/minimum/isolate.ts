@@ -42,7 +42,9 @@ export function isolate(e: Expr, unknown: Leaf, target: Expr): Expr | Obstacle {
     }
     case "sinh": {
       const hypotenuse = pow(add(pow(target, constant(2)), constant(1)), constant(0.5));
-      return isolate(first, unknown, call("log", add(target, hypotenuse)));
+      // Of the size, since beside a large negative target nothing is left of the sum.
+      const size = call("log", add(call("abs", target), hypotenuse));
+      return isolate(first, unknown, mul(call("sign", target), size));
     }
     default:
       return { term: e, why: `\`${e.op.name}\` cannot be undone` };

@@ -66,7 +66,7 @@ class Solver {
     const { value, w } = this.#penalty;
     this.#say("the penalty R", value, undefined, []);
     const slope = separateLogarithms(gradient(value, [w]).get(w) as Expr);
-    if (!isConvex(this.#penalty, slope))
+    if (!isConvex(slope, w))
       return { term: value, why: "it is not convex: where its gradient vanishes need not be a minimum" };
     const looksBack = reads(slope, this.#previous);
     if (looksBack) this.#say("∂R/∂W + step vanishes", add(slope, this.#step), ZERO);

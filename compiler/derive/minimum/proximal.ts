@@ -9,6 +9,7 @@ import { domainOf } from "../../math/domain.ts";
 import { type Apply, constant, type Expr, type Leaf, postorder } from "../../math/expr.ts";
 import { normalForm } from "../normal-form.ts";
 import { simplify } from "../simplify.ts";
+import { isConvex } from "./convex.ts";
 import { isObstacle, isolate, type Obstacle, put, slopeIn } from "./isolate.ts";
 
 const ZERO = constant(0);
@@ -24,6 +25,8 @@ export function proximal(u: Expr, z: Leaf, s: Expr, z0: Expr): Expr | Obstacle {
       postorder([x]).some((y) => y.kind === "leaf" && y.tensor === z.tensor),
   );
   if (sum) return { term: sum, why: "the loss is not a sum over channels: this joins them" };
+  if (!isConvex(u, z.tensor))
+    return { term: u, why: "it falls somewhere: the loss is not convex, and may have several minima" };
   const switches = switchesOf(u, z);
   if (switches.length > MOST_CONDITIONS) return { term: u, why: "it has too many pieces" };
   const pieces: Piece[] = [];
