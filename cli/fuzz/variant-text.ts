@@ -53,11 +53,7 @@ function reconciled(v: Variant): Variant {
     const bias = v.bias.kind === "loss" ? v.bias : square;
     return { ...v, memory: matrix, retention: plain, bias };
   }
-  if (algorithm.kind === "steps") {
-    // With steps a token's values are many; what stands beside them comes once.
-    const output = algorithm.steps !== undefined && v.output === "read(prev, q)" ? "read(q)" : v.output;
-    return { ...v, output };
-  }
+  if (algorithm.kind === "steps") return v;
   // What is kept of sums over all tokens is one number.
   const scalar: Retention =
     plain.kind === "decay" && typeof plain.keep !== "number" ? { kind: "decay", keep: "gate" } : plain;
