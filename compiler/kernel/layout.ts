@@ -28,6 +28,9 @@ export type Run =
   | { readonly over: "lanes"; readonly block: Index; readonly element: Index }
   | { readonly over: "turns"; readonly block: Index; readonly lane: Index; readonly element: Index };
 
+/** Bytes of workgroup memory for what sums and loops keep there. */
+const RESERVED = 2048;
+
 export class Layout {
   readonly form: RecurrentForm;
   readonly statements: readonly Statement[];
@@ -110,7 +113,7 @@ export class Layout {
       this.buffers.set(s.next, { buffer: "state", base });
     }
     // Copies at the chunk's start, and matrices that are made on the way, where they are not in registers.
-    const extra: Tensor[] = [];
+    const extra: Tensor[] = this.#tooMuch();
     for (const s of this.form.carry)
       if (s.start && s.shape.length >= 2 && !this.schedule.resident) extra.push(s.start);
     for (const s of this.statements)
@@ -124,6 +127,28 @@ export class Layout {
       const base = plus(times(record, this.scratchStride), offsets[i] as number);
       this.buffers.set(t, { buffer: "scratch", base });
     }
+  }
+
+  /** Vectors that workgroup memory has no room for: the longest ones. */
+  #tooMuch(): Tensor[] {
+    if (this.target.subgroups) return [];
+    const bytes = (t: Tensor): number =>
+      4 * this.target.lanes * this.blocks(t.shape[0] as Dim, this.isTiled(t));
+    const made = this.statements
+      .filter((s) => s.kind === "value" && s.result.length === 1)
+      .map((s) => s.target);
+    const others = [...this.form.tokens, ...this.form.stepwise, ...this.form.parameters].concat(
+      this.form.carry.flatMap((s) => (s.start ? [s.previous, s.start] : [s.previous])),
+    );
+    const vectors = new Set([...made, ...others.filter((t) => t.shape.length === 1)]);
+    let total = [...vectors].reduce((n, t) => n + bytes(t), RESERVED);
+    const spilled: Tensor[] = [];
+    for (const t of made.sort((a, b) => bytes(b) - bytes(a))) {
+      if (total <= this.target.workgroupBytes) break;
+      total -= bytes(t);
+      spilled.push(t);
+    }
+    return spilled;
   }
 
   count(shape: readonly Dim[]): number {

@@ -69,7 +69,7 @@ export class Nests {
 
   /** Whether a statement writes to storage what others read there. */
   #isStored(s: Statement): boolean {
-    return s.kind !== "output" && s.result.length >= 2 && !this.#layout.arrays.has(s.target);
+    return s.kind !== "output" && s.result.length >= 1 && !this.#layout.arrays.has(s.target);
   }
 
   waits(): Stmt[] {
@@ -85,7 +85,7 @@ export class Nests {
   #declareTarget(s: Scheduled): Stmt[] {
     const { statement } = s;
     const isNew = statement.kind === "value" || statement.kind === "start";
-    if (!isNew || statement.result.length !== 1) return [];
+    if (!isNew || statement.result.length !== 1 || this.#layout.buffers.has(statement.target)) return [];
     return this.#layout.declareVector(statement.target);
   }
 
