@@ -18,8 +18,12 @@ const ALLOWED = 16;
  * 16 · rounding · condition, where the condition is how much the result moves with all data and every operation being
  * off by a little. Memories that amplify show here, and kinks that the data lie on.
  */
-export function tolerance({ spec, rule }: Model, tried: Case, want: Result, rounding: number): number {
-  const { extents, run } = tried;
+export function tolerance(
+  { spec, rule }: Pick<Model, "spec" | "rule">,
+  { extents, run }: Pick<Case, "extents" | "run">,
+  want: Result,
+  rounding: number,
+): number {
   const size = NUDGE * rounding;
   const moved = Array.from({ length: TRIES }, (_, n) => {
     const random = uniform(n + 1);
