@@ -150,7 +150,7 @@ class Lowering {
       stage: part.stage,
       groups: isLoad ? 1 : this.#groups(part),
       block: {
-        name: `${spec.name}: ${isLoad ? "inputs" : part.statements.map((s) => s.target.name.replace(/·$/, "")).join(", ")}`,
+        name: `${spec.name}: ${isLoad ? "inputs" : part.statements.map((s) => s.target.name).join(", ")}`,
         lanes: this.#lanes,
         subgroups: false,
         tiles: 1,
@@ -635,10 +635,10 @@ class Lowering {
 
   #describe(s: Statement): string {
     const body = s.reduction ? reduce(s.reduction.op, s.reduction.axis, s.body) : s.body;
-    const name = s.target.name.replace(/·$/, "");
+    const name = s.target.name;
     const axes: Axis[] = [...(body.axes.includes(NOW) ? [NOW] : []), ...s.result];
     if (axes.length > 2) return `${name} = …`;
-    const text = printExpr(body, axes, { style: unicode }).replaceAll("·", "");
+    const text = printExpr(body, axes, { style: unicode });
     return `${name} = ${text.length > 100 ? `${text.slice(0, 99)}…` : text}`;
   }
 }

@@ -42,9 +42,17 @@ export interface TileProgram {
   readonly output: Tensor;
 }
 
-/** Whether it is a value of each token of the tile. */
-export const isOfTokens = (t: Tensor): boolean => t.shape[0] === TILE && t.name.endsWith(TAG);
-const TAG = "·";
+const ofTokens = new WeakSet<Tensor>();
+
+/** Whether it has a value for each token of the tile: along its first axis. */
+export const isOfTokens = (t: Tensor): boolean => ofTokens.has(t);
+
+/** A tensor of the tile's tokens, each of which has one of `shape`. */
+function eachToken(name: string, shape: readonly Dim[], domain: Tensor["domain"]): Tensor {
+  const t: Tensor = { name, shape: [TILE, ...shape], domain };
+  ofTokens.add(t);
+  return t;
+}
 
 export function tileProgram(form: TileForm): TileProgram {
   return new Builder(form).program();
@@ -107,7 +115,7 @@ class Builder {
       ends.push(this.#list.pop() as Statement);
     }
     if (this.#list.length > 0) steps.push({ order: "once", statements: this.#list.splice(0) });
-    if (ends.length > 0) steps.push({ order: "end", statements: inPlace(ends, form) });
+    if (ends.length > 0) steps.push({ order: "end", statements: ends });
     return {
       steps,
       inputs: new Map([...this.#inputs].flatMap((t) => (this.#tiles.has(t) ? [[t, this.#tile(t)]] : []))),
@@ -119,7 +127,7 @@ class Builder {
   #tile(t: Tensor): Tensor {
     let found = this.#tiles.get(t);
     if (!found) {
-      found = { name: `${t.name}${TAG}`, shape: [TILE, ...t.shape.map(this.#canonical)], domain: t.domain };
+      found = eachToken(t.name, t.shape.map(this.#canonical), t.domain);
       this.#tiles.set(t, found);
     }
     return found;
@@ -152,20 +160,11 @@ class Builder {
     const result = axesFor(shape.map(this.#canonical));
     const whole = at(e, axesFor(shape), result);
     const running = before && { ...before, tensor: this.#tile(before.tensor) };
-    const isSum = whole.kind === "reduce" && kind === "value";
-    if (isSum) {
-      this.#push({ kind, target, result, ...this.#reduction(whole), before: running, sums: [] });
-      return;
-    }
-    this.#push({
-      kind,
-      target,
-      result,
-      reduction: undefined,
-      body: this.#flatten(whole),
-      before: running,
-      sums: [],
-    });
+    const computed =
+      whole.kind === "reduce" && kind === "value"
+        ? this.#reduction(whole)
+        : { reduction: undefined, body: this.#flatten(whole) };
+    this.#list.push({ kind, target, result, ...computed, before: running, sums: [] });
   }
 
   /** A state after the tile: its sums over the tile stay in its own nest. */
@@ -191,11 +190,7 @@ class Builder {
       return x.kind === "apply" ? rebuild(x, go) : this.#flatten(x);
     };
     const body = go(at(e, axesFor(target.shape), result));
-    this.#push({ kind: "end", target, result, reduction: undefined, body, before: undefined, sums });
-  }
-
-  #push(s: Statement): void {
-    this.#list.push(s);
+    this.#list.push({ kind: "end", target, result, reduction: undefined, body, before: undefined, sums });
   }
 
   #reduction(e: Reduce): Pick<Statement, "reduction" | "body"> {
@@ -240,14 +235,14 @@ class Builder {
     const canonical = at(e, own, result);
     let target = this.#held.get(canonical);
     if (!target) {
-      const name = `t${this.#held.size + 1}${hasNow ? TAG : ""}`;
-      target = { name, shape: hasNow ? [TILE, ...shape] : shape, domain: domainOf(e) };
+      const name = `t${this.#held.size + 1}`;
+      target = hasNow ? eachToken(name, shape, domainOf(e)) : { name, shape, domain: domainOf(e) };
       this.#held.set(canonical, target);
       const parts =
         canonical.kind === "reduce"
           ? this.#reduction(canonical)
           : { reduction: undefined, body: this.#flatten(canonical) };
-      this.#push({ kind: "value", target, result, ...parts, before: undefined, sums: [] });
+      this.#list.push({ kind: "value", target, result, ...parts, before: undefined, sums: [] });
     }
     return leaf(target, hasNow ? [NOW, ...own] : own);
   }
@@ -294,20 +289,4 @@ function scheduled(list: readonly Statement[], serial: ReadonlySet<Tensor>): Ste
     steps.push({ order: "tokens", statements: together });
   }
   return steps;
-}
-
-/** States are written in place: each before those that it still reads. */
-function inPlace(ends: readonly Statement[], form: TileForm): Statement[] {
-  const target = new Map([...form.starts].map(([s, start]) => [start, s.previous]));
-  const left = [...ends];
-  const made: Statement[] = [];
-  while (left.length > 0) {
-    const next = left.find((s) =>
-      left.every((o) => o === s || ![...readBy(o)].some((t) => target.get(t) === s.target)),
-    );
-    if (!next) throw new InternalError("states of a tile overwrite each other");
-    left.splice(left.indexOf(next), 1);
-    made.push(next);
-  }
-  return made;
 }
