@@ -77,6 +77,12 @@ export function compileKernel(rule: Rule, sizes: Sizes, target: Target): Kernel 
   return { block, wgsl: printWgsl(block) };
 }
 
+/** The same for decoding: a run may begin and end at any token, inside a chunk too. */
+export function compileDecoder(rule: Rule, sizes: Sizes, target: Target): Kernel {
+  const block = lowerRecurrent(recurrentForm(rule, true), sizes, target);
+  return { block, wgsl: printWgsl(block) };
+}
+
 export interface TileCode {
   /** In the order in which they run. */
   readonly kernels: readonly (TileKernel & { readonly wgsl: string })[];

@@ -1,4 +1,5 @@
 /** What a program needs to run compiled memories: on Node and in a browser alike. */
+export { Decoder, type DecoderOptions } from "./decode.ts";
 export { type Adapter, acquire, type Device, DeviceError, type DeviceErrorKind } from "./device.ts";
 export {
   CapacityError,

@@ -25,11 +25,13 @@ export interface RecurrentForm {
   readonly output: Expr;
   readonly outputShape: readonly Dim[];
   readonly chunk: number | undefined;
+  /** Whether a run may begin inside a chunk, where another ended: what the chunk started with stays in memory then. */
+  readonly resumes: boolean;
   /** The one dimension that stands for all those that the model requires to be equal. */
   readonly canonical: (d: Dim) => Dim;
 }
 
-export function recurrentForm(rule: Rule): RecurrentForm {
+export function recurrentForm(rule: Rule, resumes = false): RecurrentForm {
   const { spec } = rule;
   const comingEach = (each: "token" | "step"): Tensor[] =>
     spec.inputs.filter((i) => i.each === each).map((i) => i.tensor);
@@ -46,6 +48,7 @@ export function recurrentForm(rule: Rule): RecurrentForm {
     output: rule.output,
     outputShape: spec.outputShape,
     chunk: spec.chunk,
+    resumes,
     canonical: (d) => spec.equalities.canonical(d),
   };
 }

@@ -115,7 +115,8 @@ export class Layout {
     // Copies at the chunk's start, and matrices that are made on the way, where they are not in registers.
     const extra: Tensor[] = this.#tooMuch();
     for (const s of this.form.carry)
-      if (s.start && s.shape.length >= 2 && !this.schedule.resident) extra.push(s.start);
+      if (s.start && (this.form.resumes || (s.shape.length >= 2 && !this.schedule.resident)))
+        extra.push(s.start);
     for (const s of this.statements)
       if ((s.kind === "value" || s.kind === "start") && s.result.length >= 2) extra.push(s.target);
     const offsets = extra.map((t) => {

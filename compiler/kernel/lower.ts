@@ -69,7 +69,7 @@ class Lowering {
       scratchStride: this.#layout.scratchStride,
       steps,
       passes: this.#passes(this.#layout.schedule.steps),
-      quantum: form.chunk ?? 1,
+      quantum: form.resumes ? 1 : (form.chunk ?? 1),
       body: [
         ...places,
         ...before,
@@ -175,7 +175,8 @@ class Lowering {
       const loaded = this.#loops.onChip(s.previous, s.shape);
       if (!loaded) return [];
       this.#layout.share(s.previous, s.next);
-      const copy = s.start ? this.#loops.onChip(s.start, s.shape) : undefined;
+      const isKept = !s.start || this.#layout.buffers.has(s.start);
+      const copy = isKept ? undefined : this.#loops.onChip(s.start as Tensor, s.shape);
       return [
         ...loaded.declared,
         ...(copy?.declared ?? []),
@@ -207,7 +208,15 @@ class Lowering {
     if (chunk === undefined) return [];
     const copies = this.#layout.form.carry.flatMap((s) => {
       if (!s.start) return [];
-      const each = this.#loops.eachOnChip(s.start, s.shape);
+      const kept = this.#layout.buffers.get(s.start);
+      const each = this.#loops.eachOnChip(kept ? s.previous : s.start, s.shape);
+      if (kept && each) {
+        return each((place, position, within) =>
+          when(within, [
+            { kind: "store", buffer: kept.buffer, index: plus(kept.base, position), value: read(place) },
+          ]),
+        );
+      }
       if (each) {
         return each((place) => [
           {
@@ -218,7 +227,7 @@ class Lowering {
         ]);
       }
       const from = this.#layout.buffers.get(s.previous) as { buffer: string; base: Index };
-      const to = this.#layout.buffers.get(s.start) as { buffer: string; base: Index };
+      const to = kept as { buffer: string; base: Index };
       const e = this.#layout.local("e");
       const copy: Stmt = {
         kind: "store",
