@@ -69,6 +69,7 @@ export class Tile {
   readonly #byValue = new Map<Expr, Tensor>();
   readonly #names: Set<string>;
   readonly #sides = new Map<Family, Sides>();
+  readonly #bySide = new Map<Expr, Tensor>();
   readonly #resolved = { whole: new Map<Expr, Expr>(), probed: new Map<Expr, Expr>() };
 
   /** `taken` are names that no quantity may have. */
@@ -93,11 +94,9 @@ export class Tile {
       const [rows, columns] = f.axes;
       this.#sides.set(f, { left: this.#side("u", f.left, rows), right: this.#side("x", f.right, columns) });
     }
-    for (const f of families) {
-      const { left, right } = this.sides(f);
-      this.#give(left, f.left);
-      this.#give(right, f.right);
-    }
+    // Right sides first: left ones read the states there.
+    for (const f of families) this.#give(this.sides(f).right, f.right);
+    for (const f of families) this.#give(this.sides(f).left, f.left);
   }
 
   sides = (f: Family): Sides => this.#sides.get(f) as Sides;
@@ -274,14 +273,20 @@ export class Tile {
   #side(name: string, e: Expr, axis: Axis | undefined): Tensor | undefined {
     if (isConstant(e, 1)) return undefined;
     if (e.kind === "leaf" && !this.#seen.has(e.tensor)) return e.tensor;
-    return this.#tensor(name, axis ? [axis.dim] : [], { domain: domainOf(e) });
+    const shape = axis ? [axis.dim] : [];
+    const value = at(e, axis ? [axis] : [], axesFor(shape));
+    const tensor = this.#bySide.get(value) ?? this.#tensor(name, shape, { domain: domainOf(e) });
+    this.#bySide.set(value, tensor);
+    return tensor;
   }
 
   #give(tensor: Tensor | undefined, e: Expr): void {
-    if (!tensor || (e.kind === "leaf" && e.tensor === tensor)) return;
-    this.meanings.set(tensor, at(e, e.axes, axesFor(tensor.shape)));
-    const value = this.#withoutStates(e);
-    this.quantities.push({ tensor, value: at(value, e.axes, axesFor(tensor.shape)), before: undefined });
+    if (!tensor || (e.kind === "leaf" && e.tensor === tensor) || this.meanings.has(tensor)) return;
+    const axes = axesFor(tensor.shape);
+    this.meanings.set(tensor, at(e, e.axes, axes));
+    const value = at(this.#withoutStates(e), e.axes, axes);
+    this.quantities.push({ tensor, value, before: undefined });
+    if (!this.#byValue.has(value)) this.#byValue.set(value, tensor);
   }
 
   /** An expression without states; multiplied out, where a state stands whole in it as it is written. */

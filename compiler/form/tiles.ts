@@ -2,10 +2,11 @@
 import type { Rule, RuleState } from "../derive/rule.ts";
 import { simplify } from "../derive/simplify.ts";
 import { sub, substitute } from "../math/algebra.ts";
-import { axesFor } from "../math/axis.ts";
+import { axesFor, type Dim } from "../math/axis.ts";
 import { children, constant, type Expr, type Leaf, postorder, type Tensor, tensorsOf } from "../math/expr.ts";
 import { NONNEGATIVE } from "../math/interval.ts";
 import type { Elementwise } from "../math/node.ts";
+import { overOne } from "./dimensions.ts";
 import { type Group, groupsOf } from "./families.ts";
 import { type Dependence, phasesOf } from "./phases.ts";
 import { isObstacle, type Obstacle, type Plane, planeOf } from "./planes.ts";
@@ -14,7 +15,8 @@ import { ringsOf } from "./rings.ts";
 import { runningStates } from "./running.ts";
 import type { Class, Quantity, TileForm } from "./tile-form.ts";
 
-export function tileForm(rule: Rule): TileForm | Obstacle {
+export function tileForm(given: Rule): TileForm | Obstacle {
+  const rule = overEqualDims(given);
   const apart = takenApart(rule.states);
   if (isObstacle(apart)) return apart;
   try {
@@ -23,6 +25,23 @@ export function tileForm(rule: Rule): TileForm | Obstacle {
     if (!(error instanceof CannotReplace)) throw error;
     return { kind: "obstacle", state: error.state, part: error.part, why: error.why };
   }
+}
+
+/** The same rule, with one dimension for those that are equal. */
+function overEqualDims(rule: Rule): Rule {
+  const { equalities, outputShape } = rule.spec;
+  if (equalities.pairs.length === 0) return rule;
+  const canonical = (d: Dim): Dim => equalities.canonical(d);
+  return {
+    ...rule,
+    spec: { ...rule.spec, outputShape: outputShape.map(canonical) },
+    output: overOne(rule.output, outputShape, canonical),
+    states: rule.states.map((s) => ({
+      ...s,
+      shape: s.shape.map(canonical),
+      update: overOne(s.update, s.shape, canonical),
+    })),
+  };
 }
 
 /** The states, by how they change along a tile. */

@@ -1,4 +1,5 @@
 /** Rules made by hand, for what the kernels are to do whether or not the language can say it. */
+import { Equalities } from "../../compiler/check/dimensions.ts";
 import type { Spec } from "../../compiler/check/spec.ts";
 import { elements, interpret, type Run } from "../../compiler/derive/interpret.ts";
 import type { Rule } from "../../compiler/derive/rule.ts";
@@ -70,7 +71,7 @@ export function handmade(made: Handmade): Made {
     steps: made.steps ?? 1,
     chunk: made.chunk,
     outputShape: made.outputShape,
-    equalities: { canonical: (d: Dim) => d },
+    equalities: new Equalities(),
   } as unknown as Spec;
   const output = made.output((s, index) => leaf(next(s), index), axesFor(made.outputShape));
   return { rule: { spec, states, output } as unknown as Rule, all: made };
