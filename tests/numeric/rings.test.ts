@@ -259,8 +259,8 @@ describe.each(Object.entries(RULES))("a ring of pairs: %s", (_, made) => {
   const rule = made();
   const form = formOf(rule);
 
-  test("has a tile form of class attention, with nothing serial", () => {
-    expect(form.class).toBe("attention");
+  test("has a tile form of class streaming, with nothing serial", () => {
+    expect(form.class).toBe("streaming");
     expect(form.phases.map((p) => p.order)).not.toContain("serial");
   });
 
