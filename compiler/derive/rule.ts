@@ -7,7 +7,7 @@
  *     y    = output over A'
  */
 import type { AlgorithmState, Initial, MemoryState, Spec } from "../check/spec.ts";
-import { at, mul, sub, substitute, sumOver } from "../math/algebra.ts";
+import { at, call, mul, sub, substitute, sumOver } from "../math/algebra.ts";
 import { axesFor, type Dim, freshAxis } from "../math/axis.ts";
 import { domainOf } from "../math/domain.ts";
 import { constant, type Expr, leaf, postorder, type Tensor } from "../math/expr.ts";
@@ -94,24 +94,26 @@ export function deriveRule({ spec, derivations, reading: readAt }: Settled): Rul
       const value = point.get(t);
       return value && at(value, axesFor(t.shape), index);
     });
-  const predicted = atPoint(spec.errorKey === spec.key ? prediction : reading(spec.errorKey));
+  const predicted = spec.errorKey === spec.key ? prediction : reading(spec.errorKey);
+  // Of one token, at the stand-in tensors.
   const alone = gradients.map(({ shown }) =>
-    atPoint(
-      substitute(shown, (t, index) => (t === bias.y ? at(predicted, axesFor(read.shape), index) : undefined)),
-    ),
+    substitute(shown, (t, index) => (t === bias.y ? at(predicted, axesFor(read.shape), index) : undefined)),
   );
   const window = algorithm.kind === "step" ? algorithm.window : undefined;
   const ring = window && ringOf(spec, alone, window, constant(1));
+  // All tokens of a window are read from one memory, that of today; a slot that holds no token yet counts for nothing.
   const overWindow = (e: Expr): Expr => {
     if (!ring || !window) return e;
     const slot = freshAxis(window);
-    return sumOver(mul(ring.weight(slot, "next"), ring.at(e, slot, "next")), [slot]);
+    const weight = ring.weight(slot, "next");
+    const held = call("where", call("less", constant(0), weight), ring.at(e, slot, "next"), constant(0));
+    return sumOver(mul(weight, held), [slot]);
   };
 
   const algorithmStates = [...(ring?.states ?? []), ...spec.algorithmStates];
   const definitions = new Map<Tensor, Expr>();
   for (const [i, s] of states.entries()) {
-    definitions.set(s.gradient, overWindow(alone[i] as Expr));
+    definitions.set(s.gradient, atPoint(overWindow(alone[i] as Expr)));
     definitions.set(s.kept, mul(s.keep, all(s.previous)));
     definitions.set(s.stepped, s.step);
   }

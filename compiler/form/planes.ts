@@ -48,6 +48,9 @@ export const isObstacle = (x: object): x is Obstacle => "kind" in x && x.kind ==
 export type Before = ReadonlyMap<Tensor, RuleState>;
 
 /** `before` has all states; those that `isLinear` does not accept are never part of a sum, only within its terms. */
+/** Expressions of up to this many parts are multiplied out in search of a form. */
+export const MULTIPLIED_OUT = 400;
+
 export function planeOf(
   state: RuleState,
   before: Before,
@@ -56,7 +59,8 @@ export function planeOf(
   if (state.shape.length > 2) return { kind: "obstacle", state, part: state.update, why: "not linear" };
   const found = new Splitter(state, before, isLinear).plane(state.update);
   if (!isObstacle(found)) return found;
-  // Multiplied out it may split after all.
+  // Multiplied out it may split after all; a long update would take too long to.
+  if (postorder([state.update]).length > MULTIPLIED_OUT) return found;
   const again = new Splitter(state, before, isLinear).plane(normalForm(state.update));
   return isObstacle(again) ? found : again;
 }

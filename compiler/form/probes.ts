@@ -20,7 +20,7 @@ import {
 } from "../math/expr.ts";
 import { sum } from "../math/ops/index.ts";
 import type { Family, Group, Weight } from "./families.ts";
-import type { Obstacle } from "./planes.ts";
+import { MULTIPLIED_OUT, type Obstacle } from "./planes.ts";
 import { type Ring, ringAfter, sweepOf, swept, type Tools } from "./rings.ts";
 import type { Running } from "./running.ts";
 import { type Quantity, TILE } from "./tile-form.ts";
@@ -294,7 +294,8 @@ export class Tile {
     try {
       return this.resolve(e, false);
     } catch (error) {
-      if (!(error instanceof CannotReplace) || this.#isLocked(e)) throw error;
+      const isLong = postorder([e]).length > MULTIPLIED_OUT;
+      if (!(error instanceof CannotReplace) || isLong || this.#isLocked(e)) throw error;
       const apart = normalForm(e);
       if (apart === e) throw error;
       return this.resolve(apart, false);
