@@ -1,20 +1,32 @@
 /** What the compiler makes of a spec, each form a contender. */
 import { targetOf } from "../cli/webgpu.ts";
-import { compileKernel, type Kernel, type Model } from "../compiler/pipeline.ts";
+import { compileKernel, compileTiles, type Model } from "../compiler/pipeline.ts";
 import type { Device } from "../runtime/device.ts";
 import { RecurrentKernel } from "../runtime/recurrent.ts";
+import { TiledKernel } from "../runtime/tiles.ts";
 import type { Contender, Ready } from "./contender.ts";
 import { D, H, type Task } from "./task.ts";
 
 export interface Form {
   readonly name: string;
-  compile(model: Model, tokens: number, device: Device): Kernel;
+  create(model: Model, tokens: number, device: Device): Promise<RecurrentKernel | TiledKernel>;
 }
+
+const sizes = (tokens: number) => ({ dk: D, dv: D, tokens });
 
 export const forms: readonly Form[] = [
   {
     name: "recurrent",
-    compile: ({ rule }, tokens, device) => compileKernel(rule, { dk: D, dv: D, tokens }, targetOf(device)),
+    create: ({ rule }, tokens, device) =>
+      RecurrentKernel.create(device, compileKernel(rule, sizes(tokens), targetOf(device))),
+  },
+  {
+    name: "parallel",
+    create: ({ rule }, tokens, device) => {
+      const code = compileTiles(rule, sizes(tokens), targetOf(device));
+      if (!code) throw new Error("it has no tile kernels");
+      return TiledKernel.create(device, code);
+    },
   },
 ];
 
@@ -42,7 +54,7 @@ async function prepare(
   { model, T, data, states }: Task,
   choose: (alone: number, whole: number) => number,
 ): Promise<Ready> {
-  const kernel = await RecurrentKernel.create(device, form.compile(model, T, device));
+  const kernel = await form.create(model, T, device);
   return {
     async run() {
       const started = performance.now();

@@ -2,6 +2,7 @@
  * A tile form as statements: each one loop nest over named axes, for all tokens of a tile at once or for one
  * token after the other. Every reduction gets a tensor of its own.
  */
+import type { RuleState } from "../../derive/rule.ts";
 import { type Quantity, TILE, type TileForm } from "../../form/tile-form.ts";
 import { at, mul, rebuild, substitute } from "../../math/algebra.ts";
 import { type Axis, axesFor, type Dim, freshAxis } from "../../math/axis.ts";
@@ -111,7 +112,7 @@ class Builder {
     steps.push(...scheduled(this.#list.splice(0), serial));
     const ends: Statement[] = [];
     for (const [s, value] of form.ends) {
-      this.#end(s.previous, this.#ofTokens(value, LAST));
+      this.#end(s, this.#ofTokens(value, LAST));
       ends.push(this.#list.pop() as Statement);
     }
     if (this.#list.length > 0) steps.push({ order: "once", statements: this.#list.splice(0) });
@@ -168,8 +169,8 @@ class Builder {
   }
 
   /** A state after the tile: its sums over the tile stay in its own nest. */
-  #end(target: Tensor, e: Expr): void {
-    const result = axesFor(target.shape.map(this.#canonical));
+  #end({ previous: target, shape }: RuleState, e: Expr): void {
+    const result = axesFor(shape.map(this.#canonical));
     const sums: Statement["sums"][number][] = [];
     const go = (x: Expr): Expr => {
       if (
@@ -189,7 +190,7 @@ class Builder {
       }
       return x.kind === "apply" ? rebuild(x, go) : this.#flatten(x);
     };
-    const body = go(at(e, axesFor(target.shape), result));
+    const body = go(at(e, axesFor(shape), result));
     this.#list.push({ kind: "end", target, result, reduction: undefined, body, before: undefined, sums });
   }
 
