@@ -132,7 +132,8 @@ function value(v: Value): string {
     case "load":
       return `${v.buffer}[${index(v.index)}]`;
     case "apply":
-      return v.op.name === "add" ? sum(v.args) : v.op.wgsl(v.args.map(value), "f32");
+      if (v.op.name === "add") return sum(v.args);
+      return v.op.name === "mul" ? product(v) : v.op.wgsl(v.args.map(value), "f32");
     case "shuffle":
       return `subgroupShuffle(${value(v.value)}, ${index(v.lane)})`;
     case "reduce-lanes":
@@ -148,6 +149,29 @@ function value(v: Value): string {
     case "same":
       return `select(0.0, 1.0, ${index(v.left)} == ${index(v.right)})`;
   }
+}
+
+/** A product, divided by what stands below: rounded once, where a reciprocal would be rounded before. */
+function product({ op, args }: Extract<Value, { kind: "apply" }>): string {
+  const below = args.map(reciprocal);
+  const above = args.filter((_, i) => below[i] === undefined);
+  const divisors = below.filter((b) => b !== undefined).map(value);
+  if (divisors.length === 0 || above.length === 0) return op.wgsl(args.map(value), "f32");
+  const times = (factors: readonly string[]): string =>
+    factors.length === 1 ? (factors[0] as string) : op.wgsl(factors, "f32");
+  return `(${times(above.map(value))} / ${times(divisors)})`;
+}
+
+/** x of 1 / x; n of a number that is 1 / n, but for powers of two, which are exact. */
+function reciprocal(v: Value): Value | undefined {
+  if (v.kind === "constant") {
+    const n = Math.round(1 / v.value);
+    const isOne = n > 2 && Math.abs(n * v.value - 1) < 1e-12 && !Number.isInteger(Math.log2(n));
+    return isOne ? { kind: "constant", value: n } : undefined;
+  }
+  if (v.kind !== "apply" || v.op.name !== "pow") return undefined;
+  const [base, exponent] = v.args;
+  return exponent?.kind === "constant" && exponent.value === -1 ? base : undefined;
 }
 
 /** A sum with its negative terms subtracted, as a person would write it. */
