@@ -43,7 +43,7 @@ export async function recall(paths: readonly string[], options: RecallOptions, i
   });
   const dv = options.dv ?? options.dk;
   for (const { spec } of models) {
-    const [pair] = spec.equalities.pairs;
+    const [pair] = spec.equalities.required;
     if (pair && dv !== options.dk) {
       throw new UsageError(
         `${spec.name} requires ${pair.join(" = ")}; leave out --dv, or give both one size`,

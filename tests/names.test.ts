@@ -26,7 +26,6 @@ const WORDS: Readonly<Record<string, string>> = {
   none: "the absence of a thing",
   omega: "the Greek letter",
   optimal: "a kind of algorithm: to the minimum over all tokens",
-  pairs: "keys and values, two and two; a kind of algorithm that keeps them",
   ridge: "the diagonal that ridge regression adds",
 };
 

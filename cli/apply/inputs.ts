@@ -173,7 +173,7 @@ function sizesOf(spec: Spec, wanted: readonly Wanted[], given: ReadonlyMap<strin
   for (const [name, { value, from }] of sizes) {
     if (value === 0 && name !== "T") problems.push(`${quote(from)} has ${name} = 0; it should be at least 1`);
   }
-  for (const [a, b] of spec.equalities.pairs) {
+  for (const [a, b] of spec.equalities.required) {
     const [x, y] = [sizes.get(a), sizes.get(b)];
     // A size that no tensor has alone is the one that it must equal.
     if (x && !y) learn(b, x.value, x.from);

@@ -51,7 +51,7 @@ export function asJson(model: Model) {
       shape: shape(s.shape),
       initial: s.initial,
     })),
-    equalSizes: spec.equalities.pairs,
+    equalSizes: spec.equalities.required,
     objective: formulas("objective"),
     alreadySimple: rule.error.raw === rule.error.simple,
     read: formulas("read"),

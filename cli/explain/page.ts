@@ -131,8 +131,8 @@ function tensors(spec: Spec): Fact[] {
     ...(spec.algorithmStates.length > 0
       ? [fact(spec.states.length > 0 ? "" : "states", starting(spec.algorithmStates), `of ${algorithm}`)]
       : []),
-    ...(spec.equalities.pairs.length > 0
-      ? [fact("sizes", spec.equalities.pairs.map(([a, b]) => `${a} = ${b}`).join(", "))]
+    ...(spec.equalities.required.length > 0
+      ? [fact("sizes", spec.equalities.required.map(([a, b]) => `${a} = ${b}`).join(", "))]
       : []),
   ];
 }

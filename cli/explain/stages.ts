@@ -62,7 +62,7 @@ function specText(spec: Spec): string {
     ),
     ...block(
       "equal sizes",
-      spec.equalities.pairs.map(([a, b]) => [a, b]),
+      spec.equalities.required.map(([a, b]) => [a, b]),
     ),
     ...block("read", [
       [`read(${spec.read.x.name})`, `= ${show(expr, spec.read.shape, spec, "unicode", labels)}`],

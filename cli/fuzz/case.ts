@@ -61,7 +61,7 @@ export interface Case {
 export function caseOf(model: Model, plan: Plan): Case {
   const { spec, rule } = model;
   const { B, T, H, dk } = plan;
-  const dv = spec.equalities.pairs.length > 0 ? dk : plan.dv;
+  const dv = spec.equalities.required.length > 0 ? dk : plan.dv;
   const sizes: Sizes = { dk, dv, tokens: Math.max(1, T) };
   const draw = new Draw(plan, sizes);
   const memory = new Map(spec.states.map((s) => [s.name, s]));

@@ -20,7 +20,7 @@ const FRACTIONS = [1, 0.5, 0.25, 0.1, 0.03, 0.01];
 const UNBOUNDED = [10, 3, 1, 0.3, 0.1, 0.03];
 
 function knobsOf({ spec, states, reading }: Rule): Knob[] {
-  const keeps = tensorsOf(...spec.states.map((s) => s.keep), spec.pairKeep);
+  const keeps = tensorsOf(...spec.states.map((s) => s.keep), spec.tokenKeep);
   const retention = spec.choices.find((c) => c.kind === "retention");
   const isKept = (t: Tensor): boolean =>
     keeps.has(t) || retention?.arguments.some((a) => a.shown === t.name) === true;

@@ -51,8 +51,8 @@ export function checkAlgorithm(
   const minimize = definition.items.find((i) => i.kind === "minimize");
   if (minimize) return minimizing(ctx, definition, minimize, memory, read, scope, modifiers);
   if (memory.window) {
-    return ctx.reporter.error("pairs-learn-nothing", { name: definition.name.text }, item.name.span, {
-      others: [{ span: memory.item.span, text: "this memory keeps the pairs themselves" }],
+    return ctx.reporter.error("window-learns-nothing", { name: definition.name.text }, item.name.span, {
+      others: [{ span: memory.item.span, text: "this memory keeps the tokens themselves" }],
       fix: {
         text: "choose an algorithm that says what is read of them: `minimize past(weight * loss) over y`",
         edits: [],

@@ -128,8 +128,8 @@ function elementwise(
   let widest = values[0] as TensorValue;
   for (const [i, v] of values.entries()) {
     if (i === 0) continue;
-    const pair = { left: args[i - 1] as ast.Argument, right: args[i] as ast.Argument, span };
-    const fit = fitted(el, widest, v, ",", pair);
+    const operands = { left: args[i - 1] as ast.Argument, right: args[i] as ast.Argument, span };
+    const fit = fitted(el, widest, v, ",", operands);
     if (!fit) return undefined;
     widest = tensorValue(constant(0), fit.shape);
   }

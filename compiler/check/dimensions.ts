@@ -4,14 +4,14 @@ import { type Dim, dim } from "../math/axis.ts";
 export class Equalities {
   /** Each name that was set equal to an earlier one. */
   readonly #representative = new Map<string, string>();
-  readonly pairs: (readonly [string, string])[] = [];
+  readonly required: (readonly [string, string])[] = [];
 
   /** Records `left = right`; both are names of sizes. */
   require(left: string, right: string): void {
     const a = this.#find(left);
     const b = this.#find(right);
     if (a === b) return;
-    this.pairs.push([left, right]);
+    this.required.push([left, right]);
     this.#representative.set(a, b);
   }
 

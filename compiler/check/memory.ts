@@ -1,4 +1,4 @@
-/** The first choice: the tensors that are kept, or the pairs themselves, and how they are read. */
+/** The first choice: the tensors that are kept, or the tokens themselves, and how they are read. */
 import type * as ast from "../../grammar/ast.ts";
 import { axesFor, type Dim } from "../math/axis.ts";
 import { domainOf } from "../math/domain.ts";
@@ -21,7 +21,7 @@ export interface Memory {
   readonly definition: ast.MemoryDef;
   readonly scope: Scope;
   readonly states: readonly BareState[];
-  /** How many of the last pairs it keeps, if it is these. */
+  /** How many of the last tokens it keeps, if it is these. */
   readonly window: Dim | undefined;
 }
 
@@ -80,7 +80,7 @@ export function checkMemory(ctx: Context, item: ast.ChoiceItem): Memory | undefi
   return { item, definition, scope, states, window: undefined };
 }
 
-/** A memory that is the last pairs themselves. */
+/** A memory that is the last tokens themselves. */
 function checkWindow(
   ctx: Context,
   item: ast.ChoiceItem,
@@ -92,7 +92,7 @@ function checkWindow(
   const other = definition.items.find((i) => i.kind === "state" || i.kind === "read");
   if (other) {
     return ctx.reporter.error("two-ways", { one: "`window`", other: `\`${other.kind}\`` }, other.span, {
-      others: [{ span: (windows[0] as ast.WindowItem).span, text: "it keeps the pairs themselves" }],
+      others: [{ span: (windows[0] as ast.WindowItem).span, text: "it keeps the tokens themselves" }],
       fix: { text: "keep one of the two", edits: [] },
     });
   }

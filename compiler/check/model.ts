@@ -85,7 +85,7 @@ export function checkModel(
     bias,
     algorithm: learning.algorithm,
     point: learning.point,
-    pairKeep: kept[0]?.keep ?? constant(1),
+    tokenKeep: kept[0]?.keep ?? constant(1),
     chunk,
     steps: declared.steps,
     reads: reads.all,
@@ -134,19 +134,19 @@ export function checkDefinition(definition: ast.Definition, library: Library, re
   else checkAlgorithm(ctx, item, aloneMemory(definition, item, states), read);
 }
 
-/** The memory that an algorithm by itself is checked with: pairs where it says what is read of them. */
+/** The memory that an algorithm by itself is checked with: past tokens where it says what is read of them. */
 function aloneMemory(
   definition: ast.AlgorithmDef,
   item: ast.ChoiceItem,
   states: readonly BareState[],
 ): Pick<Memory, "item" | "states" | "window"> {
-  const ofPairs = definition.items.some((i) => i.kind === "minimize" && i.over !== undefined);
-  return { item, states: ofPairs ? [] : states, window: ofPairs ? DK : undefined };
+  const isKept = definition.items.some((i) => i.kind === "minimize" && i.over !== undefined);
+  return { item, states: isKept ? [] : states, window: isKept ? DK : undefined };
 }
 
-/** What retention keeps: the states, or the weight of each pair. */
+/** What retention keeps: the states, or the weight of each token. */
 const keptStates = ({ states, window, item }: Memory): readonly BareState[] =>
-  window ? [bareState("pair", [], "zeros", item.span)] : states;
+  window ? [bareState("token", [], "zeros", item.span)] : states;
 
 /** Reports a link, a map or a penalty where nothing is left for it to act on. */
 function closedForm(
@@ -166,7 +166,7 @@ function closedForm(
     return true;
   ctx.reporter.error("retention-of-optimum", undefined, item.name.span, {
     others: [{ span: algorithm.span, text: "this is minimised outright" }],
-    notes: memory.window ? ["a retention scales the weight of each pair"] : [],
+    notes: memory.window ? ["a retention scales the weight of each token"] : [],
     fix: { text: "choose a retention that keeps a scalar fraction of the past", edits: [] },
   });
   return false;

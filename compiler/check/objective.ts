@@ -1,6 +1,6 @@
 /**
  * What an algorithm minimises outright: one token's loss near the memory before it, the losses of all tokens so
- * far, or, for a memory of pairs, the loss of what is read over all pairs.
+ * far, or, for a memory of past tokens, the loss of what is read over all past tokens.
  */
 import type * as ast from "../../grammar/ast.ts";
 import { add, mul, substitute } from "../math/algebra.ts";
@@ -28,7 +28,7 @@ export function checkObjective(
   const terms = termsOf(minimize.value);
   const past = terms.filter(isPast);
   const others = terms.filter((t) => !isPast(t));
-  if (memory.window) return pairs(ctx, minimize, past, others, memory.window, read, scope, loss);
+  if (memory.window) return regression(ctx, minimize, past, others, memory.window, read, scope, loss);
   const [state, second] = memory.states;
   if (!state) return undefined;
   const [rows, columns] = state.shape;
@@ -36,7 +36,7 @@ export function checkObjective(
     const why = second
       ? "the memory has a second state"
       : minimize.over
-        ? "only a memory of pairs is read by minimising"
+        ? "only a memory of past tokens is read by minimising"
         : "the state is no matrix";
     return ctx.reporter.error("bad-objective", { why }, (second ?? minimize.over ?? state).span, {
       others: [{ span, text: "this looks for one matrix" }],
@@ -73,7 +73,7 @@ function carried(name: string, shape: readonly Dim[]): Carried {
   return { name, shape, initial: "zeros", previous: tensor(name), next: tensor(`${name}'`) };
 }
 
-function pairs(
+function regression(
   ctx: Context,
   { over, span }: ast.MinimizeItem,
   past: readonly ast.Call[],
@@ -87,7 +87,7 @@ function pairs(
   if (past.length === 0 || !over || stray) {
     return ctx.reporter.error(
       "bad-objective",
-      { why: "the memory keeps pairs, and what is read of them is looked for" },
+      { why: "the memory keeps tokens, and what is read of them is looked for" },
       stray?.span ?? span,
       {
         fix: {
@@ -100,7 +100,7 @@ function pairs(
   defineToken(ctx, scope);
   scope.define("x", bind(whole(read.x), "where the memory is read"));
   const weight = weightOf(ctx, past, scope, loss);
-  return weight && { kind: "pairs", weight, x: read.x, window, span };
+  return weight && { kind: "regression", weight, x: read.x, window, span };
 }
 
 /** Inside `past(…)`: the key and the value of each token. */

@@ -162,9 +162,9 @@ export type Algorithm =
       readonly gram: Carried;
       readonly span: Span;
     }
-  /** Not at all: the pairs themselves are kept, and what is read at `x` minimises Σ weight(x, pair) · loss. */
+  /** Not at all: the tokens themselves are kept, and what is read at `x` minimises Σ weight(x, token) · loss. */
   | {
-      readonly kind: "pairs";
+      readonly kind: "regression";
       readonly weight: Expr;
       readonly x: Tensor;
       readonly window: Dim;
@@ -197,8 +197,8 @@ export interface Spec {
   readonly bias: Bias;
   readonly algorithm: Algorithm;
   readonly point: GradientPoint;
-  /** What is kept of the weight of each pair, where the memory is the pairs themselves. */
-  readonly pairKeep: Expr;
+  /** What is kept of the weight of each token, where the memory is the tokens themselves. */
+  readonly tokenKeep: Expr;
   readonly chunk: number | undefined;
   /** Gradient steps of one token. */
   readonly steps: number;

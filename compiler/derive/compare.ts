@@ -28,7 +28,7 @@ export function compareAtPoints(
   expected: Expr,
   shape: readonly Dim[],
 ): { readonly witness: Witness | undefined; readonly largest: number; readonly points: number } {
-  const square = equalities.pairs.length > 0;
+  const square = equalities.required.length > 0;
   const sizes: Sizes = { dk: DK, dv: square ? DK : DV, tokens: TOKENS };
   const axes = axesFor(shape);
   const work = postorder([derived, expected]).reduce((n, e) => n + elements(dimsOf(e), sizes), 0);

@@ -24,7 +24,7 @@ const DISTANCES = [1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1];
 /** The profile of the link of a state that has one. */
 export function linkProfile({ link, linkArgument, shape }: MemoryState, spec: Spec): LinkProfile | undefined {
   if (!link) return undefined;
-  const sizes: Sizes = { dk: 3, dv: spec.equalities.pairs.length > 0 ? 3 : 4, tokens: 5 };
+  const sizes: Sizes = { dk: 3, dv: spec.equalities.required.length > 0 ? 3 : 4, tokens: 5 };
   const evaluate = evaluator([{ expr: link, axes: axesFor(shape) }], sizes);
   const random = uniform(1);
   const environment = pointOf(link, sizes, random);

@@ -12,7 +12,7 @@ import type { Found, Reading } from "./found.ts";
 import { stepImplicitly } from "./implicit.ts";
 import { linked } from "./linked.ts";
 import { optimumOf } from "./optimum.ts";
-import { readPairs } from "./pairs.ts";
+import { readKept } from "./regression.ts";
 import { settleRetention } from "./retention.ts";
 import { checkStarts } from "./start.ts";
 
@@ -56,8 +56,8 @@ function derive(spec: Spec, reporter: Reporter): Found | undefined {
     }
     case "optimal":
       return optimumOf(spec, spec.algorithm, reporter);
-    case "pairs":
-      return readPairs(spec, spec.algorithm, reporter);
+    case "regression":
+      return readKept(spec, spec.algorithm, reporter);
   }
 }
 

@@ -150,7 +150,7 @@ function alone(plane: Plane, families: readonly Family[], now: Tensor): Group {
   };
 }
 
-/** States that go over into one another: one number for each pair of them. */
+/** States that go over into one another: one number for each two of them. */
 function coupled(planes: readonly Plane[], families: readonly Family[], now: Tensor): Group | Obstacle {
   const states = planes.map((p) => p.state);
   const axes = [...new Set(planes.flatMap((p) => [...p.coefficients.values()].flatMap((c) => [...c.axes])))];

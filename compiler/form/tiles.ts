@@ -30,7 +30,7 @@ export function tileForm(given: Rule): TileForm | Obstacle {
 /** The same rule, with one dimension for those that are equal. */
 function overEqualDims(rule: Rule): Rule {
   const { equalities, outputShape } = rule.spec;
-  if (equalities.pairs.length === 0) return rule;
+  if (equalities.required.length === 0) return rule;
   const canonical = (d: Dim): Dim => equalities.canonical(d);
   return {
     ...rule,

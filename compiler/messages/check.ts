@@ -214,19 +214,19 @@ export const checkMessages = {
   ),
   "two-ways": entry<{ one: string; other: string }>(
     ({ one, other }) => `${one} and ${other} do not go together`,
-    "An algorithm either makes a step of the gradient (`step`, with states of its own, `at`, `error` and `window`), or goes to a minimum outright (`minimize`). A memory either has states and says how they are read, or is a window of the pairs themselves, of which the algorithm says what is read.",
+    "An algorithm either makes a step of the gradient (`step`, with states of its own, `at`, `error` and `window`), or goes to a minimum outright (`minimize`). A memory either has states and says how they are read, or is a window of the tokens themselves, of which the algorithm says what is read.",
   ),
   "bad-objective": entry<{ why: string }>(
     ({ why }) => `this cannot be minimised: ${why}`,
-    "An algorithm can go to three minima. Of one token, near the memory before it: `minimize sum((W - kept)^2) / (2 * eta) + loss`. Of all tokens so far: `minimize past(beta * loss) + sum(lambda * W^2) / 2`. And for a memory that is a window of pairs, what is read at x: `minimize past(exp(dot(x, k)) * loss) over y`. In each `loss` is the bias of a token; in `past(…)` it stands linearly, and `k` and `v` are those of its token.",
+    "An algorithm can go to three minima. Of one token, near the memory before it: `minimize sum((W - kept)^2) / (2 * eta) + loss`. Of all tokens so far: `minimize past(beta * loss) + sum(lambda * W^2) / 2`. And for a memory that is a window of past tokens, what is read at x: `minimize past(exp(dot(x, k)) * loss) over y`. In each `loss` is the bias of a token; in `past(…)` it stands linearly, and `k` and `v` are those of its token.",
   ),
   "retention-of-optimum": entry(
     () => "this retention cannot be combined with a minimum over all tokens",
     "Where the memory is the minimum of a sum over all tokens, retention is the fraction by which the tokens before count less at each new one: a scalar. A link, a prox, a penalty or a decay by channel has no meaning there.",
   ),
-  "pairs-learn-nothing": entry<{ name: string }>(
+  "window-learns-nothing": entry<{ name: string }>(
     ({ name }) => `algorithm \`${name}\` needs a memory with states`,
-    "A memory that is a window of pairs has nothing that a gradient could change. Its algorithm says what is read of the pairs: `minimize past(weight * loss) over y`.",
+    "A memory that is a window of past tokens has nothing that a gradient could change. Its algorithm says what is read of the tokens: `minimize past(weight * loss) over y`.",
   ),
   unsquare: entry<{ left: string; right: string }>(
     ({ left, right }) => `\`require\` sets sizes equal, but this compares ${left} with ${right}`,

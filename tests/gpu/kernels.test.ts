@@ -287,7 +287,7 @@ describe("every kernel is valid WGSL within the default limits", () => {
   const widest = [undefined, 4, 8, 32] as const;
   test.each(specNames)("%s", { timeout: 60_000 }, async (name) => {
     const model = specModel(name);
-    const square = model.spec.equalities.pairs.length > 0;
+    const square = model.spec.equalities.required.length > 0;
     for (const subgroupSize of widest) {
       for (const dk of [1, 7, 64]) {
         const target = targetFor({ subgroupSize, storageBuffers: 8, workgroupBytes: 16384 });

@@ -206,7 +206,7 @@ const formOf = (rule: Rule): TileForm => {
 /** Slots are as many as the longest sequence has tokens, or as n says: fewer than a tile, or more. */
 const sizesOf = (rule: Rule) => ({
   dk: 4,
-  dv: rule.spec.equalities.pairs.length > 0 ? 4 : 3,
+  dv: rule.spec.equalities.required.length > 0 ? 4 : 3,
   n: 6,
   tokens: BEFORE + Math.max(...LENGTHS),
 });

@@ -32,7 +32,7 @@ async function survive(text: string): Promise<void> {
   for (const d of diagnostics.all) expect(d.message).not.toBe("");
   if (diagnostics.hasErrors) return;
   for (const { rule, spec } of models) {
-    const sizes = { dk: 2, dv: spec.equalities.pairs.length > 0 ? 2 : 3, tokens: 2 };
+    const sizes = { dk: 2, dv: spec.equalities.required.length > 0 ? 2 : 3, tokens: 2 };
     const ones = (n: number): Float64Array => new Float64Array(n).fill(0.5);
     interpret(
       rule,

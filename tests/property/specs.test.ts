@@ -15,7 +15,7 @@ import { specModel, specNames } from "../support/specs.ts";
 const TOKENS = 40;
 const sizesOf = ({ spec }: Model) => ({
   dk: 3,
-  dv: spec.equalities.pairs.length > 0 ? 3 : 4,
+  dv: spec.equalities.required.length > 0 ? 3 : 4,
   tokens: TOKENS,
 });
 
@@ -72,7 +72,7 @@ describe.each(specNames)("%s", (name) => {
 
   test("every expect is proved, symbolically for a linear memory", () => {
     // A memory of pairs has no state of its own to claim anything of.
-    expect(model.proofs.length > 0).toBe(spec.algorithm.kind !== "pairs");
+    expect(model.proofs.length > 0).toBe(spec.algorithm.kind !== "regression");
     const reads = new Set(spec.states.map((s) => s.read));
     const slopes = [...gradient(sumOfRead(model), [...reads]).values()];
     const linear = ![...tensorsOf(...slopes)].some((t) => reads.has(t));

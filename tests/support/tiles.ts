@@ -43,5 +43,5 @@ export const tiled: readonly Tiled[] = texts().flatMap(([file, text]) =>
 /** Sizes of a key and a value that a model allows. */
 export const sizesOf = ({ spec }: Model, dk: number, dv: number) => ({
   dk,
-  dv: spec.equalities.pairs.length > 0 ? dk : dv,
+  dv: spec.equalities.required.length > 0 ? dk : dv,
 });

@@ -37,7 +37,7 @@ interface Claim {
 /** ∂ℓ/∂W for each state; where the error is read elsewhere, what is written is no gradient. */
 function throughTheRead({ spec, rule }: Model, loss: Expr): Claim[] {
   const { read, bias } = spec;
-  if (spec.errorKey !== spec.key || spec.algorithm.kind === "pairs") return [];
+  if (spec.errorKey !== spec.key || spec.algorithm.kind === "regression") return [];
   const y = substitute(read.body, (t, index) =>
     t === read.x ? at(spec.key, axesFor(read.x.shape), index) : undefined,
   );

@@ -4,7 +4,7 @@ import { evaluator } from "../../math/evaluate.ts";
 import { type Expr, type Tensor, tensorsOf } from "../../math/expr.ts";
 import { sample, uniform } from "../sample.ts";
 
-const PAIRS = 64;
+const TRIES = 64;
 const TOLERANCE = 1e-9;
 
 /** Whether (∇R(a) − ∇R(b)) · (a − b) ≥ 0 for random a and b, ∇R(w) being `slope`. */
@@ -14,7 +14,7 @@ export function isConvex(slope: Expr, w: Tensor): boolean {
   const random = uniform(7);
   const draw = (t: Tensor): Float64Array =>
     Float64Array.from({ length: elements(t.shape, sizes) }, () => sample(t.domain, random));
-  for (let n = 0; n < PAIRS; n++) {
+  for (let n = 0; n < TRIES; n++) {
     const environment = new Map<Tensor, Float64Array>();
     for (const t of tensorsOf(slope)) environment.set(t, draw(t));
     const a = draw(w);

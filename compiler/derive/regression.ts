@@ -1,5 +1,5 @@
 /**
- * A memory that is its pairs: what is read at x minimises Σ weight(x, pair) · ℓ(y, v) over y. Where dℓ/dy = c y − p,
+ * A memory that is its tokens: what is read at x minimises Σ weight(x, token) · ℓ(y, v) over y. Where dℓ/dy = c y − p,
  * that is Σ weight p / (c Σ weight), the Nadaraya–Watson estimate; with exponential weights, a softmax.
  */
 import type { Reporter } from "../check/report.ts";
@@ -24,14 +24,14 @@ import { affineError } from "./error.ts";
 import type { Found, Reading } from "./found.ts";
 import { ringOf } from "./ring.ts";
 
-type Pairs = Extract<Algorithm, { kind: "pairs" }>;
+type Regression = Extract<Algorithm, { kind: "regression" }>;
 
-/** What stands for the exponent of a slot without a pair. */
+/** What stands for the exponent of a slot without a token. */
 const LOWEST = constant(-1e30);
 
-export function readPairs(
+export function readKept(
   spec: Spec,
-  { weight, x, window, span }: Pairs,
+  { weight, x, window, span }: Regression,
   reporter: Reporter,
 ): Found | undefined {
   const error = affineError(spec.bias);
@@ -46,7 +46,7 @@ export function readPairs(
   }
   const axes = axesFor(spec.bias.y.shape);
   const pull = div(error.pull, error.slope);
-  const ring = ringOf(spec, [weight, pull], window, spec.pairKeep);
+  const ring = ringOf(spec, [weight, pull], window, spec.tokenKeep);
   const { exponent, factor } = exponential(weight);
   const reading: Reading = (place, when) => {
     const slot = freshAxis(window);
@@ -55,7 +55,7 @@ export function readPairs(
         t === x ? at(place, axesFor(x.shape), index) : undefined,
       );
     const held = mul(ring.weight(slot, when), atPlace(factor));
-    // Shifted by the largest exponent of all pairs, so that none is positive.
+    // Shifted by the largest exponent of all tokens, so that none is positive.
     const isHeld = call("less", constant(0), ring.weight(slot, when));
     const raised = call("where", isHeld, atPlace(exponent), LOWEST);
     const largest = reduce(reductionNamed("maxOver") as Reduction, slot, raised);
@@ -74,7 +74,7 @@ export function readPairs(
     derivation: {
       of: "what is read",
       steps: [
-        { say: "the weight of a pair where x is read", right: weight, axes: [] },
+        { say: "the weight of a token where x is read", right: weight, axes: [] },
         {
           say: "dℓ/dy is affine in y, so that the weighted sum of losses is least at a weighted mean of",
           left: y,
