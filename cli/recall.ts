@@ -75,7 +75,7 @@ export async function recall(paths: readonly string[], options: RecallOptions, i
       const seeds = Array.from({ length: options.draws }, (_, i) => options.seed * 1000 + i);
       const recalls: Recall[] = [];
       for (const pairs of options.pairs) {
-        progress.say(`${name}: ${count(pairs, "pair")}`);
+        progress.say(`${name}: recalling ${count(pairs, "pair")}`);
         recalls.push(await recaller.run(pairs, seeds, gates.setting));
       }
       measured.push({ name, model, gates, recalls });

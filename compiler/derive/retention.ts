@@ -29,7 +29,8 @@ export function settleRetention(spec: Spec, reporter: Reporter): Settlement | un
     }
     const { result, steps } = solvePenalty(penalty, state.linkArgument, state.stepped);
     if (isObstacle(result)) {
-      const term = printExpr(result.term, result.term.axes, { style: unicode, labels: spec.labels });
+      const axes = axesFor(state.shape).filter((a) => result.term.axes.includes(a));
+      const term = printExpr(result.term, axes, { style: unicode, labels: spec.labels });
       return reporter.error("not-solved", { term: `\`${term}\`` }, penalty.span, {
         here: result.why,
         fix: { text: "give the retention in closed form: `keep`, `link(A) = …` or `prox(A) = …`", edits: [] },

@@ -189,7 +189,7 @@ export const checkMessages = {
     "`expect` is proved symbolically where both sides have one normal form, and otherwise by numbers at random points. Where a state has thousands of elements even at the smallest sizes, numbers take too long.",
   ),
   "not-solved": entry<{ term: string }>(
-    ({ term }) => `no closed form was found for this penalty: ${term}`,
+    ({ term }) => `no closed form was found for this minimum because of ${term}`,
     "A penalty is solved by setting its gradient to zero and isolating the state: where it is affine in the state, separable with an invertible derivative (a logarithm, a power, a logit), with a sum held fixed, with an added sum of absolute values, or held to a box. An implicit step is solved for a memory that is read linearly, and a loss that is quadratic or a sum over channels. The note says which term is in the way. For a retention, give the retention in closed form instead: `keep`, `link(A) = …` or `prox(A) = …`.",
   ),
   "penalty-differs": entry<{ what: string }>(

@@ -166,15 +166,6 @@ const families: readonly Family[] = [
     within: "positive",
     start: "positive",
   },
-  {
-    name: "the same with its sum held fixed",
-    body: "minimize 3 * sum((W - prev)^2 / prev) over simplex(last)",
-    gates: {},
-    penalty: (w, p) => 3 * sum(w, (x, i) => (x - get(p, i)) ** 2 / get(p, i)),
-    looksBack: true,
-    within: "simplex",
-    start: "simplex",
-  },
 ];
 
 const specOf = ({ body, gates, start }: Family): string => `

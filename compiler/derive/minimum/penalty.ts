@@ -148,35 +148,13 @@ class Solver {
     return { keep, scale, link, prox: shrunk === this.#argument ? undefined : shrunk, advance: undefined };
   }
 
-  /** W and prev stand in one term: W is a factor times prev, and not a function of something carried. */
+  /** W and prev stand in one term: W is found outright, and not as a function of something carried. */
   #advancing(slope: Expr): Solved | Obstacle {
-    const multiplier: Tensor = {
-      name: "t",
-      shape: this.#w.tensor.shape,
-      domain: interval(-Infinity, Infinity),
-    };
-    const t = leaf(multiplier, this.#axes);
-    const found = isolate(slope, this.#w, t);
+    const found = isolate(slope, this.#w, neg(this.#step));
     if (isObstacle(found)) return found;
     const free = normalForm(found);
-    const { over } = this.#penalty;
-    const at = (x: Expr): Expr => put(free, t, x);
-    if (over?.kind !== "simplex") {
-      const advance = simplify(this.#clamped(at(neg(this.#step))));
-      this.#say("solved for W", this.#w, advance);
-      return { keep: ONE, scale: ONE, link: undefined, prox: undefined, advance };
-    }
-    // Σ W = total fixes the multiplier ζ in W(−step − ζ), if W is affine in it.
-    const base = at(ZERO);
-    const slopeInT = slopeIn(free, t);
-    if (reads(slopeInT, t) || normalForm(sub(free, add(base, mul(slopeInT, t)))) !== ZERO)
-      return { term: free, why: "the sum that is held fixed gives no closed form for its multiplier" };
-    const along = this.#axes[over.axis] as Axis;
-    const sum = (e: Expr): Expr => sumOver(e, [along]);
-    const moved = at(neg(this.#step));
-    const zeta = div(sub(sum(moved), over.total), sum(slopeInT));
-    this.#say("the multiplier of the sum that is held fixed", zeta);
-    const advance = simplify(sub(moved, mul(slopeInT, zeta)));
+    if (this.#penalty.over?.kind === "simplex") return this.#projectionOf(free);
+    const advance = simplify(this.#clamped(free));
     this.#say("solved for W", this.#w, advance);
     return { keep: ONE, scale: ONE, link: undefined, prox: undefined, advance };
   }
