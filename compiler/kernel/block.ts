@@ -21,12 +21,22 @@ export interface Below {
   readonly bound: Index;
 }
 
+/** A number; where it is `wide`, four in a row, of which an index says the first. */
 export type Value =
   | { readonly kind: "constant"; readonly value: number }
-  | { readonly kind: "local"; readonly name: string }
-  /** An element of a register or workgroup array. */
-  | { readonly kind: "element"; readonly array: string; readonly index: readonly Index[] }
-  | { readonly kind: "load"; readonly buffer: string; readonly index: Index }
+  | Place
+  /** From a buffer of numbers; or, of a buffer of fours, all of them or the one at `component`. */
+  | {
+      readonly kind: "load";
+      readonly buffer: string;
+      readonly index: Index;
+      readonly component?: Index;
+      readonly wide?: true;
+    }
+  /** Four numbers as one value, or one four times; one of such four; and their sum. */
+  | { readonly kind: "four"; readonly of: readonly Value[] }
+  | { readonly kind: "component"; readonly of: Value; readonly at: 0 | 1 | 2 | 3 }
+  | { readonly kind: "total"; readonly of: Value }
   | { readonly kind: "apply"; readonly op: Elementwise; readonly args: readonly Value[] }
   /** What another lane of the subgroup holds. */
   | { readonly kind: "shuffle"; readonly value: Value; readonly lane: Index }
@@ -37,31 +47,45 @@ export type Value =
       readonly value: Value;
       readonly where: readonly Below[];
       readonly otherwise: string;
+      readonly wide?: true;
     }
-  | { readonly kind: "float"; readonly index: Index }
+  | { readonly kind: "float"; readonly index: Index; readonly wide?: true }
   /** A number as an unsigned integer: that of a row, or their count where it is none of them. */
   | { readonly kind: "row"; readonly value: Value; readonly count: number }
-  /** 1 where two indices agree, else 0. */
-  | { readonly kind: "same"; readonly left: Index; readonly right: Index };
+  /** 1 where two indices agree, else 0; the left one is the first of four where it is wide. */
+  | { readonly kind: "same"; readonly left: Index; readonly right: Index; readonly wide?: true };
 
+/** A register, or an element of an array in registers or workgroup memory. */
 export type Place =
-  | { readonly kind: "local"; readonly name: string }
-  | { readonly kind: "element"; readonly array: string; readonly index: readonly Index[] };
+  | { readonly kind: "local"; readonly name: string; readonly wide?: true }
+  | {
+      readonly kind: "element";
+      readonly array: string;
+      readonly index: readonly Index[];
+      readonly wide?: true;
+    };
 
 export type Stmt =
   | { readonly kind: "comment"; readonly text: string }
   | { readonly kind: "let"; readonly name: string; readonly value: Value }
   | { readonly kind: "index"; readonly name: string; readonly value: Index }
-  /** A number (no extents) or an array of numbers in registers. */
+  /** A number (no extents) or an array of numbers in registers; or of fours. */
   | {
       readonly kind: "variable";
       readonly name: string;
       readonly extents: readonly number[];
       readonly initial?: string;
+      readonly wide?: true;
     }
   | { readonly kind: "assign"; readonly place: Place; readonly value: Value }
   | { readonly kind: "merge"; readonly place: Place; readonly op: Reduction; readonly value: Value }
-  | { readonly kind: "store"; readonly buffer: string; readonly index: Index; readonly value: Value }
+  | {
+      readonly kind: "store";
+      readonly buffer: string;
+      readonly index: Index;
+      readonly component?: Index;
+      readonly value: Value;
+    }
   | {
       readonly kind: "loop";
       readonly name: string;
@@ -100,6 +124,8 @@ export interface Binding {
   readonly name: string;
   readonly access: "read" | "read_write";
   readonly holds: readonly Tensor[];
+  /** Of fours. */
+  readonly wide?: true;
 }
 
 /** A tensor in a record of states: one record for each batch and head. */
@@ -134,6 +160,30 @@ export interface Block {
 
 /** The fixed fields of the uniform buffer, in order: all u32 but the last two, which are f32. */
 export const RUN_FIELDS = ["tokens", "first", "end", "one", "layer", "layers"] as const;
+
+// ---------------------------------------------------------------- fours
+
+/** Whether a value is four numbers. */
+export function isWide(v: Value): boolean {
+  switch (v.kind) {
+    case "four":
+      return true;
+    case "apply":
+      return v.args.some(isWide);
+    case "local":
+    case "element":
+    case "load":
+    case "masked":
+    case "float":
+    case "same":
+      return v.wide === true;
+    default:
+      return false;
+  }
+}
+
+/** The same number four times, where it is one. */
+export const asFour = (v: Value): Value => (isWide(v) ? v : { kind: "four", of: [v] });
 
 // ---------------------------------------------------------------- index arithmetic
 

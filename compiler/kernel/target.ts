@@ -7,6 +7,8 @@ export interface Target {
   readonly subgroups: boolean;
   /** Rows of a tiled dimension that a lane holds, at most. */
   readonly rows: number;
+  /** Workgroups that share the rows of one tile, at most. */
+  readonly sharers: number;
   /** Numbers of state that a lane may keep in registers; larger states stay in storage memory. */
   readonly registers: number;
   /** Storage buffers that one kernel may bind. */
@@ -30,16 +32,19 @@ export const DEFAULT_FACTS: AdapterFacts = {
 };
 
 /**
- * Narrow subgroups belong to processors that run them one after the other: there four rows a lane
- * need a quarter of the exchanges for each product. Wide ones belong to GPUs, which want more workgroups instead.
+ * Narrow subgroups belong to processors that run them one after the other: there four rows a lane need a quarter of
+ * the exchanges for each product, and every workgroup takes time of its own. Wide ones belong to GPUs, which want more
+ * workgroups instead.
  */
 export function targetFor(facts: AdapterFacts): Target {
   const { subgroupSize, storageBuffers, workgroupBytes } = facts;
   const subgroups = subgroupSize !== undefined && subgroupSize >= 4;
+  const narrow = subgroups && subgroupSize <= 8;
   return {
     lanes: subgroups ? subgroupSize : 32,
     subgroups,
-    rows: subgroups && subgroupSize <= 8 ? 4 : 1,
+    rows: narrow ? 4 : 1,
+    sharers: narrow ? 2 : 64,
     registers: 512,
     storageBuffers,
     workgroupBytes,

@@ -3,6 +3,7 @@ import {
   type Below,
   type Block,
   type Index,
+  isWide,
   type Place,
   RUN_FIELDS,
   type Stmt,
@@ -17,7 +18,7 @@ export function printWgsl(block: Block): string {
   for (const f of block.bases) lines.push(`  ${f}: u32,`);
   lines.push("}", "");
   for (const [i, b] of block.bindings.entries()) {
-    lines.push(`@group(0) @binding(${i}) var<storage, ${b.access}> ${b.name}: array<f32>;`);
+    lines.push(`@group(0) @binding(${i}) var<storage, ${b.access}> ${b.name}: array<${typeOf(b)}>;`);
   }
   lines.push(`@group(0) @binding(${block.bindings.length}) var<uniform> run: Run;`);
   for (const w of block.workgroup) lines.push(`var<workgroup> ${w.name}: array<f32, ${w.length}>;`);
@@ -49,15 +50,12 @@ function stmt(s: Stmt, indent: string): string[] {
       return [`${indent}let ${s.name} = ${index(s.value)};`];
     case "variable": {
       // Always with a value: a variable inside a loop starts anew in every turn.
-      const type = s.extents.reduceRight<string>((t, n) => `array<${t}, ${n}>`, "f32");
+      const type = s.extents.reduceRight<string>((t, n) => `array<${t}, ${n}>`, typeOf(s));
       const [n] = s.extents;
       const zero = s.initial === undefined || s.initial === "0.0";
-      if (n === undefined) return [`${indent}var ${s.name} = ${s.initial ?? "0.0"};`];
-      const initial = zero
-        ? ""
-        : Array<string>(n)
-            .fill(s.initial as string)
-            .join(", ");
+      const one = s.wide ? `vec4f(${zero ? "" : s.initial})` : (s.initial ?? "0.0");
+      if (n === undefined) return [`${indent}var ${s.name} = ${one};`];
+      const initial = zero ? "" : Array<string>(n).fill(one).join(", ");
       return [`${indent}var ${s.name} = ${type}(${initial});`];
     }
     case "assign":
@@ -65,7 +63,7 @@ function stmt(s: Stmt, indent: string): string[] {
     case "merge":
       return [`${indent}${place(s.place)} = ${s.op.wgsl(place(s.place), value(s.value))};`];
     case "store":
-      return [`${indent}${s.buffer}[${index(s.index)}] = ${value(s.value)};`];
+      return [`${indent}${at(s.buffer, s)} = ${value(s.value)};`];
     case "loop": {
       const step =
         s.step === 1 || s.step === "one"
@@ -119,6 +117,15 @@ function index(i: Index): string {
 
 const below = (b: Below): string => `${index(b.index)} < ${index(b.bound)}`;
 
+const typeOf = ({ wide }: { readonly wide?: true }): "f32" | "vec4f" => (wide ? "vec4f" : "f32");
+
+/** Where a buffer is read or written. */
+const at = (buffer: string, l: { readonly index: Index; readonly component?: Index }): string =>
+  `${buffer}[${index(l.index)}]${l.component === undefined ? "" : `[${index(l.component)}]`}`;
+
+/** Four indices from the one that is given on. */
+const four = (first: Index): string => `(${index(first)} + vec4u(0u, 1u, 2u, 3u))`;
+
 const place = (p: Place): string =>
   p.kind === "local" ? p.name : `${p.array}${p.index.map((i) => `[${index(i)}]`).join("")}`;
 
@@ -130,25 +137,51 @@ function value(v: Value): string {
     case "element":
       return place(v);
     case "load":
-      return `${v.buffer}[${index(v.index)}]`;
-    case "apply":
+      return at(v.buffer, v);
+    case "four":
+      return `vec4f(${v.of.map(value).join(", ")})`;
+    case "component":
+      return `${value(v.of)}.${"xyzw"[v.at]}`;
+    case "total":
+      return `dot(${value(v.of)}, vec4f(1.0))`;
+    case "apply": {
       if (v.op.name === "add") return sum(v.args);
-      return v.op.name === "mul" ? product(v) : v.op.wgsl(v.args.map(value), "f32");
+      if (v.op.name === "mul") return product(v);
+      const wide = isWide(v);
+      const args = v.args.map((a, i) => (wide && mustBeWide(v, i) ? `vec4f(${value(a)})` : value(a)));
+      return v.op.wgsl(args, wide ? "vec4f" : "f32");
+    }
     case "shuffle":
       return `subgroupShuffle(${value(v.value)}, ${index(v.lane)})`;
     case "reduce-lanes":
       return `${v.op.subgroup}(${value(v.value)})`;
     case "masked":
-      return `select(${v.otherwise}, ${value(v.value)}, ${v.where.map(below).join(" && ")})`;
+      return v.wide
+        ? `select(vec4f(${v.otherwise}), ${value(v.value)}, ${v.where.map((b) => `${four(b.index)} < vec4u(${index(b.bound)})`).join(" & ")})`
+        : `select(${v.otherwise}, ${value(v.value)}, ${v.where.map(below).join(" && ")})`;
     case "float":
-      return `f32(${index(v.index)})`;
+      return v.wide ? `vec4f(${four(v.index)})` : `f32(${index(v.index)})`;
     case "row": {
       const x = value(v.value);
       return `select(${v.count}u, u32(${x}), f32(u32(${x})) == ${x})`;
     }
     case "same":
-      return `select(0.0, 1.0, ${index(v.left)} == ${index(v.right)})`;
+      return v.wide
+        ? `select(vec4f(), vec4f(1.0), ${four(v.left)} == vec4u(${index(v.right)}))`
+        : `select(0.0, 1.0, ${index(v.left)} == ${index(v.right)})`;
   }
+}
+
+/** Whether a single number must be made four beside fours: not a condition, and no exponent that says which product it is. */
+function mustBeWide({ op, args }: Extract<Value, { kind: "apply" }>, i: number): boolean {
+  const a = args[i] as Value;
+  if (isWide(a) || (a.kind === "apply" && a.op.gives !== "real")) return false;
+  return !(
+    op.name === "pow" &&
+    i === 1 &&
+    a.kind === "constant" &&
+    (Number.isInteger(a.value) || Math.abs(a.value) === 0.5)
+  );
 }
 
 /** A product, divided by what stands below: rounded once, where a reciprocal would be rounded before. */

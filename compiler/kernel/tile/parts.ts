@@ -1,26 +1,135 @@
-/** The statements of a tile, as parts that each become one kernel. */
-import type { Axis } from "../../math/axis.ts";
-import { type Leaf, postorder, type Tensor } from "../../math/expr.ts";
-import { readBy, type Statement, type Step, type TileProgram } from "./statements.ts";
+/** The statements of a tile, as parts that each become one kernel: as few as what they read of each other allows. */
+import type { Axis, Dim } from "../../math/axis.ts";
+import { type Leaf, leaf, postorder, type Tensor } from "../../math/expr.ts";
+import { isOfTokens, NOW, readBy, type Statement, type TileProgram } from "./statements.ts";
 
 /** Before the states go from tile to tile, for all tiles at once; while they do; and after. */
 export type Stage = "before" | "along" | "after";
 
+/**
+ * How lanes share a part: elements of what a tile has `once`; `rows` of what its tokens have, for all tokens; a token
+ * each (`tokens`); elements again, token by token, each lane `alone` or all `together`; columns of the states at the
+ * tile's `end`.
+ */
+export type Order = "once" | "rows" | "tokens" | "alone" | "together" | "end";
+
 export interface Part {
   readonly stage: Stage;
-  /**
-   * Once for the tile; for all tokens of it; token by token, each lane `alone` or all `together`; or the states at
-   * its end.
-   */
-  readonly order: "once" | "batch" | "alone" | "together" | "end";
+  readonly order: Order;
   readonly statements: readonly Statement[];
 }
 
-export function partsOf({ steps }: TileProgram, starts: ReadonlySet<Tensor>): Part[] {
-  const all = steps.flatMap((s) => s.statements);
-  const makers = new Map(
-    all.flatMap((s) => [s.target, ...(s.before ? [s.before.tensor] : [])].map((t) => [t, s] as const)),
+/** Products that one part has at most: each needs registers of its own. */
+const PRODUCTS = 2;
+/** The longest vector that a lane goes through on its own for its token. */
+const VECTOR = 128;
+
+/** The sums that are taken for several rows and all tokens at once. */
+export const isProduct = (s: Statement): boolean => s.reduction !== undefined && s.result.length === 1;
+
+export function partsOf(
+  program: TileProgram,
+  starts: ReadonlySet<Tensor>,
+  extent: (d: Dim) => number,
+): Part[] {
+  const stageOf = stagesOf(
+    program.steps.flatMap((s) => s.statements),
+    starts,
   );
+  const parts: { stage: Stage; order: Order; statements: Statement[] }[] = [];
+  const homes = new Map<Tensor, number>();
+  const opened = (stage: Stage, order: Order, statements: readonly Statement[]): void => {
+    if (statements.length === 0) return;
+    for (const s of statements) for (const t of madeBy(s)) homes.set(t, parts.length);
+    parts.push({ stage, order, statements: [...statements] });
+  };
+  for (const { order, statements } of program.steps) {
+    if (order === "tokens") {
+      for (const group of groupsOf(statements))
+        for (const stage of STAGES)
+          opened(
+            stage,
+            group.order,
+            group.statements.filter((s) => stageOf(s) === stage),
+          );
+      continue;
+    }
+    for (const s of statements) {
+      const stage = stageOf(s);
+      // After all that it reads, and as soon as there is a part that it fits in.
+      const needs = [...readBy(s)].map((t) => homes.get(t) ?? -1).filter((i) => parts[i]?.stage === stage);
+      const orders = ordersFor(s, extent);
+      const found = parts.findIndex(
+        (p, i) => p.stage === stage && orders.includes(p.order) && i >= Math.max(0, ...needs) && fits(s, p),
+      );
+      if (found < 0) {
+        opened(stage, orders[0] as Order, [s]);
+        continue;
+      }
+      parts[found]?.statements.push(s);
+      for (const t of madeBy(s)) homes.set(t, found);
+    }
+  }
+  return parts;
+}
+
+const STAGES = ["before", "along", "after"] as const;
+
+const madeBy = (s: Statement): Tensor[] => (s.before ? [s.target, s.before.tensor] : [s.target]);
+
+/** The orders that a statement can be computed in, best first. */
+function ordersFor(s: Statement, extent: (d: Dim) => number): Order[] {
+  if (s.kind === "end") return ["end"];
+  if (s.kind !== "output" && !isOfTokens(s.target)) return ["once"];
+  const axes = [...s.result, ...(s.reduction ? [s.reduction.axis] : [])];
+  const ofToken = (l: Leaf): boolean =>
+    !isOfTokens(l.tensor) || (l.index[0] === NOW && l.tensor.shape.length <= 2);
+  const isVector =
+    axes.length <= 1 && axes.every((a) => extent(a.dim) <= VECTOR) && leavesOf(s).every(ofToken);
+  if (s.result.length === 0) return ["tokens"];
+  return isVector ? ["rows", "tokens"] : ["rows"];
+}
+
+/** Whether a lane has all that the statement reads of what the part makes. */
+function fits(s: Statement, { order, statements }: Part): boolean {
+  if (order === "tokens") return true;
+  const [first] = statements as readonly [Statement];
+  if (!isSame(s.result, first.result)) return false;
+  if (order === "end") return s.result.length === 2 && s.sums.length > 0 && first.sums.length > 0;
+  if (isProduct(s) && statements.filter(isProduct).length === PRODUCTS) return false;
+  const made = new Set(statements.map((o) => o.target));
+  return leavesOf(s).every((l) => !made.has(l.tensor) || (!s.reduction && l === ownLeaf(l.tensor, s.result)));
+}
+
+const isSame = (a: readonly Axis[], b: readonly Axis[]): boolean =>
+  a.length === b.length && a.every((x, i) => x === b[i]);
+
+/** What a lane makes of a tensor where it is at the index `result`. */
+export const ownLeaf = (t: Tensor, result: readonly Axis[]): Leaf =>
+  leaf(t, isOfTokens(t) ? [NOW, ...result] : result) as Leaf;
+
+/** The tensors that are read from memory: by other parts than their own, or by other lanes or at other turns. */
+export function keptOf(parts: readonly Part[]): Set<Tensor> {
+  const kept = new Set<Tensor>();
+  const inRegisters = ({ order, statements }: Part): Set<Tensor> =>
+    new Set(
+      statements
+        .filter((s) => (order === "rows" && !isProduct(s)) || (order === "tokens" && s.result.length === 0))
+        .map((s) => s.target),
+    );
+  for (const part of parts) {
+    const own = inRegisters(part);
+    for (const s of part.statements) for (const t of readBy(s)) if (!own.has(t)) kept.add(t);
+    if (part.order === "alone" || part.order === "together")
+      for (const s of part.statements) for (const t of madeBy(s)) kept.add(t);
+  }
+  return kept;
+}
+
+// ---------------------------------------------------------------- stages
+
+function stagesOf(all: readonly Statement[], starts: ReadonlySet<Tensor>): (s: Statement) => Stage {
+  const makers = new Map(all.flatMap((s) => madeBy(s).map((t) => [t, s] as const)));
   const needsState = closure(
     all,
     (s) => [...readBy(s), ...startsOf(s)].some((t) => starts.has(t)),
@@ -32,18 +141,7 @@ export function partsOf({ steps }: TileProgram, starts: ReadonlySet<Tensor>): Pa
     (s) => ends.has(s),
     (s, has) => all.some((o) => has(o) && [...readBy(o)].some((t) => makers.get(t) === s)),
   );
-  const stageOf = (s: Statement): Stage =>
-    !needsState.has(s) && !ends.has(s) ? "before" : isRead.has(s) ? "along" : "after";
-  const parts: Part[] = [];
-  for (const step of steps) {
-    for (const group of groupsOf(step)) {
-      for (const stage of ["before", "along", "after"] as const) {
-        const statements = group.statements.filter((s) => stageOf(s) === stage);
-        if (statements.length > 0) parts.push({ ...group, stage, statements });
-      }
-    }
-  }
-  return parts;
+  return (s) => (!needsState.has(s) && !ends.has(s) ? "before" : isRead.has(s) ? "along" : "after");
 }
 
 /** The states that what runs along the tile starts at. */
@@ -64,8 +162,9 @@ function closure(
   return found;
 }
 
-function groupsOf({ order, statements }: Step): Omit<Part, "stage">[] {
-  if (order !== "tokens") return statements.map((s) => ({ order, statements: [s] }));
+// ---------------------------------------------------------------- token by token
+
+function groupsOf(statements: readonly Statement[]): { order: Order; statements: readonly Statement[] }[] {
   const alone = aloneIn(statements);
   return alone
     ? alone.map((group) => ({ order: "alone", statements: group }))
@@ -79,7 +178,7 @@ function aloneIn(statements: readonly Statement[]): Statement[][] | undefined {
   for (const s of statements) {
     const key = s.result.map((a: Axis) => a.id).join();
     groups.set(key, [...(groups.get(key) ?? []), s]);
-    for (const t of s.before ? [s.target, s.before.tensor] : [s.target]) made.set(t, key);
+    for (const t of madeBy(s)) made.set(t, key);
   }
   const keys = [...groups.keys()];
   const isOwn = (s: Statement, l: Leaf): boolean => l.index.slice(1).every((a, i) => a === s.result[i]);
@@ -95,4 +194,5 @@ function aloneIn(statements: readonly Statement[]): Statement[][] | undefined {
   return [...groups.values()];
 }
 
-const leavesOf = (s: Statement): Leaf[] => postorder([s.body]).filter((x): x is Leaf => x.kind === "leaf");
+export const leavesOf = (s: Statement): Leaf[] =>
+  postorder([s.body, ...s.sums.map((x) => x.body)]).filter((x): x is Leaf => x.kind === "leaf");

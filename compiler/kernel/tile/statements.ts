@@ -68,6 +68,8 @@ class Builder {
   readonly #inputs = new Set<Tensor>();
   readonly #starts = new Map<Tensor, Tensor>();
   readonly #held = new Map<Expr, Tensor>();
+  /** Quantities that are the same for all tokens: computed once. */
+  readonly #once = new Map<Tensor, Tensor>();
   readonly #list: Statement[] = [];
   readonly #canonical: (d: Dim) => Dim;
 
@@ -97,13 +99,10 @@ class Builder {
     for (const phase of form.phases) {
       for (const { tensor, value, before } of phase.quantities) {
         const from = this.#list.length;
-        this.#assign(
-          before ? "running" : "value",
-          this.#tile(tensor),
-          tensor.shape,
-          this.#ofTokens(value, NOW),
-          before,
-        );
+        const own = this.#ofTokens(value, NOW);
+        const isOfToken = before || own.axes.includes(NOW) || form.stacks.has(tensor);
+        const target = isOfToken ? this.#tile(tensor) : this.#forAll(tensor);
+        this.#assign(before ? "running" : "value", target, tensor.shape, own, before);
         if (phase.order === "serial") for (const s of this.#list.slice(from)) serial.add(s.target);
       }
     }
@@ -134,9 +133,17 @@ class Builder {
     return found;
   }
 
+  #forAll(t: Tensor): Tensor {
+    const once: Tensor = { ...t, shape: t.shape.map(this.#canonical) };
+    this.#once.set(t, once);
+    return once;
+  }
+
   /** What is said of one token, of the token `token` of the tile. */
   #ofTokens(e: Expr, token: Axis): Expr {
     return substitute(e, (t, index) => {
+      const once = this.#once.get(t);
+      if (once) return leaf(once, index);
       const stacked = this.#stacked.get(t);
       if (stacked) {
         const isOfToken = this.#quantities.has(stacked) || this.#inputs.has(stacked);
@@ -185,7 +192,7 @@ class Builder {
           shape: result.map((a) => a.dim),
           domain: domainOf(x),
         };
-        sums.push({ tensor, axis, body: this.#factored(this.#flatten(body), result[0] as Axis) });
+        sums.push({ tensor, axis, body: this.#factored(this.#flatten(body), result[1] as Axis) });
         return leaf(tensor, result);
       }
       return x.kind === "apply" ? rebuild(x, go) : this.#flatten(x);

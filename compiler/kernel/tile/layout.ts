@@ -1,0 +1,75 @@
+/** Where the numbers of a tile lie: states in one record, and what its tokens have in another, token after token. */
+import { TILE, type TileForm } from "../../form/tile-form.ts";
+import { type Dim, extentOf, type Sizes } from "../../math/axis.ts";
+import type { Tensor } from "../../math/expr.ts";
+import { type Index, named, plus, type Slot, type Value } from "../block.ts";
+import { isOfTokens } from "./statements.ts";
+
+/** Tokens of a tile, where no chunk says how many. */
+const TOKENS = 16;
+/** What tokens have lies by fours of them, so that it is read four at once. */
+export const FOUR = 4;
+
+/** A number, or a part of a buffer. */
+export type Home = { readonly value: Value } | { readonly buffer: string; readonly base: Index };
+
+/** How long a tile is, and all that follows from that. */
+export class TileSizes {
+  /** Turns of a tile: the steps of its tokens. */
+  readonly length: number;
+  /** Fours of them, the last one not always full. */
+  readonly fours: number;
+  readonly steps: number;
+  readonly #sizes: Sizes;
+
+  constructor({ rule: { spec } }: TileForm, sizes: Sizes) {
+    this.steps = spec.steps;
+    this.length = (spec.chunk ?? Math.max(1, Math.round(TOKENS / spec.steps))) * spec.steps;
+    this.fours = Math.ceil(this.length / FOUR);
+    this.#sizes = { ...sizes, [TILE.key]: this.length };
+  }
+
+  extent(d: Dim): number {
+    return extentOf(d, this.#sizes);
+  }
+
+  count(shape: readonly Dim[]): number {
+    return shape.reduce((n, d) => n * this.extent(d), 1);
+  }
+}
+
+export interface TileLayout {
+  readonly homes: ReadonlyMap<Tensor, Home>;
+  readonly state: { readonly stride: number; readonly slots: readonly Slot[] };
+  readonly scratchStride: number;
+}
+
+/**
+ * Places for the states and for the `kept` tensors: numbers of the tile beside the states that it starts with, fours
+ * of tokens in scratch memory.
+ */
+export function layoutOf(form: TileForm, kept: Iterable<Tensor>, sizes: TileSizes): TileLayout {
+  const homes = new Map<Tensor, Home>();
+  const slots: Slot[] = [];
+  let stride = 0;
+  for (const s of form.rule.states) {
+    const length = sizes.count(s.shape);
+    slots.push({ tensor: s.previous, name: s.name, offset: stride, length });
+    // A tile reads the states where it starts, and writes those where the next one does.
+    homes.set(form.starts.get(s) as Tensor, { buffer: "state", base: plus(named("start"), stride) });
+    homes.set(s.previous, { buffer: "state", base: plus(named("start"), named("ahead"), stride) });
+    stride += length;
+  }
+  let fours = 0;
+  for (const t of kept) {
+    if (homes.has(t)) continue;
+    if (isOfTokens(t)) {
+      homes.set(t, { buffer: "scratch", base: plus(named("own"), fours) });
+      fours += sizes.count(t.shape.slice(1)) * sizes.fours;
+    } else {
+      homes.set(t, { buffer: "state", base: plus(named("start"), stride) });
+      stride += sizes.count(t.shape);
+    }
+  }
+  return { homes, state: { stride, slots }, scratchStride: FOUR * fours };
+}

@@ -1,0 +1,211 @@
+/**
+ * Rows of what all tokens of a tile have. Products first: a lane takes some rows of a matrix, and multiplies each of
+ * their numbers with what all tokens have, so that a matrix is read once a tile. Then what is computed of them.
+ */
+import { at as renamed } from "../../math/algebra.ts";
+import type { Axis } from "../../math/axis.ts";
+import type { Expr } from "../../math/expr.ts";
+import {
+  asFour,
+  type Below,
+  type Index,
+  named,
+  type Place,
+  plus,
+  type Stmt,
+  times,
+  type Value,
+} from "../block.ts";
+import { isProduct, ownLeaf } from "./parts.ts";
+import { type At, type Four, type Held, leavesIn, type Scope } from "./scope.ts";
+import { isOfTokens, NOW, type Statement } from "./statements.ts";
+
+/** Rows that a lane multiplies with the same numbers. */
+const ROWS = 4;
+/** Fours of tokens whose sums a lane has in registers at once. */
+const FOURS = 4;
+
+/** Products over one dimension, in one loop. */
+interface Loop {
+  readonly axis: Axis;
+  readonly products: { readonly statement: Statement; readonly body: Expr }[];
+}
+
+export function rows(scope: Scope, statements: readonly Statement[]): Stmt[] {
+  const products = statements.filter(isProduct);
+  const [first] = statements as readonly [Statement];
+  if (products.length === 0)
+    return scope.spread(first.result, (at, within) =>
+      scope.rolled(
+        scope.sizes.fours,
+        (t) => finished(scope, statements, new Map([...at, [NOW, { four: t }]]), within, new Map()),
+        "t",
+      ),
+    );
+  return new Products(scope, statements, products).stmts();
+}
+
+/** How many workgroups share the rows of a part. */
+export function groupsOfRows(scope: Scope, statements: readonly Statement[]): number {
+  const [first] = statements as readonly [Statement];
+  const extent = scope.extent(first.result.at(-1) as Axis);
+  return Math.ceil(extent / (scope.lanes * rowsOfLane(scope, statements)));
+}
+
+function rowsOfLane(scope: Scope, statements: readonly Statement[]): number {
+  const product = statements.find(isProduct);
+  if (!product) return 1;
+  const [lane] = product.result as readonly [Axis];
+  return Math.max(1, Math.min(ROWS, Math.floor(scope.extent(lane) / scope.lanes)));
+}
+
+/** The statements at one place, one after the other: each has what those before it made, and adds to what is held. */
+export function finished(
+  scope: Scope,
+  statements: readonly Statement[],
+  at: At,
+  within: Parameters<Scope["write"]>[2],
+  held: Map<Expr, Value>,
+): Stmt[] {
+  return statements.flatMap((s) => {
+    const { stmts, value } = scope.computed(s, at, held);
+    if (s.kind === "output") return [...stmts, ...scope.write(s, at, within, value)];
+    const name = scope.name(s.target.name, "t");
+    const local: Value = { kind: "local", name, ...(isOfTokens(s.target) ? { wide: true } : {}) };
+    held.set(ownLeaf(s.target, s.result), local);
+    return [...stmts, { kind: "let", name, value }, ...scope.write(s, at, within, local)];
+  });
+}
+
+class Products {
+  readonly #scope: Scope;
+  readonly #statements: readonly Statement[];
+  readonly #lane: Axis;
+  readonly #loops: readonly Loop[];
+  /** The names of a lane's sums, an array of tokens for each row. */
+  readonly #sums: ReadonlyMap<Statement, readonly string[]>;
+  readonly #rows: number;
+  /** Fours of tokens at once. */
+  readonly #fours: number;
+
+  constructor(scope: Scope, statements: readonly Statement[], products: readonly Statement[]) {
+    this.#scope = scope;
+    this.#statements = statements;
+    [this.#lane] = (products[0] as Statement).result as [Axis];
+    this.#rows = rowsOfLane(scope, statements);
+    this.#loops = loopsOf(products);
+    this.#sums = new Map(
+      products.map((s) => [s, Array.from({ length: this.#rows }, () => scope.name("sum", ""))]),
+    );
+    const { fours } = scope.sizes;
+    this.#fours = fours % FOURS === 0 ? FOURS : fours;
+  }
+
+  stmts(): Stmt[] {
+    const { sizes, lanes } = this.#scope;
+    const width = this.#rows * lanes;
+    const count = sizes.extent(this.#lane.dim);
+    return this.#scope.shared(count, width, (first) =>
+      this.#scope.rolled(
+        sizes.fours / this.#fours,
+        (n) => this.#block(first, times(n, this.#fours), count % width === 0),
+        "n",
+      ),
+    );
+  }
+
+  /** Some rows at some tokens. */
+  #block(first: Index, from: Index, exact: boolean): Stmt[] {
+    const scope = this.#scope;
+    const row = (r: Index): Index => plus(first, times(r, scope.lanes), named("lane"));
+    const declared = [...this.#sums].flatMap(([{ reduction }, names]) =>
+      names.map(
+        (name): Stmt => ({
+          kind: "variable",
+          name,
+          extents: [this.#fours],
+          initial: (reduction as NonNullable<Statement["reduction"]>).op.wgslInitial,
+          wide: true,
+        }),
+      ),
+    );
+    const turns = this.#loops.flatMap((loop) =>
+      scope.overAxes([loop.axis], new Map(), (at) => this.#turn(loop, at, row, from)),
+    );
+    const within = (r: Index): Below[] =>
+      exact ? [] : [{ index: row(r), bound: this.#scope.extent(this.#lane) }];
+    const place = (r: Index, t: Index): At =>
+      new Map<Axis, Index | Four>([
+        [this.#lane, row(r)],
+        [NOW, { four: plus(from, t) }],
+      ]);
+    const stored = scope.unrolled(this.#fours, (t) =>
+      Array.from({ length: this.#rows }, (_, r) =>
+        [...this.#sums].flatMap(([s, names]) =>
+          scope.write(s, place(r, t), within(r), element(names[r] as string, t)),
+        ),
+      ).flat(),
+    );
+    // In loops of their own, which read what the lane has stored: drivers take long over many accesses in one text.
+    const rest = this.#statements.filter((s) => !this.#sums.has(s));
+    const after =
+      rest.length === 0
+        ? []
+        : scope.rolled(
+            this.#rows,
+            (r) =>
+              scope.rolled(this.#fours, (t) => finished(scope, rest, place(r, t), within(r), new Map()), "t"),
+            "r",
+          );
+    return [...declared, ...turns, ...stored, ...after];
+  }
+
+  /** One element of the summed dimension: the matrices' numbers are read once, and each token's. */
+  #turn({ products }: Loop, at: At, row: (r: Index) => Index, from: Index): Stmt[] {
+    const scope = this.#scope;
+    const leaves = [...new Set(products.flatMap(({ body }) => leavesIn(body)))];
+    const ofRows = leaves.filter((l) => l.index.includes(this.#lane) && !l.index.includes(NOW));
+    const ofTokens = leaves.filter((l) => l.index.includes(NOW) && !l.index.includes(this.#lane));
+    const inRow = (r: number, inside: At): At => new Map([...inside, [this.#lane, row(r)]]);
+    const matrices = Array.from({ length: this.#rows }, (_, r) => scope.fetched(ofRows, inRow(r, at)));
+    const merged = scope.unrolled(this.#fours, (t) => {
+      const now: At = new Map([...at, [NOW, { four: plus(from, t) }]]);
+      const shared = scope.fetched(ofTokens, now);
+      return [
+        ...shared.stmts,
+        ...products.flatMap(({ statement, body }) =>
+          (this.#sums.get(statement) as readonly string[]).map((name, r): Stmt => {
+            const held: Held = new Map([...shared.held, ...(matrices[r]?.held ?? [])]);
+            const { op } = statement.reduction as NonNullable<Statement["reduction"]>;
+            return {
+              kind: "merge",
+              place: element(name, t),
+              op,
+              value: asFour(scope.value(body, inRow(r, now), held)),
+            };
+          }),
+        ),
+      ];
+    });
+    return [...matrices.flatMap((m) => m.stmts), ...merged];
+  }
+}
+
+const element = (array: string, index: Index): Place => ({
+  kind: "element",
+  array,
+  index: [index],
+  wide: true,
+});
+
+/** Products over the same dimension share a loop, and its axis. */
+function loopsOf(products: readonly Statement[]): Loop[] {
+  const loops: Loop[] = [];
+  for (const statement of products) {
+    const { axis } = statement.reduction as NonNullable<Statement["reduction"]>;
+    const known = loops.find((l) => l.axis.dim === axis.dim);
+    if (known) known.products.push({ statement, body: renamed(statement.body, [axis], [known.axis]) });
+    else loops.push({ axis, products: [{ statement, body: statement.body }] });
+  }
+  return loops;
+}

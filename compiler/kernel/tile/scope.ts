@@ -1,0 +1,341 @@
+/** Inside one kernel of a tile: the names it has given, its loops, and what it reads and writes. */
+import { TILE } from "../../form/tile-form.ts";
+import type { Axis } from "../../math/axis.ts";
+import { type Expr, type Leaf, postorder, type Tensor } from "../../math/expr.ts";
+import { InternalError } from "../../source/diagnostic.ts";
+import {
+  asFour,
+  type Below,
+  type Index,
+  isWide,
+  masked,
+  named,
+  type Place,
+  plus,
+  type Stmt,
+  times,
+  type Value,
+  when,
+} from "../block.ts";
+import { folded } from "../fold.ts";
+import { FOUR, type Home, type TileSizes } from "./layout.ts";
+import { isOfTokens, LAST, NOW, type Statement } from "./statements.ts";
+
+/** Four elements in a row, by their number among such fours. */
+export interface Four {
+  readonly four: Index;
+}
+
+/** Where the loops around stand on each axis: at one element, or at four of them. */
+export type At = ReadonlyMap<Axis, Index | Four>;
+
+/** What a lane has in registers, where the loops around stand. */
+export type Held = ReadonlyMap<Expr, Value>;
+const NOTHING: Held = new Map();
+
+const isFour = (x: Index | Four): x is Four => typeof x === "object" && "four" in x;
+const firstOf = (x: Index | Four): Index => (isFour(x) ? times(x.four, FOUR) : x);
+
+export class Scope {
+  readonly sizes: TileSizes;
+  readonly lanes: number;
+  readonly name: (hint: string, suffix: string) => string;
+  readonly #homes: ReadonlyMap<Tensor, Home>;
+
+  constructor(
+    sizes: TileSizes,
+    lanes: number,
+    name: (hint: string, suffix: string) => string,
+    homes: ReadonlyMap<Tensor, Home>,
+  ) {
+    this.sizes = sizes;
+    this.lanes = lanes;
+    this.name = name;
+    this.#homes = homes;
+  }
+
+  extent(a: Axis): number {
+    return this.sizes.extent(a.dim);
+  }
+
+  // -------------------------------------------------------------- loops
+
+  /** A loop that no driver unrolls; none for a single turn. */
+  rolled(extent: Index, body: (element: Index) => readonly Stmt[], hint = "j"): Stmt[] {
+    return this.#loop(extent, "rolled", body, hint);
+  }
+
+  /** A loop over numbers in registers, which drivers are to unroll. */
+  unrolled(extent: number, body: (element: Index) => readonly Stmt[], hint = "t"): Stmt[] {
+    return this.#loop(extent, 1, body, hint);
+  }
+
+  #loop(extent: Index, step: 1 | "rolled", body: (element: Index) => readonly Stmt[], hint: string): Stmt[] {
+    if (extent === 1) return [...body(0)];
+    const name = this.name(hint, "");
+    return [{ kind: "loop", name, from: 0, to: extent, step, body: body(named(name)) }];
+  }
+
+  /** Loops over axes, one element after the other, each as far as `until`. */
+  overAxes(axes: readonly Axis[], at: At, body: (at: At) => readonly Stmt[], until?: Index): Stmt[] {
+    const [axis, ...rest] = axes;
+    if (!axis) return [...body(at)];
+    return this.rolled(
+      until ?? this.extent(axis),
+      (i) => this.overAxes(rest, new Map([...at, [axis, i]]), body),
+      axis.dim === TILE ? "s" : "j",
+    );
+  }
+
+  /** Workgroups take blocks of `width` in turn. */
+  shared(extent: number, width: number, body: (first: Index) => readonly Stmt[]): Stmt[] {
+    if (extent <= width) return [...body(0)];
+    const name = this.name("i", "");
+    return [{ kind: "share", name, to: extent, step: width, body: body(named(name)) }];
+  }
+
+  /** A loop in which the lanes take one element each. */
+  overLanes(extent: number, body: (element: Index, within: readonly Below[]) => readonly Stmt[]): Stmt[] {
+    return this.shared(extent, this.lanes, (first) => {
+      const element = plus(first, named("lane"));
+      return body(element, extent % this.lanes === 0 ? [] : [{ index: element, bound: extent }]);
+    });
+  }
+
+  /** Over the last of the axes the lanes, over the others loops; by one lane alone, where there is none. */
+  spread(axes: readonly Axis[], body: (at: At, within: readonly Below[]) => readonly Stmt[]): Stmt[] {
+    const lane = axes.at(-1);
+    if (!lane) return when([{ index: named("lane"), bound: 1 }], body(new Map(), []));
+    return this.overLanes(this.extent(lane), (i, within) =>
+      this.overAxes(axes.slice(0, -1), new Map([[lane, i]]), (at) => body(at, within)),
+    );
+  }
+
+  // -------------------------------------------------------------- values
+
+  value(e: Expr, at: At, held: Held = NOTHING): Value {
+    const known = held.get(e);
+    if (known) return known;
+    switch (e.kind) {
+      case "constant":
+        return { kind: "constant", value: e.value };
+      case "extent":
+        return { kind: "constant", value: this.sizes.extent(e.dim) };
+      case "delta":
+        return this.#same(this.#place(at, e.left), this.#place(at, e.right));
+      case "index": {
+        const x = this.#place(at, e.axis);
+        return isFour(x) ? { kind: "float", index: firstOf(x), wide: true } : { kind: "float", index: x };
+      }
+      case "leaf":
+        return this.#read(e, at);
+      case "apply":
+        return folded(
+          e.op,
+          e.args.map((a) => this.value(a, at, held)),
+        );
+      default:
+        throw new InternalError(`a ${e.kind} was left inside a statement of a tile`);
+    }
+  }
+
+  /** A statement's value at one place, in a register. */
+  computed(
+    s: Statement,
+    at: At,
+    held: Held = NOTHING,
+    until?: Index,
+  ): { readonly stmts: Stmt[]; readonly value: Value } {
+    const isByFours = [...at.values()].some(isFour);
+    const own = (v: Value): Value => (isByFours ? asFour(v) : v);
+    if (!s.reduction) {
+      const shared = this.#shared(s.body, at, held);
+      return { stmts: shared.stmts, value: own(this.value(s.body, at, shared.held)) };
+    }
+    const { op, axis } = s.reduction;
+    const name = this.name("sum", "");
+    const wide = isByFours ? { wide: true as const } : {};
+    const place: Place = { kind: "local", name, ...wide };
+    const turns = this.overAxes(
+      [axis],
+      at,
+      (inside) => [{ kind: "merge", place, op, value: own(this.value(s.body, inside, held)) }],
+      until,
+    );
+    return {
+      stmts: [{ kind: "variable", name, extents: [], initial: op.wgslInitial, ...wide }, ...turns],
+      value: place,
+    };
+  }
+
+  /** What stands in an expression more than once, each into a register of its own. */
+  #shared(e: Expr, at: At, held: Held): { readonly stmts: Stmt[]; readonly held: Held } {
+    const uses = new Map<Expr, number>();
+    const all = postorder([e]);
+    for (const x of all) {
+      if (x.kind !== "apply" || held.has(x)) continue;
+      for (const a of x.args) uses.set(a, (uses.get(a) ?? 0) + 1);
+    }
+    const known = new Map(held);
+    const stmts: Stmt[] = [];
+    for (const x of all) {
+      if ((uses.get(x) ?? 0) < 2 || known.has(x) || !this.#isWork(x)) continue;
+      const value = this.value(x, at, known);
+      const name = this.name(x.kind === "leaf" ? `${x.tensor.name}_at` : "part", "");
+      stmts.push({ kind: "let", name, value });
+      known.set(x, { kind: "local", name, ...(isWide(value) ? { wide: true } : {}) });
+    }
+    return { stmts, held: known };
+  }
+
+  /** Whether it takes an access to memory or an operation on numbers. */
+  #isWork(e: Expr): boolean {
+    if (e.kind === "leaf") return !("value" in this.#homeOf(e.tensor));
+    return e.kind === "apply" && e.op.gives === "real";
+  }
+
+  /** Leaves read once, each into a register of its own. */
+  fetched(leaves: readonly Leaf[], at: At): { readonly stmts: Stmt[]; readonly held: Held } {
+    const held = new Map<Expr, Value>();
+    const stmts = leaves.map((l): Stmt => {
+      const value = this.value(l, at);
+      const name = this.name(`${l.tensor.name}_at`, "");
+      held.set(l, { kind: "local", name, ...(isWide(value) ? { wide: true } : {}) });
+      return { kind: "let", name, value };
+    });
+    return { stmts, held };
+  }
+
+  #place(at: At, a: Axis): Index | Four {
+    const found = a === LAST ? named("last") : at.get(a);
+    if (found === undefined) throw new InternalError(`axis ${a.id} has no loop in a tile`);
+    return found;
+  }
+
+  #same(left: Index | Four, right: Index | Four): Value {
+    if (isFour(left) && isFour(right)) throw new InternalError("one axis of a tile is taken by fours");
+    if (isFour(right)) return this.#same(right, left);
+    return isFour(left)
+      ? { kind: "same", left: firstOf(left), right: right as Index, wide: true }
+      : { kind: "same", left, right: right as Index };
+  }
+
+  #read(l: Leaf, at: At): Value {
+    const { tensor, index } = l;
+    const home = this.#homeOf(tensor);
+    if ("value" in home) return home.value;
+    const places = index.map((a) => this.#place(at, a));
+    const wide = places.findIndex(isFour);
+    if (wide < 0)
+      return { kind: "load", buffer: home.buffer, ...this.#at(tensor, places as Index[], home.base) };
+    if (wide === 0 && isOfTokens(tensor)) {
+      const { four } = places[0] as Four;
+      const whole = this.#offset(tensor, places.slice(1) as Index[], 1);
+      return {
+        kind: "load",
+        buffer: home.buffer,
+        index: plus(home.base, times(whole, this.sizes.fours), four),
+        wide: true,
+      };
+    }
+    const first = firstOf(places[wide] as Four);
+    return {
+      kind: "four",
+      of: [0, 1, 2, 3].map((n) => this.#read(l, new Map([...at, [index[wide] as Axis, plus(first, n)]]))),
+    };
+  }
+
+  #homeOf(t: Tensor): Home {
+    const home = this.#homes.get(t);
+    if (!home) throw new InternalError(`${t.name} lies nowhere in a tile`);
+    return home;
+  }
+
+  /** Where an element lies: what tokens have by fours of them. */
+  #at(t: Tensor, places: readonly Index[], base: Index): { index: Index; component?: Index } {
+    if (!isOfTokens(t)) return { index: plus(base, this.#offset(t, places, 0)) };
+    const [token, ...others] = places as [Index, ...Index[]];
+    const whole = times(this.#offset(t, others, 1), this.sizes.fours);
+    if (typeof token === "number")
+      return { index: plus(base, whole, Math.floor(token / FOUR)), component: token % FOUR };
+    return {
+      index: plus(base, whole, { kind: "quotient", of: token, by: FOUR }),
+      component: { kind: "remainder", of: token, by: FOUR },
+    };
+  }
+
+  /** Where an element is among all of them; the axes before `from` do not count. */
+  #offset(t: Tensor, places: readonly Index[], from: number): Index {
+    const shape = t.shape.slice(from);
+    return places.reduce<Index>(
+      (offset, p, i) => plus(times(offset, this.sizes.extent(shape[i] as Tensor["shape"][number])), p),
+      0,
+    );
+  }
+
+  // -------------------------------------------------------------- results
+
+  /** Stores what a statement has computed, if another place reads it. */
+  write(s: Statement, at: At, within: readonly Below[], value: Value): Stmt[] {
+    if (s.kind === "output") return this.#output(s, at, within, value);
+    const home = this.#homes.get(s.target);
+    if (!home || "value" in home) return [];
+    const { buffer, base } = home;
+    const own = s.result.map((a) => this.#place(at, a) as Index);
+    if (!isOfTokens(s.target)) {
+      const index = plus(base, this.#offset(s.target, own, 0));
+      return when(within, [{ kind: "store", buffer, index, value }]);
+    }
+    const now = this.#place(at, NOW);
+    // Nothing stands where there is no token: others of the tile read it.
+    const isThere = [{ index: firstOf(now), bound: named("count") }];
+    if (isFour(now)) {
+      const index = plus(base, times(this.#offset(s.target, own, 1), this.sizes.fours), now.four);
+      const four: Value = { kind: "masked", value, where: isThere, otherwise: "0.0", wide: true };
+      return when(within, [{ kind: "store", buffer, index, value: four }]);
+    }
+    const place = this.#at(s.target, [now, ...own], base);
+    const there = s.kind === "running" ? value : masked(value, isThere, "0.0");
+    return when(within, [{ kind: "store", buffer, ...place, value: there }]);
+  }
+
+  /** Of four tokens one after the other: they lie apart. */
+  #output(s: Statement, at: At, within: readonly Below[], value: Value): Stmt[] {
+    const now = this.#place(at, NOW);
+    if (!isFour(now)) return this.#outputOf(s, now, at, within, value);
+    const name = this.name("y", "");
+    return [
+      { kind: "let", name, value },
+      ...([0, 1, 2, 3] as const).flatMap((n) =>
+        this.#outputOf(s, plus(firstOf(now), n), at, within, {
+          kind: "component",
+          of: { kind: "local", name, wide: true },
+          at: n,
+        }),
+      ),
+    ];
+  }
+
+  #outputOf(s: Statement, t: Index, at: At, within: readonly Below[], value: Value): Stmt[] {
+    const { steps } = this.sizes;
+    const turn = plus(named("m"), t);
+    const token: Index = steps === 1 ? turn : { kind: "quotient", of: turn, by: steps };
+    const record = plus(
+      times(plus(times(named("b"), named("run.tokens")), token), named("heads")),
+      named("h"),
+    );
+    const own = s.result.map((a) => this.#place(at, a) as Index);
+    const index = plus(
+      times(record, this.sizes.count(s.target.shape.slice(1))),
+      this.#offset(s.target, own, 1),
+    );
+    const store = when(
+      [...within, { index: t, bound: named("count") }],
+      [{ kind: "store", buffer: "y_out", index, value }],
+    );
+    if (steps === 1) return store;
+    return [{ kind: "every", index: turn, period: steps, phase: steps - 1, body: store }];
+  }
+}
+
+export const leavesIn = (e: Expr): Leaf[] => postorder([e]).filter((x): x is Leaf => x.kind === "leaf");
