@@ -2,7 +2,7 @@
 export { Decoder, type DecoderOptions } from "./decode.ts";
 export { type Adapter, acquire, type Device, DeviceError, type DeviceErrorKind } from "./device.ts";
 export type { KernelCode } from "./kernel.ts";
-export { RecurrentKernel, type RunOptions, type RunResult } from "./recurrent.ts";
+export { RecurrentKernel, type RecurrentOptions, type RunOptions, type RunResult } from "./recurrent.ts";
 export { CapacityError } from "./resources.ts";
 export {
   readSafetensors,

@@ -5,6 +5,7 @@ import type { Device } from "./device.ts";
 import { groupOf, type KernelCode, pipelineOf } from "./kernel.ts";
 import { download, numbersOf, packStates, uniforms, unpackStates } from "./packing.ts";
 import { checkGrid, Resources } from "./resources.ts";
+import { boundsOf, boundsProblem, lengthsOf, longestOf } from "./sequences.ts";
 
 export interface RunOptions {
   readonly layer?: { readonly index: number; readonly count: number };
@@ -15,10 +16,20 @@ export interface RunOptions {
   readonly progress?: (tokens: number) => void;
 }
 
+export interface RecurrentOptions extends RunOptions {
+  /**
+   * `[N + 1]`, from 0 to T and never falling: where each of N sequences starts that are packed, one after the other, into
+   * the tokens of a batch of one, and where the last ends. Inputs are then `[1, T, H, …]` and states `[N, H, …]`; each
+   * sequence starts with states and with a chunk of its own. For a kernel of `compilePacked`, which without this runs a
+   * batch as any other does; `tokens` is then the length of the longest sequence, or more.
+   */
+  readonly cuSeqlens?: ArrayLike<number>;
+}
+
 export interface RunResult {
   /** `[B, T, H, …output shape]` */
   readonly y: Float32Array;
-  /** By name, `[B, H, …shape]`. */
+  /** By name, `[B, H, …shape]`, or `[N, H, …shape]` of packed sequences. */
   readonly states: Map<string, Float32Array>;
   /** From the first submission to the end of the work, without transfers. */
   readonly milliseconds: number;
@@ -50,14 +61,15 @@ export class RecurrentKernel {
 
   /**
    * Runs `T` tokens of `B` sequences with `H` heads. `data` holds every input `[B, T, H, …]`, or `[B, T, steps,
-   * H, …]` where it comes with each step, and every param `[H, …]` by name, `states` the states before the first token, `[B, H, …]`; a state that is absent is zero.
+   * H, …]` where it comes with each step, and every param `[H, …]` by name, `states` the states before the first token,
+   * `[B, H, …]`; a state that is absent is zero.
    */
   run(
     extents: { readonly B: number; readonly T: number; readonly H: number },
     data: ReadonlyMap<string, ArrayLike<number>>,
     states: ReadonlyMap<string, ArrayLike<number>>,
     outputWidth: number,
-    options: RunOptions = {},
+    options: RecurrentOptions = {},
   ): Promise<RunResult> {
     return this.#device.during(`a run of ${this.#code.block.name}`, () =>
       this.#run(extents, data, states, outputWidth, options),
@@ -73,24 +85,32 @@ export class RecurrentKernel {
     data: ReadonlyMap<string, ArrayLike<number>>,
     states: ReadonlyMap<string, ArrayLike<number>>,
     outputWidth: number,
-    options: RunOptions,
+    options: RecurrentOptions,
   ): Promise<RunResult> {
     const { block } = this.#code;
     const { gpu } = this.#device;
-    checkGrid(this.#device, { B, H });
+    if (options.cuSeqlens) checkBounds(options.cuSeqlens, block, { B, T });
+    const bounds = options.cuSeqlens ?? boundsOf(Array<number>(B).fill(T));
+    const lengths = lengthsOf(bounds);
+    const N = lengths.length;
+    checkGrid(this.#device, N, H);
     const resources = new Resources(this.#device, this.#pool, block.name, options.poison);
     try {
-      const state = resources.upload(packStates(block, states, B * H));
+      const state = resources.upload(packStates(block, states, N * H));
       const outputLength = B * T * H * outputWidth;
       const y = resources.made(outputLength);
-      const own = { state, scratch: resources.made(B * H * block.scratchStride), y_out: y };
+      const scratch = resources.made(N * H * block.scratchStride);
+      const packing = isPacked(block) ? { cu_seqlens: resources.upload(Uint32Array.from(bounds)) } : {};
+      const own = { state, scratch, y_out: y, ...packing };
       const { buffers, bases } = resources.bind(block, own, (input) => numbersOf(data, input));
 
       const layer = options.layer ?? { index: 0, count: 1 };
-      const span = options.span ?? spanFor(block, B * H);
+      const longest = longestOf(lengths);
       const started = performance.now();
-      for (let first = 0; first < T && B * H > 0; first += span) {
-        const end = Math.min(T, first + span);
+      let first = 0;
+      while (first < longest) {
+        const running = lengths.filter((length) => length > first).length;
+        const end = Math.min(longest, first + (options.span ?? spanFor(block, running * H)));
         const fields = uniforms(T, first, end, layer, bases);
         const uniform = resources.uniform(fields.byteLength);
         gpu.queue.writeBuffer(uniform, 0, fields);
@@ -99,27 +119,40 @@ export class RecurrentKernel {
         const pass = encoder.beginComputePass({ label: `${block.name}, tokens ${first} to ${end}` });
         pass.setPipeline(this.#pipeline);
         pass.setBindGroup(0, group);
-        pass.dispatchWorkgroups(block.tiles, H, B);
+        pass.dispatchWorkgroups(block.tiles, H, N);
         pass.end();
         gpu.queue.submit([encoder.finish()]);
-        if (options.progress && end < T) {
+        first = end;
+        if (options.progress && end < longest) {
           await gpu.queue.onSubmittedWorkDone();
-          options.progress(end);
+          options.progress(lengths.reduce((done, length) => done + Math.min(length, end), 0) / B);
         }
       }
       await gpu.queue.onSubmittedWorkDone();
       const milliseconds = performance.now() - started;
       const out = await download(gpu, this.#pool, y, outputLength);
-      const records = await download(gpu, this.#pool, state, B * H * block.state.stride);
+      const records = await download(gpu, this.#pool, state, N * H * block.state.stride);
       options.progress?.(T);
-      return { y: out, states: unpackStates(block, records, B * H), milliseconds };
+      return { y: out, states: unpackStates(block, records, N * H), milliseconds };
     } finally {
       resources.release();
     }
   }
 }
 
-/** Tokens of a dispatch, a multiple of the block's quantum. */
+const isPacked = ({ bindings }: Block): boolean => bindings.some((b) => b.name === "cu_seqlens");
+
+function checkBounds(
+  bounds: ArrayLike<number>,
+  block: Block,
+  extents: { readonly B: number; readonly T: number },
+): void {
+  if (!isPacked(block)) throw new RangeError(`${block.name} takes no cu_seqlens: make it with compilePacked`);
+  const problem = boundsProblem(bounds, extents);
+  if (problem) throw new RangeError(`the cu_seqlens of ${block.name} ${problem}`);
+}
+
+/** Tokens of a dispatch over so many heads, a multiple of the block's quantum. */
 function spanFor(block: Block, heads: number): number {
   const perToken = Math.max(
     1,

@@ -2,6 +2,7 @@
 import type { Block } from "../compiler/kernel/block.ts";
 import type { BufferPool } from "./buffers.ts";
 import type { Device } from "./device.ts";
+import { boundsOf } from "./sequences.ts";
 
 const NAN_BITS = 0x7fc00000;
 
@@ -52,8 +53,8 @@ export class Resources {
   }
 
   /** One that holds these, one after the other. */
-  upload(...parts: readonly Float32Array<ArrayBuffer>[]): GPUBuffer {
-    const bounds = boundsOf(parts);
+  upload(...parts: readonly (Float32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>)[]): GPUBuffer {
+    const bounds = boundsOf(parts.map((p) => p.length));
     const buffer = this.storage(bounds.at(-1) as number);
     for (const [i, part] of parts.entries())
       this.#device.gpu.queue.writeBuffer(buffer, 4 * (bounds[i] as number), part);
@@ -76,7 +77,7 @@ export class Resources {
       const made = own[name];
       if (made) return made;
       const parts = holds.map((t) => numbersOf(t.name));
-      const begins = boundsOf(parts).slice(0, -1);
+      const begins = boundsOf(parts.map((p) => p.length)).slice(0, -1);
       const key = holds.map((t) => t.name).join();
       const buffer = this.#uploaded.get(key) ?? this.upload(...parts);
       this.#uploaded.set(key, buffer);
@@ -98,13 +99,11 @@ export class Resources {
   }
 }
 
-/** Where each part begins once they stand one after the other, and where the last ends. */
-const boundsOf = (parts: readonly Float32Array[]): number[] =>
-  parts.reduce((bounds, p) => [...bounds, (bounds.at(-1) as number) + p.length], [0]);
-
 /** Refuses more sequences or heads than a dispatch has workgroups. */
-export function checkGrid({ limits }: Device, { B, H }: { readonly B: number; readonly H: number }): void {
+export function checkGrid({ limits }: Device, sequences: number, heads: number): void {
   const most = limits.maxComputeWorkgroupsPerDimension;
-  if (B > most || H > most)
-    throw new CapacityError(`B = ${B} and H = ${H}: the device takes at most ${most} of each in one run`);
+  if (sequences > most || heads > most)
+    throw new CapacityError(
+      `${sequences} sequences and ${heads} heads: the device takes at most ${most} of each in one run`,
+    );
 }

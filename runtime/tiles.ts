@@ -75,7 +75,7 @@ export class TiledKernel {
       1,
       Math.min(tiles, Math.floor(limit / bytes) - 1, Math.floor(most / Math.max(1, B))),
     );
-    checkGrid(this.#device, { B, H });
+    checkGrid(this.#device, B, H);
     const resources = new Resources(this.#device, this.#pool, block.name, options.poison);
 
     try {
