@@ -256,7 +256,7 @@ describe("apply refuses", () => {
     await refuses(scratch("nowhere.safetensors"), "cannot read", "there is no such file");
     await refuses(file("cut.safetensors", bytes.subarray(0, bytes.length - 3)), "cannot read", /cut short/);
     await refuses(file("text.safetensors", "hello, this is not a file of tensors"), "cannot read");
-    const int = bytes.toString("latin1").replace('"F32"', '"I32"');
+    const int = bytes.toString("latin1").replace('"F32"', '"I16"');
     await refuses(file("int.safetensors", Buffer.from(int, "latin1")), "cannot read", "dtype");
   });
 
