@@ -145,7 +145,10 @@ Start with: miras explain specs/gated_deltanet.miras`,
 Reads  q, k [B, T, H, dk], v [B, T, H, dv], each gate and other input [B, T, H, …shape],
        what comes with each of n steps of a token [B, T, n, H, …shape],
        params [H, …shape], and initial states by name [H, …shape] or [B, H, …shape].
-Writes y [B, T, H, dv] and the final states by name [B, H, …shape], in f32.`,
+Writes y [B, T, H, dv] and the final states by name [B, H, …shape], in f32.
+
+With cu_seqlens [N + 1], from 0 to T: runs N packed sequences, one after the other in a batch of
+one; states are then [N, H, …shape]. Not yet with --form parallel.`,
     )
     .argument("<file>", FILE)
     .requiredOption("--input <file>", "the tensors to read")

@@ -4,6 +4,8 @@
  */
 import fc from "fast-check";
 import { afterAll, describe, expect, test, vi } from "vitest";
+import type { Backend } from "../../cli/backend.ts";
+import { webgpuBackend } from "../../cli/webgpu.ts";
 import { type Extents, elements, interpret, type Run } from "../../compiler/derive/interpret.ts";
 import { targetFor } from "../../compiler/kernel/target.ts";
 import { compileKernel, compilePacked, type Kernel, type Model } from "../../compiler/pipeline.ts";
@@ -116,6 +118,19 @@ describe.skipIf(!device)("a run of packed sequences", () => {
     const progress = (tokens: number): void => void told.push(tokens);
     await runOn(kernel, model, packed.extents, packed.run, { cuSeqlens, span: 3, progress });
     expect(told).toEqual([7, 11, 14]);
+  });
+
+  test("is what the backend of the command runs, unless in the parallel form", async () => {
+    const backend = (await webgpuBackend({ poison: true })) as Backend;
+    const none = { ...packed.extents, T: 0 };
+    const empty = await backend.run(model, none, { ...packed.run, cuSeqlens: [0, 0, 0] });
+    expect(empty.states.get("W")).toHaveLength(2 * 2 * 8 * 8);
+    const got = await backend.run(model, packed.extents, packed.run);
+    expect(largest(got, eachAlone(model, packed))).toBeLessThanOrEqual(BOUND);
+    await backend.close();
+    const tiled = (await webgpuBackend({ form: "parallel" })) as Backend;
+    await expect(tiled.run(model, packed.extents, packed.run)).rejects.toThrow(/use --form recurrent/);
+    await tiled.close();
   });
 
   test("needs a kernel that is made for it, which runs a batch as well", async () => {
