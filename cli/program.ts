@@ -2,6 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { DeviceError } from "../runtime/device.ts";
 import { FileError } from "../runtime/node/files.ts";
+import { CapacityError } from "../runtime/resources.ts";
 import { SafetensorsError } from "../runtime/safetensors.ts";
 import { apply } from "./apply.ts";
 import { reportBug } from "./bug.ts";
@@ -43,7 +44,7 @@ function ending(error: unknown, argv: readonly string[], io: Io): number {
     tell(error.message);
     return EXIT.usage;
   }
-  if (error instanceof DeviceError && error.kind !== "validation") {
+  if ((error instanceof DeviceError && error.kind !== "validation") || error instanceof CapacityError) {
     tell(error.message);
     return EXIT.machine;
   }

@@ -104,6 +104,6 @@ export function checkGrid({ limits }: Device, sequences: number, heads: number):
   const most = limits.maxComputeWorkgroupsPerDimension;
   if (sequences > most || heads > most)
     throw new CapacityError(
-      `${sequences} sequences and ${heads} heads: the device takes at most ${most} of each in one run`,
+      `sequences: ${sequences}, heads: ${heads}; the device takes at most ${most} of each in one run: split the batch`,
     );
 }

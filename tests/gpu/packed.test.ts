@@ -11,6 +11,7 @@ import { targetFor } from "../../compiler/kernel/target.ts";
 import { compileKernel, compilePacked, type Kernel, type Model } from "../../compiler/pipeline.ts";
 import { validateWgsl } from "../../runtime/node/adapter.ts";
 import { RecurrentKernel, type RecurrentOptions } from "../../runtime/recurrent.ts";
+import { miras, scratch, tensor, tensors } from "../cli/support.ts";
 import { eachAlone, packedOf } from "../support/packed.ts";
 import { largest, sequenceOf } from "../support/sequences.ts";
 import { specModel, specNames } from "../support/specs.ts";
@@ -131,6 +132,27 @@ describe.skipIf(!device)("a run of packed sequences", () => {
     const tiled = (await webgpuBackend({ form: "parallel" })) as Backend;
     await expect(tiled.run(model, packed.extents, packed.run)).rejects.toThrow(/use --form recurrent/);
     await tiled.close();
+  });
+
+  test("is refused where it takes more than the device has, which is no bug", async () => {
+    const N = (device?.limits.maxComputeWorkgroupsPerDimension ?? 0) + 1;
+    const one = tensor([1, 1, 1, 1]);
+    const gate = tensor([1, 1, 1], () => 0.5);
+    const cu_seqlens = tensor([N + 1], (i) => Number(i === N));
+    const input = tensors("many.safetensors", {
+      q: one,
+      k: one,
+      v: one,
+      alpha: gate,
+      beta: gate,
+      cu_seqlens,
+    });
+    const files = ["--input", input, "--output", scratch("many-out.safetensors")];
+    const ran = await miras("apply", `specs/${name}.miras`, ...files, "--device", "webgpu");
+    expect(ran).toMatchObject({
+      code: 69,
+      err: expect.stringContaining(`error: sequences: ${N}, heads: 1; `),
+    });
   });
 
   test("needs a kernel that is made for it, which runs a batch as well", async () => {
