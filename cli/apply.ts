@@ -50,7 +50,8 @@ export async function apply(path: string, options: ApplyOptions, io: Io): Promis
     },
     options.form,
   );
-  const tensors = outputsOf(rule, extents, result);
+  const N = run.cuSeqlens && run.cuSeqlens.length - 1;
+  const tensors = outputsOf(rule, extents, N ?? B, result);
   warnOfOverflow(tensors, io);
   await writeWhole(
     options.output,
@@ -65,7 +66,7 @@ export async function apply(path: string, options: ApplyOptions, io: Io): Promis
   const shapes = tensors.map(([tensor, { shape }]) => ({ name: tensor, shape }));
   io.out(
     options.json
-      ? `${JSON.stringify({ model: spec.name, device: name, B, T, H, ...extents.sizes, output: options.output, tensors: shapes }, undefined, 2)}\n`
+      ? `${JSON.stringify({ model: spec.name, device: name, B, N, T, H, ...extents.sizes, output: options.output, tensors: shapes }, undefined, 2)}\n`
       : `${options.output}: ${shapes.map((t) => `${t.name} [${t.shape.join(", ")}]`).join(", ")}, from ${spec.name} on ${name}\n`,
   );
   return EXIT.well;
@@ -93,15 +94,16 @@ function loaded(path: string, { set, model: name }: ApplyOptions, io: Io): Model
 function outputsOf(
   { spec, states }: Rule,
   { B, T, H, sizes: given }: Extents,
+  sequences: number,
   result: Result,
 ): [string, Tensor][] {
-  const sizes = { ...given, tokens: T };
+  const sizes = { tokens: T, ...given };
   const own = (shape: Rule["spec"]["outputShape"]): number[] => shape.map((d) => extentOf(d, sizes));
   return [
     ["y", { shape: [B, T, H, ...own(spec.outputShape)], data: Float32Array.from(result.y) }],
     ...states.map((s): [string, Tensor] => [
       s.name,
-      { shape: [B, H, ...own(s.shape)], data: Float32Array.from(result.states.get(s.name) ?? []) },
+      { shape: [sequences, H, ...own(s.shape)], data: Float32Array.from(result.states.get(s.name) ?? []) },
     ]),
   ];
 }

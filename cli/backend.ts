@@ -35,10 +35,14 @@ export function interpreterBackend(form: FormName = "recurrent"): Backend {
 }
 
 function inTiles(rule: Rule, extents: Extents, run: Run): Result {
+  if (run.cuSeqlens) throw new UsageError(NO_PACKED_TILES);
   const form = tileForm(rule);
   if (form.kind === "obstacle") throw new UsageError(noTiles(rule));
   return interpretTiles(form, extents, run, TILE);
 }
+
+export const NO_PACKED_TILES =
+  "`cu_seqlens` packs sequences, which --form parallel does not run yet; use --form recurrent, the default";
 
 export const noTiles = ({ spec }: Rule): string =>
   `${spec.name} has no parallel form that runs here; \`miras explain ${spec.definition.span.file.path}\` says what form it has, and --form recurrent runs it`;

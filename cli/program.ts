@@ -2,6 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { DeviceError } from "../runtime/device.ts";
 import { FileError } from "../runtime/node/files.ts";
+import { CapacityError } from "../runtime/resources.ts";
 import { SafetensorsError } from "../runtime/safetensors.ts";
 import { apply } from "./apply.ts";
 import { reportBug } from "./bug.ts";
@@ -43,7 +44,7 @@ function ending(error: unknown, argv: readonly string[], io: Io): number {
     tell(error.message);
     return EXIT.usage;
   }
-  if (error instanceof DeviceError && error.kind !== "validation") {
+  if ((error instanceof DeviceError && error.kind !== "validation") || error instanceof CapacityError) {
     tell(error.message);
     return EXIT.machine;
   }
@@ -145,7 +146,10 @@ Start with: miras explain specs/gated_deltanet.miras`,
 Reads  q, k [B, T, H, dk], v [B, T, H, dv], each gate and other input [B, T, H, …shape],
        what comes with each of n steps of a token [B, T, n, H, …shape],
        params [H, …shape], and initial states by name [H, …shape] or [B, H, …shape].
-Writes y [B, T, H, dv] and the final states by name [B, H, …shape], in f32.`,
+Writes y [B, T, H, dv] and the final states by name [B, H, …shape], in f32.
+
+With cu_seqlens [N + 1], from 0 to T: runs N packed sequences, one after the other in a batch of
+one; states are then [N, H, …shape]. Not yet with --form parallel.`,
     )
     .argument("<file>", FILE)
     .requiredOption("--input <file>", "the tensors to read")

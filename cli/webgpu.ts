@@ -3,12 +3,18 @@ import { elements, type Result, type Run } from "../compiler/derive/interpret.ts
 import type { Rule } from "../compiler/derive/rule.ts";
 import { targetFor } from "../compiler/kernel/target.ts";
 import type { Sizes } from "../compiler/math/axis.ts";
-import { compileKernel, compileTiles, type Kernel, type TileCode } from "../compiler/pipeline.ts";
+import {
+  compileKernel,
+  compilePacked,
+  compileTiles,
+  type Kernel,
+  type TileCode,
+} from "../compiler/pipeline.ts";
 import type { Device } from "../runtime/device.ts";
 import { findDevice } from "../runtime/node/adapter.ts";
 import { RecurrentKernel } from "../runtime/recurrent.ts";
 import { TiledKernel } from "../runtime/tiles.ts";
-import { type Backend, type FormName, noTiles } from "./backend.ts";
+import { type Backend, type FormName, NO_PACKED_TILES, noTiles } from "./backend.ts";
 import { UsageError } from "./errors.ts";
 
 /** The facts of a device that kernels are made for. */
@@ -35,17 +41,21 @@ export async function webgpuBackend({
   // One rule is run many times with the same sizes: lower it once, and compile each text once.
   const codes = new Map<Rule, Map<string, Kernel | TileCode>>();
   const kernels = new Map<string, RecurrentKernel | TiledKernel>();
-  const codeFor = (rule: Rule, sizes: Sizes): Kernel | TileCode => {
+  const codeFor = (rule: Rule, sizes: Sizes, isPacked: boolean): Kernel | TileCode => {
     const ofRule = codes.get(rule) ?? new Map<string, Kernel | TileCode>();
     codes.set(rule, ofRule);
-    const key = JSON.stringify(sizes);
-    const compile = form === "parallel" ? tilesOf : compileKernel;
+    const key = JSON.stringify([sizes, isPacked]);
+    const compile = form === "parallel" ? tilesOf : isPacked ? compilePacked : compileKernel;
     const code = ofRule.get(key) ?? compile(rule, sizes, targetOf(device));
     ofRule.set(key, code);
     return code;
   };
-  const kernelFor = async (rule: Rule, sizes: Sizes): Promise<RecurrentKernel | TiledKernel> => {
-    const code = codeFor(rule, sizes);
+  const kernelFor = async (
+    rule: Rule,
+    sizes: Sizes,
+    isPacked: boolean,
+  ): Promise<RecurrentKernel | TiledKernel> => {
+    const code = codeFor(rule, sizes, isPacked);
     const isTiled = "kernels" in code;
     const text = isTiled ? code.kernels.map((k) => k.wgsl).join() : code.wgsl;
     const made = (): Promise<RecurrentKernel | TiledKernel> =>
@@ -58,9 +68,11 @@ export async function webgpuBackend({
     kind: "webgpu",
     name: device.adapter.name,
     async run({ rule, spec }, { B, T, H, sizes: given }, run, progress) {
-      if (T === 0) return withoutTokens(rule, B * H, given, run);
-      const sizes = { ...given, tokens: T };
-      const kernel = await kernelFor(rule, sizes);
+      const { cuSeqlens } = run;
+      if (cuSeqlens && form === "parallel") throw new UsageError(NO_PACKED_TILES);
+      if (T === 0) return withoutTokens(rule, (cuSeqlens ? cuSeqlens.length - 1 : B) * H, given, run);
+      const sizes = { tokens: T, ...given };
+      const kernel = await kernelFor(rule, sizes, cuSeqlens !== undefined);
       const data = new Map([...run.tokens, ...run.parameters]);
       const { y, states } = await kernel.run(
         { B, T, H },
@@ -70,6 +82,7 @@ export async function webgpuBackend({
         {
           poison,
           ...(run.layer ? { layer: run.layer } : {}),
+          ...(cuSeqlens ? { cuSeqlens } : {}),
           ...(progress ? { progress } : {}),
         },
       );

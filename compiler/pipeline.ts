@@ -77,6 +77,12 @@ export function compileKernel(rule: Rule, sizes: Sizes, target: Target): Kernel 
   return { block, wgsl: printWgsl(block) };
 }
 
+/** The same for packed sequences: they lie one after the other, and `cu_seqlens` says where each of them starts. */
+export function compilePacked(rule: Rule, sizes: Sizes, target: Target): Kernel {
+  const block = lowerRecurrent(recurrentForm(rule), sizes, target, true);
+  return { block, wgsl: printWgsl(block) };
+}
+
 /** The same for decoding: a run may begin and end at any token, inside a chunk too. */
 export function compileDecoder(rule: Rule, sizes: Sizes, target: Target): Kernel {
   const block = lowerRecurrent(recurrentForm(rule, true), sizes, target);

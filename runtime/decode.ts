@@ -1,8 +1,9 @@
 /** One token at a time: the states stay on the GPU between tokens, so that a token's cost does not grow with its place. */
 import { BufferPool } from "./buffers.ts";
 import type { Device } from "./device.ts";
-import { download, numbersOf, packStates, sum, uniforms, unpackStates } from "./packing.ts";
-import type { KernelCode } from "./recurrent.ts";
+import { groupOf, type KernelCode, pipelineOf } from "./kernel.ts";
+import { download, numbersOf, packStates, uniforms, unpackStates } from "./packing.ts";
+import { type Bound, Resources } from "./resources.ts";
 
 type Numbers = ReadonlyMap<string, ArrayLike<number>>;
 
@@ -20,21 +21,6 @@ export interface DecoderOptions {
   readonly layer?: { readonly index: number; readonly count: number };
 }
 
-/** An input of the tokens of one chunk: where it begins in its buffer, and how many numbers one token of one sequence has. */
-interface Input {
-  readonly name: string;
-  readonly buffer: GPUBuffer;
-  readonly base: number;
-  readonly width: number;
-}
-
-interface Bound {
-  readonly group: GPUBindGroup;
-  readonly inputs: readonly Input[];
-  readonly bases: readonly number[];
-  readonly uniform: GPUBuffer;
-}
-
 /** Runs a kernel of `compileDecoder` token by token. */
 export class Decoder {
   readonly #device: Device;
@@ -42,10 +28,11 @@ export class Decoder {
   readonly #options: DecoderOptions;
   readonly #pipeline: GPUComputePipeline;
   readonly #pool: BufferPool;
+  readonly #resources: Resources;
   readonly #state: GPUBuffer;
   readonly #y: GPUBuffer;
   /** Made with the first token, which says how wide the inputs are. */
-  #bound: Bound | undefined;
+  #bound: (Bound & { readonly group: GPUBindGroup; readonly uniform: GPUBuffer }) | undefined;
   #tokens = 0;
 
   private constructor(
@@ -59,24 +46,18 @@ export class Decoder {
     this.#options = options;
     this.#pipeline = pipeline;
     this.#pool = new BufferPool(device.gpu);
+    this.#resources = new Resources(device, this.#pool, code.block.name);
     const { B, H, chunk, outputWidth, states } = options;
-    const packed = packStates(code.block, states, B * H);
-    this.#state = this.#storage(packed.length);
-    device.gpu.queue.writeBuffer(this.#state, 0, packed);
-    this.#y = this.#storage(B * chunk * H * outputWidth);
+    this.#state = this.#resources.upload(packStates(code.block, states, B * H));
+    this.#y = this.#resources.storage(B * chunk * H * outputWidth);
   }
 
   /** Compiles the kernel and brings the states to the GPU. Throws DeviceError where the device refuses. */
   static create(device: Device, code: KernelCode, options: DecoderOptions): Promise<Decoder> {
-    return device.during(`the start of decoding ${code.block.name}`, async () => {
-      const module = device.gpu.createShaderModule({ code: code.wgsl, label: code.block.name });
-      const pipeline = await device.gpu.createComputePipelineAsync({
-        layout: "auto",
-        compute: { module, entryPoint: "main" },
-        label: code.block.name,
-      });
-      return new Decoder(device, code, options, pipeline);
-    });
+    return device.during(
+      `the start of decoding ${code.block.name}`,
+      async () => new Decoder(device, code, options, await pipelineOf(device.gpu, code)),
+    );
   }
 
   /** How many tokens it has read. */
@@ -105,12 +86,14 @@ export class Decoder {
 
   async #step(data: Numbers): Promise<Float32Array> {
     const { gpu } = this.#device;
-    const { B, H, chunk, outputWidth, layer = { index: 0, count: 1 } } = this.#options;
+    const { B, H, chunk, parameters, outputWidth, layer = { index: 0, count: 1 } } = this.#options;
     this.#bound ??= this.#bind(data);
     const { group, inputs, bases, uniform } = this.#bound;
     const t = this.#tokens % chunk;
-    for (const { name, buffer, base, width } of inputs) {
+    for (const [name, { buffer, base }] of inputs) {
+      if (parameters.has(name)) continue;
       const numbers = numbersOf(data, name);
+      const width = numbers.length / B;
       for (let b = 0; b < B; b++)
         gpu.queue.writeBuffer(buffer, 4 * (base + (b * chunk + t) * width), numbers, b * width, width);
     }
@@ -134,42 +117,20 @@ export class Decoder {
     return y;
   }
 
-  #bind(data: Numbers): Bound {
+  #bind(data: Numbers) {
     const { gpu } = this.#device;
     const { block } = this.#code;
     const { B, H, chunk, parameters } = this.#options;
-    const inputs: Input[] = [];
-    const bases: number[] = [];
-    const buffers = block.bindings.map(({ name, access, holds }) => {
-      if (name === "state") return this.#state;
-      if (name === "scratch") return this.#storage(B * H * block.scratchStride);
-      if (access === "read_write") return this.#y;
-      const parts = holds.map((t) => ({
-        name: t.name,
-        isGiven: parameters.has(t.name),
-        numbers: numbersOf(parameters.has(t.name) ? parameters : data, t.name),
-      }));
-      const lengths = parts.map((p) => (p.isGiven ? p.numbers.length : chunk * p.numbers.length));
-      const buffer = this.#storage(sum(lengths));
-      for (const [i, p] of parts.entries()) {
-        const base = sum(lengths.slice(0, i));
-        if (parts.length > 1) bases.push(base);
-        if (p.isGiven) gpu.queue.writeBuffer(buffer, 4 * base, p.numbers);
-        else inputs.push({ name: p.name, buffer, base, width: p.numbers.length / B });
-      }
-      return buffer;
-    });
-    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-    const uniform = this.#pool.take(24 + 4 * bases.length, usage);
-    const group = gpu.createBindGroup({
-      layout: this.#pipeline.getBindGroupLayout(0),
-      entries: [...buffers, uniform].map((buffer, binding) => ({ binding, resource: { buffer } })),
-    });
-    return { group, inputs, bases, uniform };
-  }
-
-  #storage(count: number): GPUBuffer {
-    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    return this.#pool.take(Math.max(16, 4 * count), usage);
+    const scratch = this.#resources.storage(B * H * block.scratchStride);
+    const own = { state: this.#state, scratch, y_out: this.#y };
+    // An input of each token has room for those of a whole chunk.
+    const bound = this.#resources.bind(block, own, (input) =>
+      parameters.has(input)
+        ? numbersOf(parameters, input)
+        : new Float32Array(chunk * numbersOf(data, input).length),
+    );
+    const uniform = this.#resources.uniform(24 + 4 * bound.bases.length);
+    const group = groupOf(gpu, this.#pipeline, bound.buffers, { buffer: uniform });
+    return { ...bound, group, uniform };
   }
 }

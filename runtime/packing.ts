@@ -58,18 +58,6 @@ export function numbersOf(
   return Float32Array.from(found);
 }
 
-export function concatenate(parts: readonly Float32Array[]): Float32Array<ArrayBuffer> {
-  const all = new Float32Array(sum(parts.map((p) => p.length)));
-  let at = 0;
-  for (const p of parts) {
-    all.set(p, at);
-    at += p.length;
-  }
-  return all;
-}
-
-export const sum = (xs: readonly number[]): number => xs.reduce((a, b) => a + b, 0);
-
 /** Reads `count` numbers back. */
 export async function download(
   gpu: GPUDevice,

@@ -2,13 +2,10 @@
 import type { Block } from "../compiler/kernel/block.ts";
 import { BufferPool } from "./buffers.ts";
 import type { Device } from "./device.ts";
-import { concatenate, download, numbersOf, packStates, sum, uniforms, unpackStates } from "./packing.ts";
-
-/** A kernel as the compiler emits it: its text, and where everything lies. */
-export interface KernelCode {
-  readonly wgsl: string;
-  readonly block: Block;
-}
+import { groupOf, type KernelCode, pipelineOf } from "./kernel.ts";
+import { download, numbersOf, packStates, uniforms, unpackStates } from "./packing.ts";
+import { checkGrid, Resources } from "./resources.ts";
+import { boundsOf, boundsProblem, lengthsOf, longestOf } from "./sequences.ts";
 
 export interface RunOptions {
   readonly layer?: { readonly index: number; readonly count: number };
@@ -19,10 +16,20 @@ export interface RunOptions {
   readonly progress?: (tokens: number) => void;
 }
 
+export interface RecurrentOptions extends RunOptions {
+  /**
+   * `[N + 1]`, from 0 to T and never falling: where each of N sequences starts that are packed, one after the other, into
+   * the tokens of a batch of one, and where the last ends. Inputs are then `[1, T, H, …]` and states `[N, H, …]`; each
+   * sequence starts with states and with a chunk of its own. For a kernel of `compilePacked`, which without this runs a
+   * batch as any other does; `tokens` is then the length of the longest sequence, or more.
+   */
+  readonly cuSeqlens?: ArrayLike<number>;
+}
+
 export interface RunResult {
   /** `[B, T, H, …output shape]` */
   readonly y: Float32Array;
-  /** By name, `[B, H, …shape]`. */
+  /** By name, `[B, H, …shape]`, or `[N, H, …shape]` of packed sequences. */
   readonly states: Map<string, Float32Array>;
   /** From the first submission to the end of the work, without transfers. */
   readonly milliseconds: number;
@@ -30,12 +37,6 @@ export interface RunResult {
 
 /** Numbers of state that a dispatch touches at most: about a tenth of a second on two slow cores. */
 const WORK_PER_DISPATCH = 2 ** 25;
-const NAN_BITS = 0x7fc00000;
-
-/** What was asked for is more than the device can take: the message says how much, and what would fit. */
-export class CapacityError extends Error {
-  override readonly name = "CapacityError";
-}
 
 export class RecurrentKernel {
   readonly #device: Device;
@@ -52,27 +53,23 @@ export class RecurrentKernel {
 
   /** Compiles a kernel. Throws DeviceError where the device refuses it. */
   static create(device: Device, code: KernelCode): Promise<RecurrentKernel> {
-    return device.during(`the compilation of ${code.block.name}`, async () => {
-      const module = device.gpu.createShaderModule({ code: code.wgsl, label: code.block.name });
-      const pipeline = await device.gpu.createComputePipelineAsync({
-        layout: "auto",
-        compute: { module, entryPoint: "main" },
-        label: code.block.name,
-      });
-      return new RecurrentKernel(device, code, pipeline);
-    });
+    return device.during(
+      `the compilation of ${code.block.name}`,
+      async () => new RecurrentKernel(device, code, await pipelineOf(device.gpu, code)),
+    );
   }
 
   /**
    * Runs `T` tokens of `B` sequences with `H` heads. `data` holds every input `[B, T, H, …]`, or `[B, T, steps,
-   * H, …]` where it comes with each step, and every param `[H, …]` by name, `states` the states before the first token, `[B, H, …]`; a state that is absent is zero.
+   * H, …]` where it comes with each step, and every param `[H, …]` by name, `states` the states before the first token,
+   * `[B, H, …]`; a state that is absent is zero.
    */
   run(
     extents: { readonly B: number; readonly T: number; readonly H: number },
     data: ReadonlyMap<string, ArrayLike<number>>,
     states: ReadonlyMap<string, ArrayLike<number>>,
     outputWidth: number,
-    options: RunOptions = {},
+    options: RecurrentOptions = {},
   ): Promise<RunResult> {
     return this.#device.during(`a run of ${this.#code.block.name}`, () =>
       this.#run(extents, data, states, outputWidth, options),
@@ -88,91 +85,74 @@ export class RecurrentKernel {
     data: ReadonlyMap<string, ArrayLike<number>>,
     states: ReadonlyMap<string, ArrayLike<number>>,
     outputWidth: number,
-    options: RunOptions,
+    options: RecurrentOptions,
   ): Promise<RunResult> {
     const { block } = this.#code;
     const { gpu } = this.#device;
-    const most = this.#device.limits.maxComputeWorkgroupsPerDimension;
-    if (B > most || H > most) {
-      throw new CapacityError(`B = ${B} and H = ${H}: the device takes at most ${most} of each in one run`);
-    }
-    const taken: GPUBuffer[] = [];
-    const take = (bytes: number, usage: GPUBufferUsageFlags): GPUBuffer => {
-      const limit =
-        usage & GPUBufferUsage.STORAGE ? this.#device.limits.maxStorageBufferBindingSize : Infinity;
-      if (bytes > limit) {
-        throw new CapacityError(
-          `${block.name} needs a buffer of ${bytes} bytes, and the device allows ${limit}: use a smaller batch or a shorter sequence`,
-        );
-      }
-      const buffer = this.#pool.take(bytes, usage);
-      taken.push(buffer);
-      return buffer;
-    };
-    const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    const upload = (numbers: Float32Array<ArrayBuffer>): GPUBuffer => {
-      const buffer = take(numbers.byteLength, storage);
-      gpu.queue.writeBuffer(buffer, 0, numbers);
-      return buffer;
-    };
-    const filled = (count: number): GPUBuffer => {
-      if (!options.poison) return take(count * 4, storage);
-      return upload(new Float32Array(new Uint32Array(count).fill(NAN_BITS).buffer));
-    };
-
+    if (options.cuSeqlens) checkBounds(options.cuSeqlens, block, { B, T });
+    const bounds = options.cuSeqlens ?? boundsOf(Array<number>(B).fill(T));
+    const lengths = lengthsOf(bounds);
+    const N = lengths.length;
+    checkGrid(this.#device, N, H);
+    const resources = new Resources(this.#device, this.#pool, block.name, options.poison);
     try {
-      const record = block.state.stride;
-      const stateData = packStates(block, states, B * H);
-      const stateBuffer = upload(stateData);
+      const state = resources.upload(packStates(block, states, N * H));
       const outputLength = B * T * H * outputWidth;
-      const y = filled(Math.max(1, outputLength));
-      const bases: number[] = [];
-      const buffers = block.bindings.map((binding) => {
-        if (binding.name === "state") return stateBuffer;
-        if (binding.name === "scratch") return filled(B * H * block.scratchStride);
-        if (binding.access === "read_write") return y;
-        const parts = binding.holds.map((t) => numbersOf(data, t.name));
-        if (parts.length > 1)
-          for (const [i] of parts.entries()) bases.push(sum(parts.slice(0, i).map((p) => p.length)));
-        return upload(parts.length === 1 ? (parts[0] as Float32Array<ArrayBuffer>) : concatenate(parts));
-      });
+      const y = resources.made(outputLength);
+      const scratch = resources.made(N * H * block.scratchStride);
+      const packing = isPacked(block) ? { cu_seqlens: resources.upload(Uint32Array.from(bounds)) } : {};
+      const own = { state, scratch, y_out: y, ...packing };
+      const { buffers, bases } = resources.bind(block, own, (input) => numbersOf(data, input));
 
       const layer = options.layer ?? { index: 0, count: 1 };
-      const span = options.span ?? spanFor(block, B * H);
+      const longest = longestOf(lengths);
       const started = performance.now();
-      for (let first = 0; first < T && B * H > 0; first += span) {
-        const end = Math.min(T, first + span);
-        const uniform = take(24 + 4 * bases.length, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
-        gpu.queue.writeBuffer(uniform, 0, uniforms(T, first, end, layer, bases));
-        const group = gpu.createBindGroup({
-          layout: this.#pipeline.getBindGroupLayout(0),
-          entries: [...buffers, uniform].map((buffer, binding) => ({ binding, resource: { buffer } })),
-        });
+      let first = 0;
+      while (first < longest) {
+        const running = lengths.filter((length) => length > first).length;
+        const end = Math.min(longest, first + (options.span ?? spanFor(block, running * H)));
+        const fields = uniforms(T, first, end, layer, bases);
+        const uniform = resources.uniform(fields.byteLength);
+        gpu.queue.writeBuffer(uniform, 0, fields);
+        const group = groupOf(gpu, this.#pipeline, buffers, { buffer: uniform });
         const encoder = gpu.createCommandEncoder({ label: block.name });
         const pass = encoder.beginComputePass({ label: `${block.name}, tokens ${first} to ${end}` });
         pass.setPipeline(this.#pipeline);
         pass.setBindGroup(0, group);
-        pass.dispatchWorkgroups(block.tiles, H, B);
+        pass.dispatchWorkgroups(block.tiles, H, N);
         pass.end();
         gpu.queue.submit([encoder.finish()]);
-        if (options.progress && end < T) {
+        first = end;
+        if (options.progress && end < longest) {
           await gpu.queue.onSubmittedWorkDone();
-          options.progress(end);
+          options.progress(lengths.reduce((done, length) => done + Math.min(length, end), 0) / B);
         }
       }
       await gpu.queue.onSubmittedWorkDone();
       const milliseconds = performance.now() - started;
       const out = await download(gpu, this.#pool, y, outputLength);
-      const records = await download(gpu, this.#pool, stateBuffer, B * H * record);
+      const records = await download(gpu, this.#pool, state, N * H * block.state.stride);
       options.progress?.(T);
-      return { y: out, states: unpackStates(block, records, B * H), milliseconds };
+      return { y: out, states: unpackStates(block, records, N * H), milliseconds };
     } finally {
-      for (const b of taken) this.#pool.give(b);
+      resources.release();
     }
   }
 }
 
-/** Tokens of a dispatch, a multiple of the block's quantum. */
+const isPacked = ({ bindings }: Block): boolean => bindings.some((b) => b.name === "cu_seqlens");
+
+function checkBounds(
+  bounds: ArrayLike<number>,
+  block: Block,
+  extents: { readonly B: number; readonly T: number },
+): void {
+  if (!isPacked(block)) throw new RangeError(`${block.name} takes no cu_seqlens: make it with compilePacked`);
+  const problem = boundsProblem(bounds, extents);
+  if (problem) throw new RangeError(`the cu_seqlens of ${block.name} ${problem}`);
+}
+
+/** Tokens of a dispatch over so many heads, a multiple of the block's quantum. */
 function spanFor(block: Block, heads: number): number {
   const perToken = Math.max(
     1,

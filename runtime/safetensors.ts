@@ -20,7 +20,7 @@ export class SafetensorsError extends Error {
 const maxHeader = 100_000_000;
 const metadataName = "__metadata__";
 
-/** Reads every tensor, exactly: F64 as a Float64Array; F32, F16 and BF16 as a Float32Array. */
+/** Reads every tensor, exactly: F64, I32 and I64 as a Float64Array; F32, F16 and BF16 as a Float32Array. */
 export function readSafetensors(bytes: Uint8Array): TensorFile {
   if (bytes.length < 8) {
     throw new SafetensorsError(
@@ -51,7 +51,7 @@ export function readSafetensors(bytes: Uint8Array): TensorFile {
   const tensors = new Map<string, Tensor>();
   for (const { name, shape, decode, begin, end } of entries) {
     // The copy is aligned, which a tensor in the file need not be.
-    tensors.set(name, { shape, data: decode(new Uint8Array(data.subarray(begin, end)).buffer) });
+    tensors.set(name, { shape, data: decode(new Uint8Array(data.subarray(begin, end)).buffer, name) });
   }
   return { tensors, metadata };
 }
@@ -229,7 +229,7 @@ function checkLayout(entries: readonly Entry[], dataLength: number): void {
 
 interface Kind {
   readonly bytes: number;
-  readonly decode: (data: ArrayBuffer) => Float32Array | Float64Array;
+  readonly decode: (data: ArrayBuffer, tensor: string) => Float32Array | Float64Array;
 }
 
 const kinds: ReadonlyMap<string, Kind> = new Map<string, Kind>([
@@ -237,6 +237,8 @@ const kinds: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ["F64", { bytes: 8, decode: (data) => new Float64Array(data) }],
   ["F16", { bytes: 2, decode: (data) => widen(data, fromHalf) }],
   ["BF16", { bytes: 2, decode: (data) => widen(data, (bits) => bits << 16) }],
+  ["I32", { bytes: 4, decode: (data) => Float64Array.from(new Int32Array(data)) }],
+  ["I64", { bytes: 8, decode: (data, tensor) => wholeNumbers(tensor, new BigInt64Array(data)) }],
 ]);
 
 /** Bits to bits, since a NaN that passes through a number may change. */
@@ -244,6 +246,13 @@ function widen(data: ArrayBuffer, toSingle: (bits: number) => number): Float32Ar
   const out = new Float32Array(data.byteLength / 2);
   new Uint32Array(out.buffer).set(Uint32Array.from(new Uint16Array(data), toSingle));
   return out;
+}
+
+function wholeNumbers(tensor: string, data: BigInt64Array): Float64Array {
+  const numbers = Float64Array.from(data, Number);
+  const lost = numbers.findIndex((x) => !Number.isSafeInteger(x));
+  if (lost >= 0) fail(tensor, `element ${lost} is ${data[lost]}, which is too large to be read exactly`);
+  return numbers;
 }
 
 function fromHalf(half: number): number {

@@ -5,12 +5,13 @@
 import type { TileCode } from "../compiler/pipeline.ts";
 import { BufferPool } from "./buffers.ts";
 import type { Device } from "./device.ts";
-import { concatenate, download, numbersOf, packStates, sum, uniforms, unpackStates } from "./packing.ts";
-import { CapacityError, type RunOptions, type RunResult } from "./recurrent.ts";
+import { groupOf, pipelineOf } from "./kernel.ts";
+import { download, numbersOf, packStates, uniforms, unpackStates } from "./packing.ts";
+import type { RunOptions, RunResult } from "./recurrent.ts";
+import { checkGrid, Resources } from "./resources.ts";
 
 /** Bytes of scratch memory, and of states, that a span has at most. */
 const SPAN_BYTES = 2 ** 26;
-const NAN_BITS = 0x7fc00000;
 /** Uniform buffers begin at multiples of this. */
 const ALIGNMENT = 256;
 
@@ -31,16 +32,7 @@ export class TiledKernel {
   static create(device: Device, code: TileCode): Promise<TiledKernel> {
     const [first] = code.kernels;
     return device.during(`the compilation of ${first?.block.name}`, async () => {
-      const pipelines = code.kernels.map(({ wgsl, block }) =>
-        device.gpu.createComputePipelineAsync({
-          layout: "auto",
-          compute: {
-            module: device.gpu.createShaderModule({ code: wgsl, label: block.name }),
-            entryPoint: "main",
-          },
-          label: block.name,
-        }),
-      );
+      const pipelines = code.kernels.map((kernel) => pipelineOf(device.gpu, kernel));
       return new TiledKernel(device, code, await Promise.all(pipelines));
     });
   }
@@ -83,58 +75,25 @@ export class TiledKernel {
       1,
       Math.min(tiles, Math.floor(limit / bytes) - 1, Math.floor(most / Math.max(1, B))),
     );
-    if (B > most || H > most)
-      throw new CapacityError(`B = ${B} and H = ${H}: the device takes at most ${most} of each in one run`);
-    const taken: GPUBuffer[] = [];
-    const take = (size: number, usage: GPUBufferUsageFlags): GPUBuffer => {
-      if (usage & GPUBufferUsage.STORAGE && size > this.#device.limits.maxStorageBufferBindingSize)
-        throw new CapacityError(
-          `${block.name} needs a buffer of ${size} bytes, and the device allows ${this.#device.limits.maxStorageBufferBindingSize}: use a smaller batch or a shorter sequence`,
-        );
-      const buffer = this.#pool.take(size, usage);
-      taken.push(buffer);
-      return buffer;
-    };
-    const storage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
-    const upload = (numbers: Float32Array<ArrayBuffer>): GPUBuffer => {
-      const buffer = take(numbers.byteLength, storage);
-      gpu.queue.writeBuffer(buffer, 0, numbers);
-      return buffer;
-    };
-    const filled = (count: number): GPUBuffer =>
-      options.poison
-        ? upload(new Float32Array(new Uint32Array(count).fill(NAN_BITS).buffer))
-        : take(count * 4, storage);
+    checkGrid(this.#device, B, H);
+    const resources = new Resources(this.#device, this.#pool, block.name, options.poison);
 
     try {
       const outputLength = B * T * H * outputWidth;
-      const y = filled(Math.max(1, outputLength));
-      const scratch = filled(Math.max(1, room * B * H * block.scratchStride));
+      const y = resources.made(outputLength);
       const record = H * stride;
-      const state = filled(Math.max(1, (room + 1) * B * record));
-      const carried = take(Math.max(16, 4 * record), storage);
+      const state = resources.made((room + 1) * B * record);
+      const scratch = resources.made(room * B * H * block.scratchStride);
+      const carried = resources.storage(record);
       const packed = packStates(block, states, B * H);
       const inBatch = (b: number, slot: number): number => (b * (room + 1) + slot) * record;
       if (record > 0)
         for (let b = 0; b < B; b++)
           gpu.queue.writeBuffer(state, 4 * inBatch(b, 0), packed, b * record, record);
-      const inputs = new Map<string, GPUBuffer>();
-      const bound = kernels.map(({ block: own }) => {
-        const bases: number[] = [];
-        const buffers = own.bindings.map((binding) => {
-          if (binding.name === "state") return state;
-          if (binding.name === "scratch") return scratch;
-          if (binding.name === "y_out") return y;
-          const names = binding.holds.map((t) => t.name);
-          const parts = names.map((name) => numbersOf(data, name));
-          if (parts.length > 1)
-            for (const [i] of parts.entries()) bases.push(sum(parts.slice(0, i).map((p) => p.length)));
-          const buffer = inputs.get(names.join()) ?? upload(concatenate(parts));
-          inputs.set(names.join(), buffer);
-          return buffer;
-        });
-        return { buffers, bases };
-      });
+      const own = { state, scratch, y_out: y };
+      const bound = kernels.map(({ block: each }) =>
+        resources.bind(each, own, (input) => numbersOf(data, input)),
+      );
 
       const layer = options.layer ?? { index: 0, count: 1 };
       const started = performance.now();
@@ -152,7 +111,7 @@ export class TiledKernel {
         );
         const width = Math.max(...bound.map(({ bases }) => 36 + 4 * bases.length));
         const slot = Math.ceil(width / ALIGNMENT) * ALIGNMENT;
-        const uniform = take(slot * dispatches.length, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
+        const uniform = resources.uniform(slot * dispatches.length);
         const fields = new Uint8Array(slot * dispatches.length);
         const encoder = gpu.createCommandEncoder({ label: block.name });
         const pass = encoder.beginComputePass({ label: `${block.name}, tiles from ${first}` });
@@ -160,21 +119,12 @@ export class TiledKernel {
           const { buffers, bases } = bound[k] as (typeof bound)[number];
           const pipeline = this.#pipelines[k] as GPUComputePipeline;
           const from = (first + at) * tokens;
-          const own = uniforms(T, from, Math.min(T, from + wide * tokens), layer, [wide, at, room, ...bases]);
-          fields.set(new Uint8Array(own), slot * i);
+          const run = uniforms(T, from, Math.min(T, from + wide * tokens), layer, [wide, at, room, ...bases]);
+          fields.set(new Uint8Array(run), slot * i);
           pass.setPipeline(pipeline);
           pass.setBindGroup(
             0,
-            gpu.createBindGroup({
-              layout: pipeline.getBindGroupLayout(0),
-              entries: [
-                ...buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
-                {
-                  binding: buffers.length,
-                  resource: { buffer: uniform, offset: slot * i, size: own.byteLength },
-                },
-              ],
-            }),
+            groupOf(gpu, pipeline, buffers, { buffer: uniform, offset: slot * i, size: run.byteLength }),
           );
           pass.dispatchWorkgroups((kernels[k] as TileCode["kernels"][number]).groups, H, B * wide);
         }
@@ -200,7 +150,7 @@ export class TiledKernel {
       options.progress?.(T);
       return { y: out, states: unpackStates(block, last, B * H), milliseconds };
     } finally {
-      for (const b of taken) this.#pool.give(b);
+      resources.release();
     }
   }
 }

@@ -9,23 +9,27 @@ import { type Dim, extentOf } from "../../compiler/math/axis.ts";
 import { closure, contains, type Interval, showInterval } from "../../compiler/math/interval.ts";
 import { closest } from "../../compiler/source/suggest.ts";
 import type { Tensor as Given, TensorFile } from "../../runtime/safetensors.ts";
+import { boundsProblem, lengthsOf, longestOf } from "../../runtime/sequences.ts";
 import { UsageError } from "../errors.ts";
 import { shapeText } from "../words.ts";
 
 const STATE = "initial state";
 
+/** What packs sequences of different lengths into a batch of one, by the name that the field gives it. */
+const CU_SEQLENS = "cu_seqlens";
+
 /** A tensor that the model takes. */
 interface Wanted {
   readonly name: string;
   readonly what: string;
-  /** The dimensions before the model's own; a number is that of the steps of each token. */
+  /** The dimensions before the model's own: N is that of packed sequences, a number that of the steps of each token. */
   readonly lead: Lead;
   readonly shape: readonly Dim[];
   readonly domain: Interval | undefined;
   readonly required: boolean;
 }
 
-type Lead = readonly ("B" | "T" | "H" | number)[];
+type Lead = readonly ("B" | "T" | "H" | "N" | number)[];
 
 export interface Inputs {
   readonly extents: Extents;
@@ -33,8 +37,8 @@ export interface Inputs {
 }
 
 export function inputsOf(rule: Rule, file: TensorFile, path: string): Inputs {
-  const wanted = wantedBy(rule);
   const given = file.tensors;
+  const wanted = wantedBy(rule, given.has(CU_SEQLENS));
   giveUp(path, [...nameProblems(wanted, given), ...wholeSequences(rule, given)]);
   const { extents, problems } = sizesOf(rule.spec, wanted, given);
   giveUp(path, problems);
@@ -60,7 +64,7 @@ function giveUp(path: string, problems: readonly string[]): void {
   ]);
 }
 
-function wantedBy({ spec, states }: Rule): Wanted[] {
+function wantedBy({ spec, states }: Rule, isPacked: boolean): Wanted[] {
   // The inputs first: it is from q, k and v that people know their sizes.
   const inputs = spec.inputs.toSorted((a, b) => Number(a.role === "gate") - Number(b.role === "gate"));
   return [
@@ -88,7 +92,7 @@ function wantedBy({ spec, states }: Rule): Wanted[] {
       (s): Wanted => ({
         name: s.name,
         what: STATE,
-        lead: ["B", "H"],
+        lead: [isPacked ? "N" : "B", "H"],
         shape: s.shape,
         domain: undefined,
         required: s.initial === "learned",
@@ -100,7 +104,7 @@ function wantedBy({ spec, states }: Rule): Wanted[] {
 // ---------------------------------------------------------------- names
 
 function nameProblems(wanted: readonly Wanted[], given: ReadonlyMap<string, Given>): string[] {
-  const names = wanted.map((w) => w.name);
+  const names = [...wanted.map((w) => w.name), CU_SEQLENS];
   const missing = wanted.filter((w) => w.required && !given.has(w.name));
   const unknown = [...given.keys()].filter((name) => !names.includes(name));
   return [
@@ -154,6 +158,8 @@ function sizesOf(spec: Spec, wanted: readonly Wanted[], given: ReadonlyMap<strin
   const learn = (name: string | number, value: number, from: string): void => {
     if (typeof name === "string" && !sizes.has(name)) sizes.set(name, { value, from });
   };
+  const packed = given.get(CU_SEQLENS);
+  if (packed) learn("N", packed.data.length - 1, CU_SEQLENS);
   for (const w of wanted) {
     const tensor = given.get(w.name);
     const lead = tensor && leadOf(w, tensor.shape);
@@ -168,10 +174,13 @@ function sizesOf(spec: Spec, wanted: readonly Wanted[], given: ReadonlyMap<strin
         learn(only, tensor.shape[lead.length + i] as number, w.name);
     }
   }
+  if (packed)
+    problems.push(...packedProblems(packed, sizes.get("B")?.value ?? 1, sizes.get("T")?.value ?? 0));
   if (problems.length > 0) return { extents: NOTHING, problems };
 
   for (const [name, { value, from }] of sizes) {
-    if (value === 0 && name !== "T") problems.push(`${quote(from)} has ${name} = 0; it should be at least 1`);
+    if (value === 0 && name !== "T" && name !== "N")
+      problems.push(`${quote(from)} has ${name} = 0; it should be at least 1`);
   }
   for (const [a, b] of spec.equalities.required) {
     const [x, y] = [sizes.get(a), sizes.get(b)];
@@ -184,8 +193,8 @@ function sizesOf(spec: Spec, wanted: readonly Wanted[], given: ReadonlyMap<strin
     );
   }
   const numbers = Object.fromEntries([...sizes].map(([name, { value }]) => [name, value]));
-  // The sequence decides how many tokens there are.
-  const withTokens = { ...numbers, tokens: numbers.T ?? 0 };
+  // The sequence, or the longest of packed ones, decides how many tokens a memory of all of them holds.
+  const withTokens = { ...numbers, tokens: packed ? longestOf(lengthsOf(packed.data)) : (numbers.T ?? 0) };
   for (const w of wanted) {
     const tensor = given.get(w.name);
     const lead = tensor && leadOf(w, tensor.shape);
@@ -197,15 +206,24 @@ function sizesOf(spec: Spec, wanted: readonly Wanted[], given: ReadonlyMap<strin
     if (should.every((n, i) => n === tensor.shape[i])) continue;
     problems.push(shapeProblem(w, lead, tensor.shape, should, sizes));
   }
-  const { B = 1, T = 0, H = 1, ...own } = numbers;
+  const { B = 1, T = 0, H = 1, N = B, ...own } = numbers;
   for (const w of wanted.filter((w) => w.what === STATE)) {
-    const count = B * H * elements(w.shape, withTokens);
+    const count = N * H * elements(w.shape, withTokens);
     if (count > MOST_NUMBERS)
       problems.push(
         `${quote(w.name)} ${pattern(w)} would be ${count.toPrecision(3)} numbers, which is too many`,
       );
   }
-  return { extents: { B, T, H, sizes: own } satisfies Extents, problems };
+  const { tokens } = withTokens;
+  return { extents: { B, T, H, sizes: packed ? { ...own, tokens } : own } satisfies Extents, problems };
+}
+
+function packedProblems({ shape, data }: Given, B: number, T: number): string[] {
+  const problem =
+    shape.length === 1
+      ? boundsProblem(data, { B, T })
+      : `is ${list(shape)}, and should be [N + 1]: where each of N sequences starts, and where the last ends`;
+  return problem ? [`${quote(CU_SEQLENS)} ${problem}`] : [];
 }
 
 /** What one array of the runtime can hold. */
@@ -314,16 +332,18 @@ function runOf(
   { B, T, H, sizes: own }: Extents,
   given: ReadonlyMap<string, Given>,
 ): Run {
-  const sizes = { ...own, tokens: T };
+  const sizes = { tokens: T, ...own };
+  const packed = given.get(CU_SEQLENS);
+  const sequences = packed ? packed.data.length - 1 : B;
   const data = (name: string): Float64Array => Float64Array.from(given.get(name)?.data ?? []);
   const initial = (name: string, shape: readonly Dim[]): Float64Array => {
     const n = H * elements(shape, sizes);
-    const all = new Float64Array(B * n);
+    const all = new Float64Array(sequences * n);
     const tensor = given.get(name);
     if (!tensor) return all;
-    // Without a batch of its own a state is the same for all of it.
+    // Without a batch of its own a state is the same for all sequences.
     const shared = tensor.shape.length === shape.length + 1;
-    for (let b = 0; b < B; b++)
+    for (let b = 0; b < sequences; b++)
       all.set(shared ? tensor.data : tensor.data.subarray(b * n, (b + 1) * n), b * n);
     return all;
   };
@@ -331,5 +351,6 @@ function runOf(
     tokens: new Map(spec.inputs.map(({ tensor }) => [tensor.name, data(tensor.name)])),
     parameters: new Map(spec.parameters.map(({ tensor }) => [tensor.name, data(tensor.name)])),
     states: new Map(states.map((s) => [s.name, initial(s.name, s.shape)])),
+    ...(packed ? { cuSeqlens: packed.data } : {}),
   };
 }

@@ -1,5 +1,5 @@
 /**
- * The f64 interpreter of a rule: batch by batch, head by head, token by token. The reference for
+ * The f64 interpreter of a rule: sequence by sequence, head by head, token by token. The reference for
  * everything numeric: it shares nothing with the kernels but the rule.
  */
 import type { Sizes } from "../math/axis.ts";
@@ -30,12 +30,17 @@ export interface Run {
   readonly states: Data;
   /** Which layer of how many this is. */
   readonly layer?: { readonly index: number; readonly count: number };
+  /**
+   * `[N + 1]`: where each of N sequences starts that are packed, one after the other, into the tokens of a batch of one,
+   * and where the last ends. Each starts with states of its own, `[N, H, …shape]`, and with a chunk of its own.
+   */
+  readonly cuSeqlens?: ArrayLike<number>;
 }
 
 export interface Result {
   /** `[B, T, H, …output shape]` */
   readonly y: Float64Array;
-  /** After the last token, `[B, H, …shape]`. */
+  /** After the last token, `[B, H, …shape]`, or `[N, H, …shape]` of packed sequences. */
   readonly states: Map<string, Float64Array>;
 }
 
@@ -49,11 +54,17 @@ export function interpret(rule: Rule, { B, T, H, sizes: given }: Extents, run: R
   const output = evaluator([{ expr: rule.output, axes: axesFor(spec.outputShape) }], sizes);
   const width = elements(spec.outputShape, sizes);
   const y = new Float64Array(B * T * H * width);
-  const final = new Map(rule.states.map((s) => [s.name, new Float64Array(B * H * elements(s.shape, sizes))]));
+  // The sequences of a batch lie one after the other as well, and are all as long as each other.
+  const bounds = Array.from(run.cuSeqlens ?? Array.from({ length: B + 1 }, (_, b) => b * T));
+  const records = (bounds.length - 1) * H;
+  const final = new Map(
+    rule.states.map((s) => [s.name, new Float64Array(records * elements(s.shape, sizes))]),
+  );
 
   const layer = run.layer ?? { index: 0, count: 1 };
   const { steps } = spec;
-  for (let b = 0; b < B; b++) {
+  for (const [b, end] of bounds.slice(1).entries()) {
+    const start = bounds[b] as number;
     for (let h = 0; h < H; h++) {
       const environment = new Map<Tensor, Float64Array>();
       const numbers: Record<string, number> = { head: h, heads: H, layer: layer.index, layers: layer.count };
@@ -69,9 +80,9 @@ export function interpret(rule: Rule, { B, T, H, sizes: given }: Extents, run: R
           : new Float64Array(n);
         environment.set(s.previous, held);
       }
-      for (let turn = 0; turn < T * steps; turn++) {
-        const token = (b * T + Math.floor(turn / steps)) * H + h;
-        const step = (b * T * steps + turn) * H + h;
+      for (let turn = 0; turn < (end - start) * steps; turn++) {
+        const token = (start + Math.floor(turn / steps)) * H + h;
+        const step = (start * steps + turn) * H + h;
         for (const { tensor, each } of spec.inputs) {
           const place = each === "step" ? step : token;
           environment.set(tensor, slice(run.tokens, tensor.name, place, elements(tensor.shape, sizes)));

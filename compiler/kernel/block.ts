@@ -13,7 +13,9 @@ export type Index =
   | { readonly kind: "product"; readonly factors: readonly Index[] }
   | { readonly kind: "quotient" | "remainder"; readonly of: Index; readonly by: Index }
   | { readonly kind: "difference"; readonly from: Index; readonly less: Index }
-  | { readonly kind: "least"; readonly of: readonly Index[] };
+  | { readonly kind: "least"; readonly of: readonly Index[] }
+  /** An element of a buffer of unsigned integers. */
+  | { readonly kind: "load"; readonly buffer: string; readonly index: Index };
 
 /** `index < bound` */
 export interface Below {
@@ -123,9 +125,9 @@ export type Stmt =
 export interface Binding {
   readonly name: string;
   readonly access: "read" | "read_write";
+  /** What its elements are, where not f32. */
+  readonly element?: "u32" | "vec4f";
   readonly holds: readonly Tensor[];
-  /** Of fours. */
-  readonly wide?: true;
 }
 
 /** A tensor in a record of states: one record for each batch and head. */
@@ -140,7 +142,7 @@ export interface Block {
   readonly name: string;
   readonly lanes: number;
   readonly subgroups: boolean;
-  /** Workgroups are (tiles, H, B). */
+  /** Workgroups are (tiles, H, B), or (tiles, H, N) for N packed sequences. */
   readonly tiles: number;
   readonly bindings: readonly Binding[];
   /** Fields of the uniform buffer after the fixed ones: where packed tensors begin. */

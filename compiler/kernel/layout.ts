@@ -37,6 +37,8 @@ export class Layout {
   readonly output: Tensor;
   readonly sizes: Sizes;
   readonly target: Target;
+  /** Whether the sequences lie one after the other, each as long as it is, and not side by side in a batch. */
+  readonly isPacked: boolean;
   readonly schedule: Schedule;
   readonly bindings: readonly Binding[];
   /** A new name for a tensor's thing. */
@@ -56,13 +58,14 @@ export class Layout {
   stateStride = 0;
   scratchStride = 0;
 
-  constructor(form: RecurrentForm, sizes: Sizes, target: Target) {
+  constructor(form: RecurrentForm, sizes: Sizes, target: Target, isPacked: boolean) {
     const { list, output } = statements(form);
     this.form = form;
     this.statements = flattened(list);
     this.output = output;
     this.sizes = sizes;
     this.target = target;
+    this.isPacked = isPacked;
     this.schedule = schedule(form, list, sizes, target);
     this.name = (t, suffix) => this.#names(t.name, suffix);
     this.local = (hint) => this.#names(hint, "");
@@ -77,7 +80,9 @@ export class Layout {
     const tokens = this.form.tokens.filter((t) => used.has(t));
     const stepwise = this.form.stepwise.filter((t) => used.has(t));
     const parameters = this.form.parameters.filter((t) => used.has(t));
-    const records: Binding[] = [];
+    const records: Binding[] = this.isPacked
+      ? [{ name: "cu_seqlens", access: "read", element: "u32", holds: [] }]
+      : [];
     this.#layOutStates();
     if (this.form.carry.length > 0) records.push({ name: "state", access: "read_write", holds: [] });
     if (this.scratchStride > 0) records.push({ name: "scratch", access: "read_write", holds: [] });

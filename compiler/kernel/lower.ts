@@ -24,18 +24,25 @@ import { Nests } from "./nests.ts";
 import type { Step } from "./schedule.ts";
 import type { Target } from "./target.ts";
 
-export const lowerRecurrent = (form: RecurrentForm, sizes: Sizes, target: Target): Block =>
-  new Lowering(new Layout(form, sizes, target)).block();
+/** For sequences side by side in a batch, or packed: one after the other, with their bounds in `cu_seqlens`. */
+export const lowerRecurrent = (form: RecurrentForm, sizes: Sizes, target: Target, isPacked = false): Block =>
+  new Lowering(new Layout(form, sizes, target, isPacked)).block();
 
 class Lowering {
   readonly #layout: Layout;
   readonly #loops: Loops;
   readonly #nests: Nests;
+  /** Where the sequence of the workgroup starts among all tokens. */
+  readonly #start: Index;
+  /** Up to which of the sequence's own tokens it runs. */
+  readonly #end: Index;
 
   constructor(layout: Layout) {
     this.#layout = layout;
     this.#loops = new Loops(layout);
     this.#nests = new Nests(layout, this.#loops);
+    this.#start = layout.isPacked ? named("sequence_start") : times(named("b"), named("run.tokens"));
+    this.#end = named(layout.isPacked ? "span_end" : "run.end");
   }
 
   block(): Block {
@@ -57,6 +64,18 @@ class Lowering {
       { kind: "index", name: "b", value: named("workgroup.z") },
       { kind: "index", name: "heads", value: named("workgroups.y") },
     ];
+    const run: Stmt[] = [
+      ...before,
+      {
+        kind: "loop",
+        name: steps === 1 ? "t" : "m",
+        from: times(named("run.first"), steps),
+        to: times(this.#end, steps),
+        step: "one",
+        body: turn,
+      },
+      ...after,
+    ];
     return {
       name: form.name,
       lanes: this.#layout.target.lanes,
@@ -70,19 +89,7 @@ class Lowering {
       steps,
       passes: this.#passes(this.#layout.schedule.steps),
       quantum: form.resumes ? 1 : (form.chunk ?? 1),
-      body: [
-        ...places,
-        ...before,
-        {
-          kind: "loop",
-          name: steps === 1 ? "t" : "m",
-          from: times(named("run.first"), steps),
-          to: times(named("run.end"), steps),
-          step: "one",
-          body: turn,
-        },
-        ...after,
-      ],
+      body: [...places, ...(this.#layout.isPacked ? this.#ofSequence(run) : run)],
     };
   }
 
@@ -95,18 +102,29 @@ class Lowering {
     }, 1);
   }
 
+  /** The run of one packed sequence: over those of its tokens that are in this span, if any are. */
+  #ofSequence(run: readonly Stmt[]): Stmt[] {
+    const bound = (index: Index): Index => ({ kind: "load", buffer: "cu_seqlens", index });
+    const length: Index = { kind: "difference", from: bound(plus(named("b"), 1)), less: this.#start };
+    return [
+      { kind: "index", name: "sequence_start", value: bound(named("b")) },
+      { kind: "index", name: "span_end", value: { kind: "least", of: [named("run.end"), length] } },
+      ...when([{ index: named("run.first"), bound: this.#end }], run),
+    ];
+  }
+
   /** Where the token, and the turn of several that it has, stand in the buffers of their tensors. */
   #countTurn(): Stmt[] {
     const { steps } = this.#layout.form;
-    const place = (tokens: Index, at: Index): Index =>
-      plus(times(plus(times(named("b"), tokens), at), named("heads")), named("h"));
-    const token: Stmt = { kind: "index", name: "token", value: place(named("run.tokens"), named("t")) };
+    const place = (first: Index, at: Index): Index =>
+      plus(times(plus(first, at), named("heads")), named("h"));
+    const token: Stmt = { kind: "index", name: "token", value: place(this.#start, named("t")) };
     if (steps === 1) return [token];
     const m = named("m");
     return [
       { kind: "index", name: "t", value: { kind: "quotient", of: m, by: steps } },
       token,
-      { kind: "index", name: "turn", value: place(times(named("run.tokens"), steps), m) },
+      { kind: "index", name: "turn", value: place(times(this.#start, steps), m) },
     ];
   }
 

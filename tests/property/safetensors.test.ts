@@ -127,6 +127,13 @@ describe("number formats", () => {
     const values = Float64Array.of(0.1, -0, Number.NaN, 5e-324);
     expect(readOne("F64", values).data).toEqual(values);
   });
+
+  it("reads integers exactly", () => {
+    const values = [0, 7, -(2 ** 31), 2 ** 31 - 1];
+    expect(readOne("I32", Int32Array.from(values)).data).toEqual(Float64Array.from(values));
+    const large = BigInt64Array.of(-3n, 2n ** 53n - 1n);
+    expect(readOne("I64", large).data).toEqual(Float64Array.of(-3, 2 ** 53 - 1));
+  });
 });
 
 describe("a malformed file", () => {
@@ -171,9 +178,14 @@ describe("a malformed file", () => {
     ["an entry that is null", file('{"w": null}'), /tensor "w": its entry should be an object, and is null/],
     ["no dtype", file(header({ dtype: undefined }), eight), /tensor "w": its dtype.*is missing/],
     [
-      "a dtype of integers",
-      file(header({ dtype: "I64" }), eight),
-      /tensor "w": its dtype.*F16, BF16, and is "I64"/,
+      "a dtype of bytes",
+      file(header({ dtype: "I8" }), eight),
+      /tensor "w": its dtype.*F16, BF16, I32, I64, and is "I8"/,
+    ],
+    [
+      "an integer that no f64 holds",
+      file(header({ dtype: "I64", shape: [1] }), bytesOf(BigInt64Array.of(2n ** 53n + 1n))),
+      /tensor "w": element 0 is 9007199254740993, which is too large/,
     ],
     ["a dtype that objects inherit", file(header({ dtype: "toString" }), eight), /is "toString"/],
     ["no shape", file(header({ shape: undefined }), eight), /tensor "w": its shape.*is missing/],
@@ -239,7 +251,7 @@ describe("a malformed file", () => {
     const offsets = fc.array(fc.integer({ min: -1, max: 40 }), { maxLength: 3 });
     const nearly = fc.record(
       {
-        dtype: fc.oneof(fc.constantFrom("F64", "F32", "F16", "BF16", "I8"), value),
+        dtype: fc.oneof(fc.constantFrom("F64", "F32", "F16", "BF16", "I32", "I64", "I8"), value),
         shape: fc.oneof(fc.array(fc.integer({ min: -1, max: 5 })), value),
         data_offsets: fc.oneof(offsets, value),
       },
@@ -281,7 +293,7 @@ function readsOrRefuses(bytes: Uint8Array): void {
   }
 }
 
-function readOne(dtype: string, data: Uint16Array | Float64Array): Tensor {
+function readOne(dtype: string, data: Uint16Array | Int32Array | BigInt64Array | Float64Array): Tensor {
   const entry = { dtype, shape: [data.length], data_offsets: [0, data.byteLength] };
   const read = readSafetensors(file(JSON.stringify({ w: entry }), bytesOf(data))).tensors.get("w");
   if (read === undefined) throw new Error("the tensor is not there");

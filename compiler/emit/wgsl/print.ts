@@ -18,7 +18,7 @@ export function printWgsl(block: Block): string {
   for (const f of block.bases) lines.push(`  ${f}: u32,`);
   lines.push("}", "");
   for (const [i, b] of block.bindings.entries()) {
-    lines.push(`@group(0) @binding(${i}) var<storage, ${b.access}> ${b.name}: array<${typeOf(b)}>;`);
+    lines.push(`@group(0) @binding(${i}) var<storage, ${b.access}> ${b.name}: array<${b.element ?? "f32"}>;`);
   }
   lines.push(`@group(0) @binding(${block.bindings.length}) var<uniform> run: Run;`);
   for (const w of block.workgroup) lines.push(`var<workgroup> ${w.name}: array<f32, ${w.length}>;`);
@@ -111,6 +111,7 @@ function index(i: Index): string {
     typeof f === "object" && f.kind !== "name" && f.kind !== "product" ? `(${index(f)})` : index(f);
   if (i.kind === "product") return i.factors.map(factor).join(" * ");
   if (i.kind === "difference") return `${index(i.from)} - ${factor(i.less)}`;
+  if (i.kind === "load") return `${i.buffer}[${index(i.index)}]`;
   if (i.kind === "least") return `min(${i.of.map(index).join(", ")})`;
   return `${factor(i.of)} ${i.kind === "quotient" ? "/" : "%"} ${factor(i.by)}`;
 }

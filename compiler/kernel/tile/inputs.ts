@@ -1,10 +1,11 @@
 /** Copies of a tile's inputs, token after token, as all parts read them; 0 where there is no token. */
-import type { Spec } from "../../check/spec.ts";
+import type { TileForm } from "../../form/tile-form.ts";
 import type { Tensor } from "../../math/expr.ts";
 import { type Index, masked, named, plus, type Stmt, times, type Value, when } from "../block.ts";
 import { FOUR, type Home } from "./layout.ts";
 import type { Scope } from "./scope.ts";
 
+type Spec = TileForm["rule"]["spec"];
 type Places = ReadonlyMap<Tensor, { readonly buffer: string; readonly start: Index }>;
 
 export function loads(

@@ -163,7 +163,7 @@ function bind(
       name: r,
       access: "read_write",
       holds: [],
-      ...(r === "scratch" ? { wide: true } : {}),
+      ...(r === "scratch" ? { element: "vec4f" } : {}),
     })),
     isOutput ? program.output : undefined,
     target.storageBuffers,
