@@ -1,22 +1,57 @@
 /**
- * The states after a tile. A lane takes a column of a matrix and has its factors of all tokens in registers; it goes
- * through the rows, whose factors are the same for all lanes.
+ * The states after a tile. A lane takes some columns of a matrix and has their factors of all tokens in registers; it
+ * goes through the rows, whose factors are the same for all lanes.
  */
 import { mul, at as renamed } from "../../math/algebra.ts";
 import type { Axis } from "../../math/axis.ts";
 import { type Expr, type Leaf, leaf } from "../../math/expr.ts";
 import { sum } from "../../math/ops/index.ts";
-import { asFour, type Below, type Index, named, plus, type Stmt, times, type Value } from "../block.ts";
+import {
+  asFour, type Below, type Index, named, type Place, plus, type Stmt, times, type Value,
+} from "../block.ts"; // biome-ignore format: a list
 import { FOUR } from "./layout.ts";
-import { type At, leavesIn, type Scope } from "./scope.ts";
+import { type At, type Four, type Held, leavesIn, type Scope } from "./scope.ts";
 import type { Statement } from "./statements.ts";
 
 /** Rows that one workgroup goes through, where they divide a matrix. */
 const ROWS = 16;
+/** Columns of a lane, where it has so many. */
+const COLUMNS = 2;
 
-/** One of the sums over the tokens. */
+export function ends(scope: Scope, statements: readonly Statement[]): Stmt[] {
+  const [first] = statements as readonly [Statement];
+  if (isMatrix(first)) return new Matrices(scope, statements).stmts();
+  return statements.flatMap((s) =>
+    scope.spread(s.result, (at, within) => scope.write(s, at, within, scope.value(s.body, at))),
+  );
+}
+
+/** How many workgroups share the columns and rows of a part. */
+export function groupsOfEnds(scope: Scope, statements: readonly Statement[]): number {
+  const [first] = statements as readonly [Statement];
+  const lane = first.result.at(-1);
+  if (!lane) return 1;
+  if (!isMatrix(first)) return Math.ceil(scope.extent(lane) / scope.lanes);
+  const { columns, rows } = blocksOf(scope, first);
+  return columns.count * rows.count;
+}
+
+const isMatrix = (s: Statement): boolean => s.result.length === 2 && s.sums.length > 0;
+
+/** How a matrix is shared: blocks of columns, as many for each lane, and of rows. */
+function blocksOf(scope: Scope, { result }: Statement) {
+  const [rows, columns] = result.map((a) => scope.extent(a)) as [number, number];
+  const each = columns % (COLUMNS * scope.lanes) === 0 ? COLUMNS : 1;
+  const high = rows % ROWS === 0 ? ROWS : rows;
+  return {
+    columns: { each, count: Math.ceil(columns / (each * scope.lanes)) },
+    rows: { each: high, count: rows / high },
+  };
+}
+
+/** One of the sums over the tokens, in one column. */
 interface Sum {
-  readonly name: string;
+  readonly place: Place & { readonly kind: "local" };
   /** What the statement reads of it. */
   readonly leaf: Leaf;
   /** Its factors that do not depend on the row, which are in an array, and all of it over that. */
@@ -26,128 +61,160 @@ interface Sum {
   readonly body: Expr;
 }
 
-export function ends(scope: Scope, statements: readonly Statement[]): Stmt[] {
-  const [first] = statements as readonly [Statement];
-  if (!isMatrix(first))
-    return statements.flatMap((s) =>
-      scope.spread(s.result, (at, within) => scope.write(s, at, within, scope.value(s.body, at))),
+interface Column {
+  readonly at: At;
+  readonly within: readonly Below[];
+  readonly sums: readonly Sum[];
+}
+
+class Matrices {
+  readonly #scope: Scope;
+  readonly #statements: readonly Statement[];
+  readonly #row: Axis;
+  readonly #column: Axis;
+  /** The tokens that all sums go over. */
+  readonly #tokens: Axis;
+
+  constructor(scope: Scope, statements: readonly Statement[]) {
+    this.#scope = scope;
+    this.#statements = statements;
+    [this.#row, this.#column] = (statements[0] as Statement).result as [Axis, Axis];
+    this.#tokens = (statements.flatMap((s) => s.sums)[0] as Statement["sums"][number]).axis;
+  }
+
+  stmts(): Stmt[] {
+    const scope = this.#scope;
+    const { columns, rows } = blocksOf(scope, this.#statements[0] as Statement);
+    return scope.shared(columns.count * rows.count, 1, (i) => {
+      const block: Index = i === 0 ? 0 : { kind: "remainder", of: i, by: columns.count };
+      const from: Index = i === 0 ? 0 : times({ kind: "quotient", of: i, by: columns.count }, rows.each);
+      const [row, column] = [scope.name("row", ""), scope.name("column", "")];
+      const own = Array.from({ length: columns.each }, (_, c) =>
+        this.#columnAt(plus(named(column), c * scope.lanes)),
+      );
+      const once = scope.fetched(this.#leavesOver([]), new Map());
+      const lane = plus(times(block, columns.each * scope.lanes), named("lane"));
+      return [
+        { kind: "index", name: column, value: lane },
+        ...own.flatMap((c) => this.#fetched(c)),
+        ...once.stmts,
+        ...scope.rolled(
+          rows.each,
+          (r) => [
+            { kind: "index", name: row, value: plus(from, r) },
+            ...this.#rowOf(own, named(row), once.held),
+          ],
+          "r",
+        ),
+      ];
+    });
+  }
+
+  /** What the states are made of beside their sums: the leaves over just these axes. */
+  #leavesOver(axes: readonly Axis[]): Leaf[] {
+    const sums = new Set(this.#statements.flatMap((s) => s.sums.map((x) => x.tensor)));
+    const isOver = (l: Leaf): boolean =>
+      [this.#row, this.#column].every((a) => l.index.includes(a) === axes.includes(a));
+    return [...new Set(this.#statements.flatMap((s) => leavesIn(s.body)))].filter(
+      (l) => isOver(l) && !sums.has(l.tensor),
     );
-  const [row, column] = first.result as readonly [Axis, Axis];
-  const tiles = { columns: Math.ceil(scope.extent(column) / scope.lanes), rows: rowsOf(scope, row) };
-  return scope.shared(groupsOfEnds(scope, statements), 1, (i) => {
-    const [block, from]: [Index, Index] =
-      typeof i === "number"
-        ? [0, 0]
-        : [
-            { kind: "remainder", of: i, by: tiles.columns },
-            times({ kind: "quotient", of: i, by: tiles.columns }, tiles.rows),
-          ];
-    const at = plus(times(block, scope.lanes), named("lane"));
-    const exact = scope.extent(column) % scope.lanes === 0;
-    const within = exact ? [] : [{ index: at, bound: scope.extent(column) }];
-    return ofColumn(scope, statements, new Map([[column, at]]), within, from, tiles.rows);
-  });
-}
+  }
 
-/** How many workgroups share the columns and rows of a part. */
-export function groupsOfEnds(scope: Scope, statements: readonly Statement[]): number {
-  const [first] = statements as readonly [Statement];
-  const lane = first.result.at(-1);
-  if (!lane) return 1;
-  const columns = Math.ceil(scope.extent(lane) / scope.lanes);
-  if (!isMatrix(first)) return columns;
-  const [row] = first.result as readonly [Axis];
-  return columns * (scope.extent(row) / rowsOf(scope, row));
-}
+  #columnAt(element: Index): Column {
+    const extent = this.#scope.extent(this.#column);
+    return {
+      at: new Map([[this.#column, element]]),
+      within: extent % this.#scope.lanes === 0 ? [] : [{ index: element, bound: extent }],
+      sums: this.#statements.flatMap((s) => s.sums.map((x) => this.#sumOf(x, s.result))),
+    };
+  }
 
-const isMatrix = (s: Statement): boolean => s.result.length === 2 && s.sums.length > 0;
+  #sumOf({ tensor, axis, body }: Statement["sums"][number], result: readonly Axis[]): Sum {
+    const whole = renamed(body, [axis], [this.#tokens]);
+    const factors = whole.kind === "apply" && whole.op.name === "mul" ? whole.args : [whole];
+    const isOfRow = (f: Expr): boolean => f.axes.includes(this.#row);
+    const array = this.#scope.name("factors", "");
+    const shape = [this.#tokens.dim];
+    const held = leaf({ name: array, shape, domain: tensor.domain }, [this.#tokens]) as Leaf;
+    return {
+      place: { kind: "local", name: this.#scope.name(tensor.name, ""), wide: true },
+      leaf: leaf(tensor, result) as Leaf,
+      ofColumn: mul(...factors.filter((f) => !isOfRow(f))),
+      array,
+      held,
+      body: mul(held, ...factors.filter(isOfRow)),
+    };
+  }
 
-function rowsOf(scope: Scope, row: Axis): number {
-  const extent = scope.extent(row);
-  return extent % ROWS === 0 ? ROWS : extent;
-}
-
-function ofColumn(
-  scope: Scope,
-  statements: readonly Statement[],
-  at: At,
-  within: readonly Below[],
-  from: Index,
-  count: number,
-): Stmt[] {
-  const { fours } = scope.sizes;
-  const [row] = (statements[0] as Statement).result as readonly [Axis];
-  const [first] = statements.flatMap((s) => s.sums) as [Statement["sums"][number]];
-  const sums = statements.flatMap((s) => s.sums.map((x) => sumOf(scope, x, first.axis, row, s.result)));
-  const columns = [
-    ...sums.map(({ array }): Stmt => ({ kind: "variable", name: array, extents: [fours], wide: true })),
-    ...scope.unrolled(
-      fours,
-      (t) =>
-        sums.map(({ array, ofColumn }): Stmt => {
-          const value = asFour(scope.value(ofColumn, new Map([...at, [first.axis, { four: t }]])));
-          return { kind: "assign", place: { kind: "element", array, index: [t], wide: true }, value };
-        }),
-      "s",
-    ),
-  ];
-  const inArrays = new Set(sums.map((x) => x.held));
-  const read = [...new Set(sums.flatMap(({ body }) => leavesIn(body)))].filter((l) => !inArrays.has(l));
-  const each = scope.rolled(count, (i) => {
-    const here: At = new Map([...at, [row, plus(from, i)]]);
-    const held = new Map(
-      sums.map(({ leaf, name }): [Expr, Value] => [
-        leaf,
-        { kind: "total", of: { kind: "local", name, wide: true } },
-      ]),
-    );
+  /** A column's own factors, of all tokens. */
+  #fetched({ at, sums }: Column): Stmt[] {
+    const { fours } = this.#scope.sizes;
+    const now = (four: Index): At => new Map([...at, [this.#tokens, { four }]]);
     return [
-      ...sums.map(({ name }): Stmt => ({ kind: "variable", name, extents: [], wide: true })),
-      ...scope.unrolled(
+      ...sums.map(({ array }): Stmt => ({ kind: "variable", name: array, extents: [fours], wide: true })),
+      ...this.#scope.unrolled(
         fours,
-        (t) => {
-          const now: At = new Map([...here, [first.axis, { four: t }]]);
-          const shared = scope.fetched(read, now);
-          const own = sums.map(({ held, array }): [Expr, Value] => [
-            held,
-            { kind: "element", array, index: [t] },
-          ]);
-          const values = new Map([...shared.held, ...own]);
-          const merged = sums.map(({ name, body }): Stmt => {
-            const value = inTile(scope, t, scope.value(body, now, values));
-            return { kind: "merge", place: { kind: "local", name, wide: true }, op: sum, value };
-          });
-          return [...shared.stmts, ...merged];
-        },
+        (t) =>
+          sums.map(({ array, ofColumn }): Stmt => {
+            const value = asFour(this.#scope.value(ofColumn, now(t)));
+            return { kind: "assign", place: element(array, t), value };
+          }),
         "s",
       ),
-      ...statements.flatMap((s) => scope.write(s, here, within, scope.value(s.body, here, held))),
     ];
-  });
-  return [...columns, ...each];
+  }
+
+  /** The elements of some columns in one row. */
+  #rowOf(columns: readonly Column[], row: Index, once: Held): Stmt[] {
+    const scope = this.#scope;
+    const sums = columns.flatMap((c) => c.sums);
+    const inArrays = new Set(sums.map((x) => x.held));
+    const ofRow = [...new Set(sums.flatMap(({ body }) => leavesIn(body)))].filter((l) => !inArrays.has(l));
+    const summed = scope.unrolled(
+      scope.sizes.fours,
+      (t) => {
+        const now: At = new Map<Axis, Index | Four>([
+          [this.#row, row],
+          [this.#tokens, { four: t }],
+        ]);
+        const shared = scope.fetched(
+          ofRow.filter((l) => !l.index.includes(this.#column)),
+          now,
+        );
+        const merged = columns.flatMap(({ at, sums }) =>
+          sums.map(({ place, body, held, array }): Stmt => {
+            const values = new Map<Expr, Value>([...shared.held, [held, element(array, t)]]);
+            const value = inTile(scope, t, scope.value(body, new Map([...at, ...now]), values));
+            return { kind: "merge", place, op: sum, value };
+          }),
+        );
+        return [...shared.stmts, ...merged];
+      },
+      "s",
+    );
+    const written = columns.flatMap(({ at, within, sums }) => {
+      const here: At = new Map([...at, [this.#row, row]]);
+      const own = scope.fetched(this.#leavesOver([this.#row, this.#column]), here);
+      const totals = sums.map(({ leaf, place }): [Expr, Value] => [leaf, { kind: "total", of: place }]);
+      const held = new Map([...once, ...own.held, ...totals]);
+      const writes = this.#statements.flatMap((s) =>
+        scope.write(s, here, within, scope.value(s.body, here, held)),
+      );
+      return [...own.stmts, ...writes];
+    });
+    const declared = sums.map(
+      ({ place: { name } }): Stmt => ({ kind: "variable", name, extents: [], wide: true }),
+    );
+    return [...declared, ...summed, ...written];
+  }
 }
 
-function sumOf(
-  scope: Scope,
-  { tensor, axis, body }: Statement["sums"][number],
-  along: Axis,
-  row: Axis,
-  result: readonly Axis[],
-): Sum {
-  const whole = renamed(body, [axis], [along]);
-  const factors = whole.kind === "apply" && whole.op.name === "mul" ? whole.args : [whole];
-  const ofColumn = factors.filter((f) => !f.axes.includes(row));
-  const array = scope.name(tensor.name, "column");
-  const held = leaf({ name: array, shape: [along.dim], domain: tensor.domain }, [along]) as Leaf;
-  return {
-    name: scope.name(tensor.name, ""),
-    leaf: leaf(tensor, result) as Leaf,
-    ofColumn: mul(...ofColumn),
-    array,
-    held,
-    body: mul(held, ...factors.filter((f) => f.axes.includes(row))),
-  };
-}
+const element = (array: string, index: Index): Place => ({
+  kind: "element",
+  array,
+  index: [index],
+  wide: true,
+});
 
 /** Nothing, where the last four goes over the tile. */
 function inTile({ sizes }: Scope, t: Index, value: Value): Value {
