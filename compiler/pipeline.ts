@@ -97,12 +97,17 @@ export interface TileCode {
 }
 
 /**
- * The tile form of a rule as kernels. Undefined where it has none, or reads the solution of a linear system, for
+ * The tile form of a rule as kernels, with tiles of about `tokens` turns or of a chunk. Undefined where it has none, or reads the solution of a linear system, for
  * which there are no such kernels.
  */
-export function compileTiles(rule: Rule, sizes: Sizes, target: Target): TileCode | undefined {
+export function compileTiles(
+  rule: Rule,
+  sizes: Sizes,
+  target: Target,
+  tokens?: number,
+): TileCode | undefined {
   const form = tileForm(rule);
   if (form.kind === "obstacle" || !hasKernels(form)) return undefined;
-  const { kernels, length } = lowerTiles(form, sizes, target);
+  const { kernels, length } = lowerTiles(form, sizes, target, tokens);
   return { length, kernels: kernels.map((k) => ({ ...k, wgsl: printWgsl(k.block) })) };
 }

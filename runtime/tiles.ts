@@ -73,7 +73,12 @@ export class TiledKernel {
     const limit = Math.min(SPAN_BYTES, this.#device.limits.maxStorageBufferBindingSize);
     const room = Math.max(
       1,
-      Math.min(tiles, Math.floor(limit / bytes) - 1, Math.floor(most / Math.max(1, B))),
+      Math.min(
+        tiles,
+        Math.floor(limit / bytes) - 1,
+        Math.floor(most / Math.max(1, B)),
+        Math.floor((options.span ?? T) / tokens),
+      ),
     );
     checkGrid(this.#device, B, H);
     const resources = new Resources(this.#device, this.#pool, block.name, options.poison);

@@ -5,8 +5,8 @@ import type { Tensor } from "../../math/expr.ts";
 import { type Index, named, plus, type Slot, type Value } from "../block.ts";
 import { isOfTokens } from "./statements.ts";
 
-/** Tokens of a tile, where no chunk says how many. */
-const TOKENS = 16;
+/** Tokens of a tile, where neither a chunk nor a caller says how many. */
+export const TOKENS = 16;
 /** What tokens have lies by fours of them, so that it is read four at once. */
 export const FOUR = 4;
 
@@ -22,9 +22,10 @@ export class TileSizes {
   readonly steps: number;
   readonly #sizes: Sizes;
 
-  constructor({ rule: { spec } }: TileForm, sizes: Sizes) {
+  /** With tiles of `tokens`, or of a chunk where there is one. */
+  constructor({ rule: { spec } }: TileForm, sizes: Sizes, tokens: number) {
     this.steps = spec.steps;
-    this.length = (spec.chunk ?? Math.max(1, Math.round(TOKENS / spec.steps))) * spec.steps;
+    this.length = (spec.chunk ?? Math.max(1, Math.round(tokens / spec.steps))) * spec.steps;
     this.fours = Math.ceil(this.length / FOUR);
     this.#sizes = { ...sizes, [TILE.key]: this.length };
   }

@@ -14,7 +14,7 @@ import { identifiers } from "../identifiers.ts";
 import type { Target } from "../target.ts";
 import { ends, groupsOfEnds } from "./ends.ts";
 import { loads } from "./inputs.ts";
-import { FOUR, type Home, layoutOf, type TileLayout, TileSizes } from "./layout.ts";
+import { FOUR, type Home, layoutOf, type TileLayout, TileSizes, TOKENS } from "./layout.ts";
 import { keptOf, type Part, partsOf, type Stage, startsOf } from "./parts.ts";
 import { finished, groupsOfRows, rows } from "./rows.ts";
 import { Scope } from "./scope.ts";
@@ -46,9 +46,10 @@ export const hasKernels = (form: TileForm): boolean =>
     (e) => e.kind === "solve",
   );
 
-export function lowerTiles(form: TileForm, given: Sizes, target: Target): TileKernels {
+/** Tiles have about `tokens` turns, or those of a chunk: that changes no result. */
+export function lowerTiles(form: TileForm, given: Sizes, target: Target, tokens = TOKENS): TileKernels {
   const program = tileProgram(form);
-  const sizes = new TileSizes(form, given);
+  const sizes = new TileSizes(form, given, tokens);
   const parts = partsOf(program, new Set(form.starts.values()), (d) => sizes.extent(d));
   const kept = keptOf(parts);
   const made = parts.flatMap(({ statements }) =>
