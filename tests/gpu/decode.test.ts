@@ -10,7 +10,8 @@ import { compileDecoder, compileKernel, type Model } from "../../compiler/pipeli
 import { Decoder } from "../../runtime/decode.ts";
 import type { Device } from "../../runtime/device.ts";
 import { RecurrentKernel } from "../../runtime/recurrent.ts";
-import { type Reference, randomCase, referenceFor, type Tensors } from "../numeric/reference/index.ts";
+import { type Reference, referenceFor, type Tensors } from "../numeric/reference/index.ts";
+import { caseFor, takesStates } from "../support/cases.ts";
 import { errorRatio } from "../support/compare.ts";
 import { type Sequence, slice, split } from "../support/sequences.ts";
 import { specModel, specNames } from "../support/specs.ts";
@@ -32,7 +33,7 @@ describe.skipIf(!device).each(specNames)("decoding %s", (name) => {
 
   test.each(PREFIXES)("after %i tokens", { timeout: 120_000 }, async (prefix) => {
     if (!device) return;
-    const whole = sequenceOf(reference, prefix + DECODED);
+    const whole = sequenceOf(reference, model, prefix + DECODED);
     const { extents, run } = whole;
     const [before, after] = split(whole, prefix);
     const states = prefix === 0 ? run.states : await prefilled(device, model, before);
@@ -50,25 +51,19 @@ describe.skipIf(!device).each(specNames)("decoding %s", (name) => {
   });
 });
 
-/** Ordinary tokens, in the ranges where rounding does not grow, in the numbers that the GPU gets. */
-function sequenceOf(reference: Reference, T: number): Sequence {
+/** Ordinary tokens, in the ranges where rounding does not grow. */
+function sequenceOf(reference: Reference, model: Model, T: number): Sequence {
   const [B, H, dk] = [2, 2, 12];
   const dv = reference.requires?.square ? dk : 10;
-  // States that are as long as the sequence are not given.
-  const states = Object.keys(reference.states({ B: 1, T: 1, H: 1, dk: 4, dv: 4 })).length > 0;
-  const drawn = randomCase(reference, { B, T, H, dk, dv }, 5, { edge: false, states, steady: true });
+  const options = { edge: false, states: takesStates(reference), steady: true };
+  const { inputs, params, states } = caseFor(reference, model, { B, T, H, dk, dv }, 5, options);
   return {
     extents: { B, T, H, sizes: { dk, dv, tokens: T } },
-    run: {
-      tokens: rounded(drawn.inputs),
-      parameters: rounded(drawn.params),
-      states: rounded(drawn.states),
-    },
+    run: { tokens: dataOf(inputs), parameters: dataOf(params), states: dataOf(states) },
   };
 }
 
-const rounded = (tensors: Tensors): Map<string, Float64Array> =>
-  new Map(Object.entries(tensors).map(([n, t]) => [n, Float64Array.from(t.data, Math.fround)]));
+const dataOf = (tensors: Tensors): Data => new Map(Object.entries(tensors).map(([n, t]) => [n, t.data]));
 
 /** The states that the recurrent kernel leaves. */
 async function prefilled(
