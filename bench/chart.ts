@@ -67,9 +67,7 @@ function drawn({ title, lines }: Panel, color: (name: string) => string): string
   return [
     text([left, 20], title, { size: 13, fill: "#111" }),
     ...ticks.map((tick) => `<path d="M${left} ${y(tick)}H${right}" stroke="#e3e3e3"/>`),
-    ...ticks.map((tick) =>
-      text([left - 6, y(tick) + 4], String(Number(tick.toPrecision(1))), { anchor: "end" }),
-    ),
+    ...ticks.map((tick) => text([left - 6, y(tick) + 4], label(tick), { anchor: "end" })),
     ...lengths.map((T) => text([x(T), floor + 18], String(T), { anchor: "middle" })),
     ...[...lines].flatMap(([name, points]) => {
       const dots = points.map(({ T, value }) => [x(T), y(value)] as const);
@@ -94,6 +92,9 @@ const text = (
 ): string =>
   `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}" fill="${fill}" font-size="${size}">${escaped(content)}</text>`;
 
+/** A power of ten. */
+const label = (tick: number): string =>
+  tick < 1e-3 ? tick.toExponential(0) : String(Number(tick.toPrecision(1)));
 const round = (v: number): number => Math.round(v * 10) / 10;
 const escaped = (s: string): string =>
   s.replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c] ?? c);

@@ -61,7 +61,7 @@ const SAME = 1e-10;
 
 const program = new Command("npm run bench --")
   .description("Times the compiler's forms, naive kernels and other libraries on this machine's adapter.")
-  .option("--quick", "a minute or two: up to T = 1024, few rounds; writes no files unless --svg is given")
+  .option("--quick", "a few minutes: short lengths, few rounds; writes no files unless --svg is given")
   .option("--json", "print JSON instead of tables")
   .option(
     "--svg <file>",
