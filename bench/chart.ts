@@ -1,6 +1,21 @@
-/** Time a token over the length, both on logarithmic scales: a panel for each workload. */
-import { grouped } from "./grouped.ts";
-import { type Race, type Results, titleOf } from "./results.ts";
+/** Lines over the length, both scales logarithmic: a panel for each thing that is compared. */
+import type { Machine } from "./machine.ts";
+
+export interface Plot {
+  readonly title: string;
+  readonly panels: readonly Panel[];
+}
+
+export interface Panel {
+  readonly title: string;
+  /** By the name of what was measured. */
+  readonly lines: ReadonlyMap<string, readonly Point[]>;
+}
+
+export interface Point {
+  readonly T: number;
+  readonly value: number;
+}
 
 const PANEL = { width: 300, height: 230, left: 52, right: 14, top: 34, bottom: 34 };
 const COLUMNS = 3;
@@ -11,43 +26,33 @@ const LETTER = 7;
 /** Told apart by people with any colour vision (Okabe and Ito). */
 const COLORS = ["#0072b2", "#56b4e9", "#000000", "#d55e00", "#009e73", "#cc79a7", "#e69f00"];
 
-export function chart({ machine, races }: Results): string {
-  const panels = grouped(races, ({ workload }) => workload);
-  const names = [...new Set(races.flatMap(({ rows }) => rows.map(({ contender }) => contender.name)))];
+export function chart({ title, panels }: Plot, machine: Machine): string {
+  const names = [...new Set(panels.flatMap(({ lines }) => [...lines.keys()]))];
   const color = (name: string): string => COLORS[names.indexOf(name) % COLORS.length] as string;
   const width = COLUMNS * PANEL.width;
-  const height = HEAD + LEGEND + Math.ceil(panels.size / COLUMNS) * PANEL.height;
-  const title = "Time a token";
+  const height = HEAD + LEGEND + Math.ceil(panels.length / COLUMNS) * PANEL.height;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" role="img" aria-label="${title}">
 ${[
   `<rect width="${width}" height="${height}" fill="#fff"/>`,
-  text([16, 26], `${title}, µs, over the length T`, { size: 17, fill: "#111" }),
+  text([16, 26], title, { size: 17, fill: "#111" }),
   text([16, 46], `${machine.adapter}; ${machine.date}, ${machine.commit}`, {}),
   ...names.map((name, i) => {
     const before = names.slice(0, i).reduce((sum, each) => sum + LETTER * (each.length + 4), 0);
     return text([16 + before, HEAD], `● ${name}`, { fill: color(name) });
   }),
-  ...[...panels].map(([workload, of], i) => {
+  ...panels.map((panel, i) => {
     const at = [(i % COLUMNS) * PANEL.width, HEAD + LEGEND + Math.floor(i / COLUMNS) * PANEL.height];
-    return `<g transform="translate(${at.join(" ")})">\n${panel(titleOf(workload), of, color)}\n</g>`;
+    return `<g transform="translate(${at.join(" ")})">\n${drawn(panel, color)}\n</g>`;
   }),
 ].join("\n")}
 </svg>
 `;
 }
 
-function panel(title: string, races: readonly Race[], color: (name: string) => string): string {
-  const series = grouped(
-    races.flatMap(({ T, rows }) =>
-      rows.flatMap((row) =>
-        row.kind === "timed" ? [{ name: row.contender.name, T, each: (1000 * row.milliseconds) / T }] : [],
-      ),
-    ),
-    ({ name }) => name,
-  );
-  const all = [...series.values()].flat();
-  const lengths = [...new Set(races.map(({ T }) => T))].sort((a, b) => a - b);
-  const powers = all.map(({ each }) => Math.log10(each));
+function drawn({ title, lines }: Panel, color: (name: string) => string): string {
+  const all = [...lines.values()].flat();
+  const lengths = [...new Set(all.map(({ T }) => T))].sort((a, b) => a - b);
+  const powers = all.map(({ value }) => Math.log10(value));
   const low = Math.floor(Math.min(...powers));
   const high = Math.max(low + 1, Math.ceil(Math.max(...powers)));
   const { left, top } = PANEL;
@@ -56,18 +61,16 @@ function panel(title: string, races: readonly Race[], color: (name: string) => s
   const along = Math.log2((lengths.at(-1) ?? 2) / (lengths[0] ?? 1)) || 1;
   const x = (T: number): number =>
     round(left + 8 + (Math.log2(T / (lengths[0] ?? 1)) / along) * (right - left - 16));
-  const y = (each: number): number =>
-    round(floor - ((Math.log10(each) - low) / (high - low)) * (floor - top));
+  const y = (value: number): number =>
+    round(floor - ((Math.log10(value) - low) / (high - low)) * (floor - top));
   const ticks = Array.from({ length: high - low + 1 }, (_, i) => 10 ** (low + i));
   return [
     text([left, 20], title, { size: 13, fill: "#111" }),
     ...ticks.map((tick) => `<path d="M${left} ${y(tick)}H${right}" stroke="#e3e3e3"/>`),
-    ...ticks.map((tick) =>
-      text([left - 6, y(tick) + 4], String(Number(tick.toPrecision(1))), { anchor: "end" }),
-    ),
+    ...ticks.map((tick) => text([left - 6, y(tick) + 4], label(tick), { anchor: "end" })),
     ...lengths.map((T) => text([x(T), floor + 18], String(T), { anchor: "middle" })),
-    ...[...series].flatMap(([name, points]) => {
-      const dots = points.map(({ T, each }) => [x(T), y(each)] as const);
+    ...[...lines].flatMap(([name, points]) => {
+      const dots = points.map(({ T, value }) => [x(T), y(value)] as const);
       return [
         `<polyline points="${dots.map((dot) => dot.join(",")).join(" ")}" fill="none" stroke="${color(name)}" stroke-width="2"/>`,
         ...dots.map(([a, b]) => `<circle cx="${a}" cy="${b}" r="3" fill="${color(name)}"/>`),
@@ -89,6 +92,9 @@ const text = (
 ): string =>
   `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}" fill="${fill}" font-size="${size}">${escaped(content)}</text>`;
 
+/** A power of ten. */
+const label = (tick: number): string =>
+  tick < 1e-3 ? tick.toExponential(0) : String(Number(tick.toPrecision(1)));
 const round = (v: number): number => Math.round(v * 10) / 10;
 const escaped = (s: string): string =>
   s.replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c] ?? c);

@@ -1,5 +1,6 @@
 /** What the compiler makes of a spec, each form a contender. */
 import { targetOf } from "../cli/webgpu.ts";
+import type { Sizes } from "../compiler/math/axis.ts";
 import { compileKernel, compileTiles, type Model } from "../compiler/pipeline.ts";
 import type { Device } from "../runtime/device.ts";
 import { RecurrentKernel } from "../runtime/recurrent.ts";
@@ -7,23 +8,23 @@ import { TiledKernel } from "../runtime/tiles.ts";
 import type { Contender, Ready } from "./contender.ts";
 import { D, H, type Task } from "./task.ts";
 
+export type Kernel = RecurrentKernel | TiledKernel;
+
 export interface Form {
   readonly name: string;
-  create(model: Model, tokens: number, device: Device): Promise<RecurrentKernel | TiledKernel>;
+  create(model: Model, sizes: Sizes, device: Device): Promise<Kernel>;
 }
-
-const sizes = (tokens: number) => ({ dk: D, dv: D, tokens });
 
 export const forms: readonly Form[] = [
   {
     name: "recurrent",
-    create: ({ rule }, tokens, device) =>
-      RecurrentKernel.create(device, compileKernel(rule, sizes(tokens), targetOf(device))),
+    create: ({ rule }, sizes, device) =>
+      RecurrentKernel.create(device, compileKernel(rule, sizes, targetOf(device))),
   },
   {
     name: "parallel",
-    create: ({ rule }, tokens, device) => {
-      const code = compileTiles(rule, sizes(tokens), targetOf(device));
+    create: ({ rule }, sizes, device) => {
+      const code = compileTiles(rule, sizes, targetOf(device));
       if (!code) throw new Error("it has no tile kernels");
       return TiledKernel.create(device, code);
     },
@@ -54,7 +55,7 @@ async function prepare(
   { model, T, data, states }: Task,
   choose: (alone: number, whole: number) => number,
 ): Promise<Ready> {
-  const kernel = await form.create(model, T, device);
+  const kernel = await form.create(model, { dk: D, dv: D, tokens: T }, device);
   return {
     async run() {
       const started = performance.now();

@@ -5,29 +5,37 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { basename, dirname, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { findDevice, noAdapterHelp } from "../runtime/node/adapter.ts";
 import { chart } from "./chart.ts";
 import { compileTimes } from "./compiling.ts";
 import type { Contender } from "./contender.ts";
 import { decode, decoders } from "./decoding.ts";
+import { type DriftRow, drift } from "./drift.ts";
 import { called, forms, resident } from "./forms.ts";
 import { load, machine } from "./machine.ts";
 import { naive } from "./naive.ts";
 import { jax } from "./peers/jax.ts";
 import { onnxruntime } from "./peers/onnxruntime.ts";
 import { tfjs } from "./peers/tfjs.ts";
+import { driftPlot, timePlot } from "./plots.ts";
 import { productRates } from "./product.ts";
 import { type Pace, race } from "./race.ts";
 import { json, markdown } from "./report.ts";
 import type { Race, Results } from "./results.ts";
 import { distanceFromRule, taskFor } from "./task.ts";
 import { workloads } from "./workloads/index.ts";
+import type { Workload } from "./workloads/workload.ts";
+
+const SECTIONS = ["times", "drift", "decoding", "compiling"] as const;
+type Section = (typeof SECTIONS)[number];
 
 interface Amount {
   readonly pace: Pace;
   readonly longest: number;
   readonly productRuns: number;
+  /** Lengths over which errors may gather, and the most seconds that one run or its reference may take. */
+  readonly drift: { readonly lengths: readonly number[]; readonly limit: number };
   readonly compiles: number;
   readonly decoded: number;
 }
@@ -36,6 +44,7 @@ const FULL: Amount = {
   pace: { rounds: 9, seconds: 20, longestRun: 10 },
   longest: Number.POSITIVE_INFINITY,
   productRuns: 40,
+  drift: { lengths: [1024, 8192, 32768, 131072], limit: 60 },
   compiles: 5,
   decoded: 128,
 };
@@ -43,6 +52,7 @@ const QUICK: Amount = {
   pace: { rounds: 3, seconds: 5, longestRun: 3 },
   longest: 1024,
   productRuns: 10,
+  drift: { lengths: [1024, 4096], limit: 3 },
   compiles: 1,
   decoded: 32,
 };
@@ -51,15 +61,35 @@ const SAME = 1e-10;
 
 const program = new Command("npm run bench --")
   .description("Times the compiler's forms, naive kernels and other libraries on this machine's adapter.")
-  .option("--quick", "a minute or two: up to T = 1024, few rounds; writes no files unless --svg is given")
+  .option("--quick", "a few minutes: short lengths, few rounds; writes no files unless --svg is given")
   .option("--json", "print JSON instead of tables")
   .option(
     "--svg <file>",
     "where the chart goes, the tables beside it (default: in bench/results, by the adapter's name)",
   )
+  .addOption(
+    new Option(
+      "--only <sections...>",
+      "some sections; then no files are written unless --svg is given",
+    ).choices(SECTIONS),
+  )
+  .addOption(
+    new Option("--workloads <names...>", "some workloads, in the same way").choices(
+      workloads.map(({ name }) => name),
+    ),
+  )
   .addHelpText("after", "\nOther libraries take part once they are installed: cd bench && npm ci")
   .showHelpAfterError();
-const options = program.parse().opts<{ quick?: true; json?: true; svg?: string }>();
+const options = program.parse().opts<{
+  quick?: true;
+  json?: true;
+  svg?: string;
+  only?: Section[];
+  workloads?: string[];
+}>();
+const isWanted = (section: Section): boolean => options.only?.includes(section) ?? true;
+const chosen = workloads.filter(({ name }) => options.workloads?.includes(name) ?? true);
+const workloadsFor = (section: Section): readonly Workload[] => (isWanted(section) ? chosen : []);
 
 // Mesa keeps compiled shaders on disk: without this a second run would call warm what it measures as cold.
 process.env.MESA_SHADER_CACHE_DISABLE = "true";
@@ -74,8 +104,13 @@ const faults: string[] = [];
 const at = machine(device);
 progress(`${at.adapter}; load ${at.load}`);
 
-progress("matrix products");
-const products = await productRates(device, amount.productRuns);
+for (const workload of chosen) {
+  const apart = distanceFromRule(workload);
+  if (!(apart <= SAME)) throw new Error(`${workload.name}: its loops are not its rule, ${apart} apart`);
+}
+
+if (isWanted("times")) progress("matrix products");
+const products = isWanted("times") ? await productRates(device, amount.productRuns) : [];
 
 const contenders: readonly Contender[] = [
   ...forms.map((form) => resident(device, form)),
@@ -86,9 +121,7 @@ const contenders: readonly Contender[] = [
   tfjs,
 ];
 const races: Race[] = [];
-for (const workload of workloads) {
-  const apart = distanceFromRule(workload);
-  if (!(apart <= SAME)) throw new Error(`${workload.name}: its loops are not its rule, ${apart} apart`);
+for (const workload of workloadsFor("times")) {
   const shorter: Race[] = [];
   for (const T of workload.lengths.filter((length) => length <= amount.longest)) {
     progress(`${workload.name}, T = ${T}`);
@@ -110,9 +143,20 @@ for (const workload of workloads) {
   races.push(...shorter);
 }
 
-progress("decoding");
+const drifts: DriftRow[] = [];
+for (const workload of workloadsFor("drift")) {
+  progress(`${workload.name}: errors over the length`);
+  const rows = await drift(device, workload, amount.drift.lengths, amount.drift.limit);
+  for (const { regime, T, errors } of rows)
+    for (const error of errors)
+      if (error.kind === "not measured" && error.fault)
+        faults.push(`${workload.name}, ${regime.name}, T = ${T}, ${error.form.name}: ${error.why}`);
+  drifts.push(...rows);
+}
+
+if (isWanted("decoding")) progress("decoding");
 const decoding: Results["decoding"][number][] = [];
-for (const workload of workloads) {
+for (const workload of workloadsFor("decoding")) {
   const task = taskFor(workload, amount.decoded);
   const rows = [];
   for (const decoder of decoders(device).filter((d) => d.takes(task))) rows.push(await decode(task, decoder));
@@ -122,25 +166,33 @@ for (const workload of workloads) {
   decoding.push({ workload, rows });
 }
 
-progress("compile time");
+if (isWanted("compiling")) progress("compile time");
 const results: Results = {
   machine: at,
   products,
   races,
+  drifts,
   decoding,
-  compiling: compileTimes(device, amount.compiles),
+  compiling: isWanted("compiling") ? compileTimes(device, amount.compiles) : [],
   faults,
 };
 
-const svg = options.svg ?? (options.quick ? undefined : defaultFile(at.adapter));
+const isPart = options.quick || options.only || options.workloads;
+const svg = options.svg ?? (isPart ? undefined : defaultFile(at.adapter));
 if (svg !== undefined) {
-  const tables = `${svg.replace(/\.svg$/, "")}.md`;
+  const base = svg.replace(/\.svg$/, "");
+  const charts = [
+    { plot: timePlot(results), file: `${base}.svg` },
+    { plot: driftPlot(results), file: `${base}-drift.svg` },
+  ].filter(({ plot }) => plot.panels.length > 0);
   mkdirSync(dirname(svg), { recursive: true });
-  writeFileSync(svg, chart(results));
-  writeFileSync(tables, markdown(results, basename(svg)));
-  progress(`written: ${relative(process.cwd(), svg)} and ${relative(process.cwd(), tables)}`);
+  for (const { plot, file } of charts) writeFileSync(file, chart(plot, at));
+  const links = charts.map(({ plot, file }) => ({ title: plot.title, file: basename(file) }));
+  writeFileSync(`${base}.md`, markdown(results, links));
+  for (const file of [...charts.map(({ file }) => file), `${base}.md`])
+    progress(`written: ${relative(process.cwd(), file)}`);
 }
-process.stdout.write(options.json ? json(results) : markdown(results, undefined));
+process.stdout.write(options.json ? json(results) : markdown(results, []));
 process.stderr.write(faults.map((fault) => `fault: ${fault}\n`).join(""));
 // The other libraries' devices would keep the process alive.
 process.exit(faults.length === 0 ? 0 : 1);

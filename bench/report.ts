@@ -1,70 +1,40 @@
 /** The results as Markdown that reads as well in a terminal, and as JSON. */
+import { type DriftRow, regimes, SHAPE } from "./drift.ts";
+import { type Form, forms } from "./forms.ts";
 import { grouped } from "./grouped.ts";
 import { load } from "./machine.ts";
 import { BOUND, type Row } from "./race.ts";
 import { ourBest, type Race, type Rates, type Results, ratesOf, titleOf } from "./results.ts";
 import { D, H } from "./task.ts";
 
-export function markdown(results: Results, chart: string | undefined): string {
-  const { machine, products, races, decoding, compiling, faults } = results;
+/** A page with a heading for each section that was measured. */
+export function markdown(results: Results, charts: readonly Chart[]): string {
+  const { machine, races, drifts, decoding, compiling, faults } = results;
   return [
     `# ${machine.adapter}`,
     "",
     `${machine.processor}, Node.js ${machine.node}, ${machine.date}, commit ${machine.commit}. Load at the start ${machine.load}, at the end ${load()}.`,
     "",
-    `Forward, B = 1, H = ${H}, dk = dv = ${D}, f32. Medians of warm runs taken in turn, each until the device is done, and where the machine has other work the least time says more; every result agrees with f64 to an RMS ratio of ${BOUND} or is not timed. \`npm run bench\` makes this page.`,
+    "Forward, f32. `npm run bench` makes this page.",
     "",
     ...(machine.load > machine.processors / 2 ? [BUSY, ""] : []),
-    ...(chart ? [`![Time a token over the length](${chart})`, ""] : []),
-    ...summary(races),
-    ...workloadsOf(races).flatMap((of) => raceTable(of, results)),
-    "## What times include",
-    "",
-    ...includes(races.flatMap((race) => race.rows)),
-    "",
-    "`cold` is one measurement: from the spec's text or the model to the end of the first run, what the driver compiles included. The driver's cache on disk is off, but what compiled at one length may be warm at the next.",
-    "",
-    "## Matrix products",
-    "",
-    "The best rate of plain WGSL here, by the least time of its runs; rows above are a part of it by their least time. The recurrences hold their state in registers and use each number they load more than once, so a part above 1 is possible.",
-    "",
-    ...table(
-      ["product", "GFLOP/s", "error"],
-      products.map((p) => [p.kernel, digits(p.gflops), p.error.toExponential(1)]),
-    ),
-    "## Decoding, one token a call",
-    "",
-    ...table(
-      ["spec", "who", "µs a token", "error", "includes"],
-      decoding.flatMap(({ workload, rows }) =>
-        rows.map((row) =>
-          row.kind === "timed"
-            ? [
-                workload.name,
-                row.decoder.name,
-                digits(row.microseconds),
-                row.error.toExponential(1),
-                row.decoder.includes,
-              ]
-            : [workload.name, row.decoder.name, "—", "—", firstLine(row.why)],
-        ),
-      ),
-    ),
-    "## Compile time, text to WGSL, warm",
-    "",
-    ...table(
-      ["spec", "ms"],
-      compiling.map(({ spec, milliseconds, why }) => [
-        spec,
-        milliseconds === undefined ? firstLine(why) : digits(milliseconds),
-      ]),
-    ),
+    ...charts.flatMap(({ title, file }) => [`![${title}](${file})`, ""]),
+    ...(races.length > 0 ? timeSections(results) : []),
+    ...(drifts.length > 0 ? driftSection(drifts) : []),
+    ...(decoding.length > 0 ? decodingSection(decoding) : []),
+    ...(compiling.length > 0 ? compilingSection(compiling) : []),
     ...(faults.length > 0 ? ["## Faults", "", ...faults.map((fault) => `- ${firstLine(fault)}`), ""] : []),
   ].join("\n");
 }
 
+export interface Chart {
+  readonly title: string;
+  /** Beside the page. */
+  readonly file: string;
+}
+
 /** For tools: the same numbers without the prose. */
-export function json({ machine, products, races, decoding, compiling, faults }: Results): string {
+export function json({ machine, products, races, drifts, decoding, compiling, faults }: Results): string {
   const named = races.flatMap((race) =>
     race.rows.map(({ contender, ...row }) => ({
       spec: race.workload.name,
@@ -76,14 +46,133 @@ export function json({ machine, products, races, decoding, compiling, faults }: 
       ...(row.kind === "timed" ? ratesOf(race, row, { heads: H, width: D, products }) : {}),
     })),
   );
+  const drifted = drifts.flatMap(({ workload, regime, T, moves, errors }) =>
+    errors.map(({ form, ...error }) => ({
+      spec: workload.name,
+      gates: regime.name,
+      T,
+      moves,
+      who: form.name,
+      ...error,
+    })),
+  );
   const decoded = decoding.flatMap(({ workload, rows }) =>
     rows.map(({ decoder, ...row }) => ({ spec: workload.name, who: decoder.name, ...row })),
   );
-  return `${JSON.stringify({ machine, products, rows: named, decoding: decoded, compiling, faults }, undefined, 2)}\n`;
+  const all = { machine, products, rows: named, drift: drifted, decoding: decoded, compiling, faults };
+  return `${JSON.stringify(all, undefined, 2)}\n`;
 }
+
+/** Two forms round in other orders: beyond this an error has gathered that the first form does not gather. */
+const BEYOND = 2;
 
 const BUSY =
   "**The machine was busy with other work.** Times are longer than it needs, ratios waver, and a run on the machine alone would say more.";
+
+function timeSections(results: Results): string[] {
+  const { races, products } = results;
+  return [
+    "## Times",
+    "",
+    `B = 1, H = ${H}, dk = dv = ${D}. Medians of warm runs taken in turn, each until the device is done, and where the machine has other work the least time says more; every result agrees with f64 to an RMS ratio of ${BOUND} or is not timed.`,
+    "",
+    ...summary(races),
+    ...workloadsOf(races).flatMap((of) => raceTable(of, results)),
+    "### What they include",
+    "",
+    ...includes(races.flatMap((race) => race.rows)),
+    "",
+    "`cold` is one measurement: from the spec's text or the model to the end of the first run, what the driver compiles included. The driver's cache on disk is off, but what compiled at one length may be warm at the next.",
+    "",
+    "### Matrix products",
+    "",
+    "The best rate of plain WGSL here, by the least time of its runs; rows above are a part of it by their least time. The recurrences hold their state in registers and use each number they load more than once, so a part above 1 is possible.",
+    "",
+    ...table(
+      ["product", "GFLOP/s", "error"],
+      products.map((p) => [p.kernel, digits(p.gflops), power(p.error)]),
+    ),
+  ];
+}
+
+function decodingSection(decoding: Results["decoding"]): string[] {
+  return [
+    "## Decoding, one token a call",
+    "",
+    `B = 1, H = ${H}, dk = dv = ${D}; the median of the calls.`,
+    "",
+    ...table(
+      ["spec", "who", "µs a token", "error", "includes"],
+      decoding.flatMap(({ workload, rows }) =>
+        rows.map((row) => [
+          workload.name,
+          row.decoder.name,
+          ...(row.kind === "timed"
+            ? [digits(row.microseconds), power(row.error), row.decoder.includes]
+            : ["—", "—", firstLine(row.why)]),
+        ]),
+      ),
+    ),
+  ];
+}
+
+function compilingSection(compiling: Results["compiling"]): string[] {
+  return [
+    "## Compile time, text to WGSL, warm",
+    "",
+    ...table(
+      ["spec", "ms"],
+      compiling.map(({ spec, milliseconds, why }) => [
+        spec,
+        milliseconds === undefined ? firstLine(why) : digits(milliseconds),
+      ]),
+    ),
+  ];
+}
+
+function driftSection(drifts: readonly DriftRow[]): string[] {
+  const [first, ...others] = forms;
+  const errorOf = ({ errors }: DriftRow, form: Form) => errors.find((e) => e.form === form);
+  const cells = (row: DriftRow, form: Form): string[] => {
+    const error = errorOf(row, form);
+    if (error?.kind === "measured") return [power(error.all), power(error.last)];
+    return [firstLine(error?.why ?? ""), ""];
+  };
+  const ratio = (row: DriftRow, form: Form): string => {
+    const [own, base] = [errorOf(row, form), first && errorOf(row, first)];
+    if (own?.kind !== "measured" || base?.kind !== "measured") return "—";
+    const times = own.last / base.last;
+    return times > BEYOND ? `**${digits(times)}×**` : `${digits(times)}×`;
+  };
+  return [
+    "## Error over the length",
+    "",
+    `Against f64, B = 1, H = ${SHAPE.H}, dk = dv = ${SHAPE.D}: RMS(error) / RMS(result), over all tokens and over the last eighth of them, where what has gathered shows. A form's error over the last eighth that is more than ${BEYOND} times that of the ${first?.name} form is bold.`,
+    "",
+    ...regimes.map(({ name, gates }) => `- ${name}: ${gates}.`),
+    "",
+    `Where an error is above ${BOUND}, the last column says how far f64 itself moves when every input is off by half a unit in the last place of an f32.`,
+    "",
+    ...table(
+      [
+        "spec",
+        "gates",
+        "T",
+        ...forms.flatMap(({ name }) => [`${name}, all`, "last eighth"]),
+        ...others.map(({ name }) => `${name} over ${first?.name}`),
+        "f64 moves",
+      ],
+      drifts.map((row) => [
+        row.workload.name,
+        row.regime.name,
+        String(row.T),
+        ...forms.flatMap((form) => cells(row, form)),
+        ...others.map((form) => ratio(row, form)),
+        row.moves === undefined ? "" : power(row.moves),
+      ]),
+    ),
+  ];
+}
 
 /** How many times our time each of the others takes, the rows where we lose among them. */
 function summary(races: readonly Race[]): string[] {
@@ -107,7 +196,7 @@ function summary(races: readonly Race[]): string[] {
   );
   const some = rows.filter((row) => row.slice(2).some((cell) => cell !== "—"));
   return [
-    "## Their time over that of our fastest form",
+    "### Their time over that of our fastest form",
     "",
     "Below 1× the other is faster.",
     "",
@@ -132,12 +221,12 @@ function raceTable(of: readonly Race[], { products }: Results): string[] {
         ours === undefined ? "—" : `${digits(row.milliseconds / ours)}×`,
         ...rateCells(rates),
         String(Math.round(row.cold)),
-        row.error.toExponential(1),
+        power(row.error),
       ];
     });
   });
   return [
-    `## ${titleOf(first.workload)}`,
+    `### ${titleOf(first.workload)}`,
     "",
     `Arithmetic: ${counted}.`,
     "",
@@ -184,4 +273,5 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 }
 
 const digits = (x: number): string => (x >= 100 ? x.toFixed(0) : x.toPrecision(x < 1 ? 2 : 3));
+const power = (x: number): string => x.toExponential(1);
 const firstLine = (text: string): string => (text.split("\n", 1)[0] ?? "").replaceAll("|", "\\|");

@@ -1,16 +1,19 @@
 /** All that one run measures. */
 import type { CompileRow } from "./compiling.ts";
 import type { DecodingRow } from "./decoding.ts";
+import type { DriftRow } from "./drift.ts";
 import type { Machine } from "./machine.ts";
 import type { ProductRate } from "./product.ts";
 import type { Row } from "./race.ts";
 import type { Workload } from "./workloads/workload.ts";
 
+/** A section that was not asked for is empty. */
 export interface Results {
   readonly machine: Machine;
   /** The best one first. */
   readonly products: readonly ProductRate[];
   readonly races: readonly Race[];
+  readonly drifts: readonly DriftRow[];
   readonly decoding: readonly { readonly workload: Workload; readonly rows: readonly DecodingRow[] }[];
   readonly compiling: readonly CompileRow[];
   /** What did not agree with f64, or broke. */

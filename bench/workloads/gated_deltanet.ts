@@ -6,7 +6,7 @@ export const gatedDeltanet: Workload = {
   spec: "gated_deltanet.miras",
   tileClass: "triangular",
   lengths: [256, 1024, 4096, 16384],
-  gates: { alpha: { range: [0.95, 1] }, beta: { range: [0, 1] } },
+  gates: { alpha: { range: [0.95, 1], keeps: true }, beta: { range: [0, 1] } },
   flops: (T, d) => 7 * T * d * d,
   counted: "7 d² a token and head: error 2, decay 1, write 2, read 2",
   exact({ T, d, tokens: { q, k, v, alpha, beta } }) {

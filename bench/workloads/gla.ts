@@ -6,7 +6,7 @@ export const gla: Workload = {
   spec: "gla.miras",
   tileClass: "associative",
   lengths: [256, 1024, 4096, 16384],
-  gates: { alpha: { range: [0.95, 1], perChannel: true } },
+  gates: { alpha: { range: [0.95, 1], keeps: true, perChannel: true } },
   flops: (T, d) => 5 * T * d * d,
   counted: "5 d² a token and head: decay 1, write 2, read 2",
   exact({ T, d, tokens: { q, k, v, alpha } }) {

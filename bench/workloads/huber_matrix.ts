@@ -6,7 +6,7 @@ export const huberMatrix: Workload = {
   spec: "variants/huber_matrix.miras",
   tileClass: "substitution",
   lengths: [256, 1024, 4096, 16384],
-  gates: { alpha: { range: [0.95, 1] }, eta: { range: [0, 1] }, delta: { range: [0.1, 0.4] } },
+  gates: { alpha: { range: [0.95, 1], keeps: true }, eta: { range: [0, 1] }, delta: { range: [0.1, 0.4] } },
   flops: (T, d) => 7 * T * d * d,
   counted: "7 d² a token and head: error 2, decay 1, write 2, read 2",
   exact({ T, d, tokens: { q, k, v, alpha, eta, delta } }) {

@@ -30,6 +30,8 @@ export interface Workload {
 
 export interface Gate {
   readonly range: readonly [number, number];
+  /** Whether it says how much of the memory is kept, which errors then share. */
+  readonly keeps?: boolean;
   readonly perChannel?: boolean;
 }
 

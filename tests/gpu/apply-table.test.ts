@@ -10,19 +10,16 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { inputsOf } from "../../cli/apply/inputs.ts";
 import type { Backend } from "../../cli/backend.ts";
 import { webgpuBackend } from "../../cli/webgpu.ts";
-import { REAL } from "../../compiler/math/interval.ts";
-import type { Model } from "../../compiler/pipeline.ts";
 import { type Tensor as Given, readSafetensors, writeSafetensors } from "../../runtime/safetensors.ts";
 import { miras } from "../cli/support.ts";
 import {
   type Case,
   type Reference,
   type Result,
-  randomCase,
   referenceFor,
   type Sizes,
-  type Tensors,
 } from "../numeric/reference/index.ts";
+import { caseFor, mapped, takesStates } from "../support/cases.ts";
 import { errorRatio } from "../support/compare.ts";
 import { specModel, specNames } from "../support/specs.ts";
 import { device } from "./device.ts";
@@ -79,33 +76,6 @@ function sizesOf(reference: Reference, T: number, dk: number, dv: number): Sizes
   const work = T * dk * dv * (isDeep ? 16 : 1);
   const [B, H] = work > 2 ** 26 ? [1, 1] : work > 2 ** 24 ? [1, 2] : [2, 2];
   return { B, T, H, dk, dv };
-}
-
-/** The numbers that the GPU gets: rounded to f32. */
-const rounded = (tensors: Tensors): Tensors =>
-  mapped(tensors, (x) => Float64Array.from(Float32Array.from(x)));
-
-const mapped = (tensors: Tensors, f: (data: Float64Array) => Float64Array): Tensors =>
-  Object.fromEntries(Object.entries(tensors).map(([n, t]) => [n, { shape: t.shape, data: f(t.data) }]));
-
-function caseOf(reference: Reference, { spec }: Model, sizes: Sizes, states: boolean): Case {
-  const edge = sizes.T === 63;
-  const steady = sizes.T > 1;
-  const all = { ...reference.ranges, ...(steady ? reference.steady : {}) };
-  // A gate's own domain may be narrower than what the recurrence would bear.
-  const ranges = Object.fromEntries(
-    Object.entries(all).map(([name, [low, high]]) => {
-      const domain = spec.inputs.find((i) => i.tensor.name === name)?.tensor.domain ?? REAL;
-      return [name, [Math.max(low, domain.low), Math.min(high, domain.high)] as const];
-    }),
-  );
-  const drawn = randomCase(reference, sizes, sizes.T + sizes.dk, { edge, states, ranges });
-  return {
-    sizes,
-    inputs: rounded(drawn.inputs),
-    params: rounded(drawn.params),
-    states: rounded(drawn.states),
-  };
 }
 
 const runOf = (reference: Reference, { sizes, inputs, params, states }: Case): Result =>
@@ -185,8 +155,11 @@ describe.skipIf(!device).each(specNames)("%s", (name) => {
   const reference = referenceFor(name);
   const model = specModel(name);
   const pairs = reference.requires?.square ? SQUARE : PAIRS;
-  // States that are as long as the sequence are not given.
-  const states = Object.keys(reference.states({ B: 1, T: 1, H: 1, dk: 4, dv: 4 })).length > 0;
+  const states = takesStates(reference);
+  const caseOf = (sizes: Sizes, isGiven: boolean): Case => {
+    const options = { edge: sizes.T === 63, states: isGiven, steady: sizes.T > 1 };
+    return caseFor(reference, model, sizes, sizes.T + sizes.dk, options);
+  };
   const timed = async (work: () => Promise<void>): Promise<void> => {
     const started = performance.now();
     await work();
@@ -196,7 +169,7 @@ describe.skipIf(!device).each(specNames)("%s", (name) => {
   describe.each(pairs)("dk = %i, dv = %i", (dk, dv) => {
     test.each(LENGTHS)("T = %i", { timeout: 240_000 }, (T) =>
       timed(async () => {
-        const drawn = caseOf(reference, model, sizesOf(reference, T, dk, dv), states && T !== 1);
+        const drawn = caseOf(sizesOf(reference, T, dk, dv), states && T !== 1);
         const { extents, run } = inputsOf(
           model.rule,
           { tensors: new Map(given(drawn)), metadata: new Map() },
@@ -211,7 +184,7 @@ describe.skipIf(!device).each(specNames)("%s", (name) => {
   test("from files to files", { timeout: 240_000 }, () =>
     timed(async () => {
       const [dk, dv] = pairs[0] as Pair;
-      const drawn = caseOf(reference, model, { ...sizesOf(reference, 63, dk, dv), B: 2, H: 3 }, states);
+      const drawn = caseOf({ ...sizesOf(reference, 63, dk, dv), B: 2, H: 3 }, states);
       const [input, output] = ["in", "out"].map((end) => join(folder, `${name}.${end}.safetensors`)) as [
         string,
         string,

@@ -1,93 +1,109 @@
-/** Token by token with the states on the GPU is what the interpreter makes of the whole sequence: RMS ratio ≤ 1e-5. */
+/**
+ * Token by token with the states on the GPU, from the start and after a prefix that the recurrent kernel runs, is what
+ * the interpreter makes of the whole sequence: RMS ratio ≤ 1e-5, or what measured rounding explains.
+ */
 import { afterAll, describe, expect, test } from "vitest";
-import { elements, interpret } from "../../compiler/derive/interpret.ts";
-import { targetFor } from "../../compiler/kernel/target.ts";
-import { compileDecoder } from "../../compiler/pipeline.ts";
+import { tolerance } from "../../cli/fuzz/rounding.ts";
+import { targetOf } from "../../cli/webgpu.ts";
+import { type Data, elements, interpret } from "../../compiler/derive/interpret.ts";
+import { compileDecoder, compileKernel, type Model } from "../../compiler/pipeline.ts";
 import { Decoder } from "../../runtime/decode.ts";
-import { randomCase, references, type Sizes, type Tensors } from "../numeric/reference/index.ts";
+import type { Device } from "../../runtime/device.ts";
+import { RecurrentKernel } from "../../runtime/recurrent.ts";
+import { type Reference, referenceFor, type Tensors } from "../numeric/reference/index.ts";
+import { caseFor, takesStates } from "../support/cases.ts";
 import { errorRatio } from "../support/compare.ts";
-import { specModel } from "../support/specs.ts";
+import { type Sequence, slice, split } from "../support/sequences.ts";
+import { specModel, specNames } from "../support/specs.ts";
 import { device } from "./device.ts";
 
 const BOUND = 1e-5;
+/** Half a unit in the last place of an f32. */
+const ROUNDING = 2 ** -24;
 /** Longer than a chunk, and no multiple of one. */
-const T = 21;
-
-/** Matrices and deep memories, chunks with vector states, several steps, rings, params, and linear systems. */
-const SPECS = [
-  "gated_deltanet",
-  "rwkv6",
-  "ttt_linear",
-  "titans",
-  "deltaproduct",
-  "sliding_window_attention",
-  "mesanet",
-];
+const DECODED = 21;
+/** A chunk starts after the longer one, and the window fills up while the tokens after it are decoded. */
+const PREFIXES = [0, 48] as const;
 
 afterAll(() => device?.destroy());
 
-const rounded = (tensors: Tensors): Map<string, Float64Array> =>
-  new Map(Object.entries(tensors).map(([n, t]) => [n, Float64Array.from(Float32Array.from(t.data))]));
+describe.skipIf(!device).each(specNames)("decoding %s", (name) => {
+  const model = specModel(name);
+  const reference = referenceFor(name);
 
-describe.skipIf(!device)("decoding", () => {
-  test.each(SPECS)("%s", { timeout: 120_000 }, async (name) => {
+  test.each(PREFIXES)("after %i tokens", { timeout: 120_000 }, async (prefix) => {
     if (!device) return;
-    const { rule, spec } = specModel(name);
-    const reference = references.find((r) => r.name === name);
-    if (!reference) throw new Error(`no reference for ${name}`);
-    const isSquare = reference.requires?.square === true;
-    const sizes: Sizes = { B: 2, T, H: 2, dk: 12, dv: isSquare ? 12 : 10 };
-    const hasStates = Object.keys(reference.states({ B: 1, T: 1, H: 1, dk: 4, dv: 4 })).length > 0;
-    const drawn = randomCase(reference, sizes, 5, {
-      edge: false,
-      states: hasStates,
-      ranges: reference.steady ?? {},
-    });
-    const [tokens, parameters, states] = [drawn.inputs, drawn.params, drawn.states].map(rounded) as [
-      Map<string, Float64Array>,
-      Map<string, Float64Array>,
-      Map<string, Float64Array>,
+    const whole = sequenceOf(reference, model, prefix + DECODED);
+    const { extents, run } = whole;
+    const [before, after] = split(whole, prefix);
+    const states = prefix === 0 ? run.states : await prefilled(device, model, before);
+    const got = await decoded(device, model, { ...after, run: { ...after.run, states } });
+
+    const want = interpret(model.rule, extents, run);
+    const errors = [
+      ["y", errorRatio(got.y, slice(want.y, extents, prefix, extents.T))] as const,
+      ...[...want.states].map(([n, s]) => [n, errorRatio(got.states.get(n) ?? [], s)] as const),
     ];
-    const { B, H, dk, dv } = sizes;
-    const own = { dk, dv, tokens: T };
-    const want = interpret(rule, { B, T, H, sizes: own }, { tokens, parameters, states });
-    const width = elements(spec.outputShape, own);
-    const target = targetFor({
-      subgroupSize: device.subgroupSize,
-      storageBuffers: device.limits.maxStorageBuffersPerShaderStage,
-      workgroupBytes: device.limits.maxComputeWorkgroupStorageSize,
-    });
-    const decoder = await Decoder.create(device, compileDecoder(rule, own, target), {
-      B,
-      H,
-      outputWidth: width,
-      chunk: spec.chunk ?? 1,
-      parameters,
-      states,
-    });
-    try {
-      const y = new Float64Array(B * T * H * width);
-      for (let t = 0; t < T; t++) {
-        const token = new Map([...tokens].map(([n, x]) => [n, tokenOf(x, B, t)]));
-        const got = await decoder.step(token);
-        for (let b = 0; b < B; b++)
-          y.set(got.subarray(b * H * width, (b + 1) * H * width), (b * T + t) * H * width);
-      }
-      expect(decoder.tokens).toBe(T);
-      expect(errorRatio(y, want.y)).toBeLessThanOrEqual(BOUND);
-      const final = await decoder.states();
-      for (const [n, s] of want.states)
-        expect(errorRatio(final.get(n) ?? [], s), n).toBeLessThanOrEqual(BOUND);
-    } finally {
-      decoder.destroy();
-    }
+    if (errors.every(([, e]) => e <= BOUND)) return;
+    const bound = Math.max(BOUND, tolerance(model, whole, want, ROUNDING));
+    console.log(`${name}, after ${prefix} tokens: rounding alone explains ${bound.toExponential(1)}`);
+    for (const [n, e] of errors) expect(e, n).toBeLessThanOrEqual(bound);
   });
 });
 
-/** Token `t` of each sequence. */
-function tokenOf(x: Float64Array, B: number, t: number): Float64Array {
-  const width = x.length / (B * T);
-  const out = new Float64Array(B * width);
-  for (let b = 0; b < B; b++) out.set(x.subarray((b * T + t) * width, (b * T + t + 1) * width), b * width);
-  return out;
+/** Ordinary tokens, in the ranges where rounding does not grow. */
+function sequenceOf(reference: Reference, model: Model, T: number): Sequence {
+  const [B, H, dk] = [2, 2, 12];
+  const dv = reference.requires?.square ? dk : 10;
+  const options = { edge: false, states: takesStates(reference), steady: true };
+  const { inputs, params, states } = caseFor(reference, model, { B, T, H, dk, dv }, 5, options);
+  return {
+    extents: { B, T, H, sizes: { dk, dv, tokens: T } },
+    run: { tokens: dataOf(inputs), parameters: dataOf(params), states: dataOf(states) },
+  };
+}
+
+const dataOf = (tensors: Tensors): Data => new Map(Object.entries(tensors).map(([n, t]) => [n, t.data]));
+
+/** The states that the recurrent kernel leaves. */
+async function prefilled(
+  device: Device,
+  { rule, spec }: Model,
+  { extents, run }: Sequence,
+): Promise<Map<string, Float64Array>> {
+  const kernel = await RecurrentKernel.create(device, compileKernel(rule, extents.sizes, targetOf(device)));
+  try {
+    const data = new Map([...run.tokens, ...run.parameters]);
+    const width = elements(spec.outputShape, extents.sizes);
+    const { states } = await kernel.run(extents, data, run.states, width, { poison: true });
+    return new Map([...states].map(([n, s]) => [n, Float64Array.from(s)]));
+  } finally {
+    kernel.destroy();
+  }
+}
+
+/** y of all tokens and the states after them, token by token. */
+async function decoded(
+  device: Device,
+  { rule, spec }: Model,
+  { extents, run }: Sequence,
+): Promise<{ readonly y: Float64Array; readonly states: Map<string, Float32Array> }> {
+  const { B, T, H, sizes } = extents;
+  const outputWidth = elements(spec.outputShape, sizes);
+  const chunk = spec.chunk ?? 1;
+  const options = { B, H, outputWidth, chunk, parameters: run.parameters, states: run.states };
+  const decoder = await Decoder.create(device, compileDecoder(rule, sizes, targetOf(device)), options);
+  try {
+    const row = H * outputWidth;
+    const y = new Float64Array(B * T * row);
+    for (let t = 0; t < T; t++) {
+      const token: Data = new Map([...run.tokens].map(([n, x]) => [n, slice(x, extents, t, t + 1)]));
+      const got = await decoder.step(token);
+      for (let b = 0; b < B; b++) y.set(got.subarray(b * row, (b + 1) * row), (b * T + t) * row);
+    }
+    expect(decoder.tokens).toBe(T);
+    return { y, states: await decoder.states() };
+  } finally {
+    decoder.destroy();
+  }
 }
