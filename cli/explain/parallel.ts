@@ -4,7 +4,7 @@ import type { Rule, RuleState } from "../../compiler/derive/rule.ts";
 import type { Obstacle } from "../../compiler/form/planes.ts";
 import { isObstacle } from "../../compiler/form/planes.ts";
 import type { Class, TileForm } from "../../compiler/form/tile-form.ts";
-import { at, isApply } from "../../compiler/math/algebra.ts";
+import { at } from "../../compiler/math/algebra.ts";
 import { axesFor } from "../../compiler/math/axis.ts";
 import type { Expr } from "../../compiler/math/expr.ts";
 import { show, showName } from "./notation.ts";
@@ -142,9 +142,6 @@ function readout({ spec }: Rule, notation: TileNotation, isShort: (s: Shown) => 
 
 // ---------------------------------------------------------------- what is in the way
 
-const isProduct = (e: Expr): boolean =>
-  (isApply(e, "mul") ? e.args : [e]).every((factor) => factor.axes.length < 2);
-
 function stopped(rule: Rule, { state, part, why }: Obstacle, written: Written): Row[] {
   const { spec } = rule;
   const memory = spec.states.find((s) => s.previous === state.previous);
@@ -190,16 +187,19 @@ function stopped(rule: Rule, { state, part, why }: Obstacle, written: Written): 
     case "does not split":
       return [says(`What a token writes into ${name} is no product of a column and a row:`), shown];
     case "mixed coefficient":
-      return isProduct(part)
-        ? [
-            says(`${name} fades along other axes than the states that it goes over into, or comes from:`),
-            shown,
-          ]
-        : [
-            says(`${name} fades at a rate for each element:`),
-            shown,
-            says("A rate for each row times one for each column, `outer(a, b)`, has a parallel form."),
-          ];
+      return [
+        says(`${name} fades at a rate for each element:`),
+        shown,
+        says("A rate for each row times one for each column, `outer(a, b)`, has a parallel form."),
+      ];
+    case "mixed sum":
+      return [
+        says(
+          `${name} and what goes over into it fade at different rates along both axes, so that what it holds of that after some tokens is no column times a row:`,
+        ),
+        shown,
+        says("Where they fade alike along one of the axes there is a parallel form."),
+      ];
     case "reads a ring":
       return heldIn(state.name) === undefined
         ? [

@@ -37,6 +37,7 @@ export interface Obstacle {
     | "not linear"
     | "does not split"
     | "mixed coefficient"
+    | "mixed sum"
     | "read as a whole"
     | "right side"
     | "reads a ring";

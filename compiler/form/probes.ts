@@ -19,7 +19,8 @@ import {
   tensorsOf,
 } from "../math/expr.ts";
 import { sum } from "../math/ops/index.ts";
-import type { Family, Group, Weight } from "./families.ts";
+import type { Weight } from "./coefficients.ts";
+import type { Family, Group } from "./families.ts";
 import { MULTIPLIED_OUT, type Obstacle } from "./planes.ts";
 import { type Ring, ringAfter, sweepOf, swept, type Tools } from "./rings.ts";
 import type { Running } from "./running.ts";
@@ -235,6 +236,7 @@ export class Tile {
     const weigh = ({ parts, constant: c }: Weight, time: readonly Axis[]): Expr[] => [
       constant(c),
       ...parts.map(({ quantity, along }) => {
+        if (when === "next" && isConstant(quantity.value)) return quantity.value;
         const tensor = when === "previous" && quantity.before ? quantity.before.tensor : quantity.tensor;
         return leaf(tensor, [...time, ...along.map((i) => index[i] as Axis)]);
       }),

@@ -155,8 +155,8 @@ function clockOf(state: RuleState, turns: Running, start: Tensor, slots: Axis): 
 function leftOf(state: RuleState, coefficient: Expr, now: Tensor): Ring["left"] {
   const { axes } = coefficient;
   return {
-    start: running(`b.${state.name}`, axes, 1, (before) => mul(coefficient, before)),
-    token: running(`c.${state.name}`, [TIME, ...axes], 0, (before) =>
+    start: running({ name: `b.${state.name}`, axes, start: 1 }, (before) => mul(coefficient, before)),
+    token: running({ name: `c.${state.name}`, axes: [TIME, ...axes], start: 0 }, (before) =>
       call("where", isNow(now), constant(1), mul(coefficient, before)),
     ),
     axes,
