@@ -130,16 +130,17 @@ export class Coefficients {
         if (summed.push(axis) > 1) return this.#blame(kinds);
       } else products.push({ axis, kinds, of: this.#product(source, axis, kinds) });
     }
-    const sums = this.#sums(source, reached, [undefined, ...summed]);
+    const sums = this.#sums(source, reached, summed);
     const along = (axes: readonly Axis[]): number[] => axes.map((a) => this.#axes.indexOf(a));
     return new Map(
       reached.map((s) => {
-        const factors = products.map(({ axis, kinds, of }) => ({
-          quantity: of.get(kinds.findIndex((k) => k.states.includes(s))),
-          along: along([axis]),
-        }));
-        const sum = sums.get(s);
-        const all = [{ quantity: sum?.quantity, along: along(sum?.axes ?? []) }, ...factors];
+        const all = [
+          { quantity: sums.get(s), along: along(summed) },
+          ...products.map(({ axis, kinds, of }) => ({
+            quantity: of.get(kinds.findIndex((k) => k.states.includes(s))),
+            along: along([axis]),
+          })),
+        ];
         const parts = all.flatMap(({ quantity, along }) => (quantity ? [{ quantity, along }] : []));
         return [s, { parts, constant: 1 }];
       }),
@@ -207,29 +208,22 @@ export class Coefficients {
   #sums(
     { name, start, axes, step, put }: Source,
     reached: readonly RuleState[],
-    by: readonly (Axis | undefined)[],
-  ): ReadonlyMap<RuleState, { readonly quantity: Running; readonly axes: readonly Axis[] }> {
+    summed: readonly Axis[],
+  ): ReadonlyMap<RuleState, Running> {
     const factor = (s: RuleState, from: RuleState): Expr => {
       const entry = this.#entry(s, from);
-      return entry ? mul(...by.map((a) => entry.get(a) ?? ONE)) : ZERO;
+      return entry ? mul(...[undefined, ...summed].map((a) => entry.get(a) ?? ONE)) : ZERO;
     };
     const stays = (s: RuleState): boolean =>
       start(s) === 1 && reached.every((r) => isConstant(factor(s, r), r === s ? 1 : 0));
-    const wide = new Set<RuleState>();
-    const isWider = (s: RuleState): boolean =>
-      !wide.has(s) &&
-      reached.some((r) => !isConstant(factor(s, r), 0) && (factor(s, r).axes.length > 0 || wide.has(r)));
-    for (let wider = reached.filter(isWider); wider.length > 0; wider = reached.filter(isWider))
-      for (const s of wider) wide.add(s);
-    const own = (s: RuleState): readonly Axis[] => (wide.has(s) ? by.filter((a) => a !== undefined) : []);
     const members = new Map<RuleState, Member>();
     for (const s of reached)
-      if (!stays(s)) members.set(s, { name: name(s), axes: [...axes, ...own(s)], start: start(s) });
+      if (!stays(s)) members.set(s, { name: name(s), axes: [...axes, ...summed], start: start(s) });
     const made = runningTogether(members, (s, before) =>
       step(put(s), add(...reached.map((r) => mul(factor(s, r), members.has(r) ? before(r) : ONE)))),
     );
     this.quantities.push(...made.values());
-    return new Map([...made].map(([s, quantity]) => [s, { quantity, axes: own(s) }]));
+    return made;
   }
 
   /** What comes to a state in sums along both axes. */
