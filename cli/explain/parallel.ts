@@ -200,14 +200,5 @@ function stopped(rule: Rule, { state, part, why }: Obstacle, written: Written): 
         shown,
         says("Where they fade alike along one of the axes there is a parallel form."),
       ];
-    case "reads a ring":
-      return heldIn(state.name) === undefined
-        ? [
-            says(
-              `What a token writes into ${name} follows from several past tokens, not from its own alone:`,
-            ),
-            shown,
-          ]
-        : [says(`${name} is read in another way than by sums over the past tokens in it:`), shown];
   }
 }

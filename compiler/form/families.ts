@@ -11,12 +11,14 @@ import { Coefficients, type Column, type Weight } from "./coefficients.ts";
 import { isObstacle, type Obstacle, type Plane } from "./planes.ts";
 import type { Quantity } from "./tile-form.ts";
 
-/** One left ⊗ right, in all states that it is written into. */
+/** One left ⊗ right, or the sum of several, in all states that it is written into. */
 export interface Family {
   readonly left: Expr;
   readonly right: Expr;
-  /** The shape of left and right, as axes of the states written into. */
+  /** The axes of the states written into, of left and of right. */
   readonly axes: readonly Axis[];
+  /** What both sides have besides, and are summed over. */
+  readonly over: readonly Axis[];
   readonly factors: Map<RuleState, Expr>;
 }
 
@@ -84,12 +86,12 @@ function groupOf(planes: readonly Plane[], now: Tensor): Group | Obstacle {
 function familiesOf(planes: readonly Plane[]): Family[] {
   const families: Family[] = [];
   for (const { state, outers } of planes) {
-    for (const { factor, left, right } of outers) {
+    for (const { factor, left, right, over } of outers) {
       const [c, l] = splitCoefficient(left);
       const [d, r] = splitCoefficient(right);
       let family = families.find((f) => f.left === l && f.right === r);
       if (!family) {
-        family = { left: l, right: r, axes: axesFor(state.shape), factors: new Map() };
+        family = { left: l, right: r, axes: axesFor(state.shape), over, factors: new Map() };
         families.push(family);
       }
       const before = family.factors.get(state) ?? constant(0);

@@ -22,7 +22,7 @@ import { sum } from "../math/ops/index.ts";
 import type { Weight } from "./coefficients.ts";
 import type { Family, Group } from "./families.ts";
 import { MULTIPLIED_OUT, type Obstacle } from "./planes.ts";
-import { type Ring, ringAfter, sweepOf, swept, type Tools } from "./rings.ts";
+import { type Ring, ringAt, sweepOf, swept, type Tools } from "./rings.ts";
 import type { Running } from "./running.ts";
 import { type Quantity, TILE } from "./tile-form.ts";
 
@@ -92,12 +92,12 @@ export class Tile {
     // Every side has a name before any of them is looked into: they read one another.
     const families = groups.flatMap((g) => g.families);
     for (const f of families) {
-      const [rows, columns] = f.axes;
-      this.#sides.set(f, { left: this.#side("u", f.left, rows), right: this.#side("x", f.right, columns) });
+      const [left, right] = sideAxes(f);
+      this.#sides.set(f, { left: this.#side("u", f.left, left), right: this.#side("x", f.right, right) });
     }
     // Right sides first: left ones read the states there.
-    for (const f of families) this.#give(this.sides(f).right, f.right);
-    for (const f of families) this.#give(this.sides(f).left, f.left);
+    for (const f of families) this.#give(this.sides(f).right, f.right, sideAxes(f)[1]);
+    for (const f of families) this.#give(this.sides(f).left, f.left, sideAxes(f)[0]);
   }
 
   sides = (f: Family): Sides => this.#sides.get(f) as Sides;
@@ -126,7 +126,7 @@ export class Tile {
   /** A state after a token, over the quantities of that token. */
   after(s: RuleState): Expr {
     const ring = this.#apart.rings.get(s);
-    return ring ? ringAfter(ring, this.#tools(true)) : this.#whole(s, "next", axesFor(s.shape));
+    return ring ? ringAt(ring, "next", this.#tools(true)) : this.#whole(s, "next", axesFor(s.shape));
   }
 
   // ---------------------------------------------------------------- replacing
@@ -136,7 +136,8 @@ export class Tile {
       const found = this.#seen.get(e.tensor);
       if (!found || found.when === "start") return e;
       const { state, when } = found;
-      if (this.#apart.rings.has(state)) throw new CannotReplace(state, e, "reads a ring");
+      const ring = this.#apart.rings.get(state);
+      if (ring) return this.#means(e, this.#slots(ring, when, e.index));
       if (this.#apart.running.has(state)) return this.#whole(state, when, e.index);
       if (e.index.length === 2 && !whole) throw new CannotReplace(state, e, "read as a whole");
       return this.#means(e, this.#named(`${state.name}.${when}`, this.#whole(state, when, e.index), e.index));
@@ -153,6 +154,14 @@ export class Tile {
     const tools = this.#tools(whole);
     const sweep = sweepOf(e, tools.ring);
     return sweep && swept(sweep, tools);
+  }
+
+  /** What a ring holds, slot by slot. */
+  #slots(ring: Ring, when: "previous" | "next", index: readonly Axis[]): Expr {
+    const { state } = ring;
+    const axes = axesFor(state.shape);
+    const held = this.#named(`${state.name}.${when}`, ringAt(ring, when, this.#tools(false)), axes);
+    return at(held, axes, index);
   }
 
   #tools = (whole: boolean): Tools => ({
@@ -217,21 +226,19 @@ export class Tile {
       return contract(matrix.kind === "leaf" ? matrix.tensor.name : "", [matrix], [other]);
     }
     const { state, when } = found;
-    const terms = this.#parts(state, when, factor.index).map(({ factors, time }) => {
+    const terms = this.#parts(state, when, factor.index).map(({ factors, over }) => {
       const inside = factors.filter((f) => f.axes.includes(axis));
       const outside = factors.filter((f) => !f.axes.includes(axis));
-      const product = contract(time ? nameOf(inside) : `${state.name}.start`, inside, [time ?? other]);
-      return sumOver(mul(product, ...outside), time ? [time] : []);
+      if (over.length === 0) return mul(contract(`${state.name}.start`, inside, [other]), ...outside);
+      const [time, ...slots] = over;
+      const own = [time as Axis, ...slots.filter((a) => inside.some((f) => f.axes.includes(a)))];
+      return sumOver(mul(contract(nameOf(inside), inside, own), ...outside), over);
     });
-    return this.#named(`${state.name}.${when}.${byName}`, add(...terms), [other, ...extra]);
+    return this.#named(`${state.name}.${when}.${byName}`, add(...terms), [...extra, other]);
   }
 
-  /** A_t as the factors of b ⊙ A and, for each family, those of c · left ⊗ right, which is summed over `time`. */
-  #parts(
-    state: RuleState,
-    when: When,
-    index: readonly Axis[],
-  ): { factors: Expr[]; time: Axis | undefined }[] {
+  /** A_t as the factors of b ⊙ A and, for each family, those of c · left ⊗ right, which is summed over the tile's tokens. */
+  #parts(state: RuleState, when: When, index: readonly Axis[]): { factors: Expr[]; over: readonly Axis[] }[] {
     const group = this.#apart.groups.find((g) => g.states.includes(state)) as Group;
     const weigh = ({ parts, constant: c }: Weight, time: readonly Axis[]): Expr[] => [
       constant(c),
@@ -244,18 +251,20 @@ export class Tile {
     const starts = group.states.flatMap((from) => {
       const weight = group.start(state, from);
       const start = leaf(this.#apart.starts.get(from) as Tensor, index);
-      return weight ? [{ factors: [...weigh(weight, []), start], time: undefined }] : [];
+      return weight ? [{ factors: [...weigh(weight, []), start], over: [] }] : [];
     });
     const writes = group.families.flatMap((family) => {
       const weight = group.written(state, family);
       if (!weight) return [];
       const time = freshAxis(TILE);
       const { left, right } = this.sides(family);
-      const side = (t: Tensor | undefined, a: Axis | undefined): Expr[] =>
-        t ? [leaf(this.stack(t), a ? [time, a] : [time])] : [];
-      return [
-        { factors: [...weigh(weight, [time]), ...side(left, index[0]), ...side(right, index[1])], time },
-      ];
+      const [rows, columns] = sideAxes(family);
+      const here = new Map(family.over.map((a) => [a, freshAxis(a.dim)]));
+      for (const [i, a] of family.axes.entries()) here.set(a, index[i] as Axis);
+      const side = (t: Tensor | undefined, axes: readonly Axis[]): Expr[] =>
+        t ? [leaf(this.stack(t), [time, ...axes.map((a) => here.get(a) as Axis)])] : [];
+      const over = [time, ...family.over.map((a) => here.get(a) as Axis)];
+      return [{ factors: [...weigh(weight, [time]), ...side(left, rows), ...side(right, columns)], over }];
     });
     return [...starts, ...writes];
   }
@@ -263,30 +272,29 @@ export class Tile {
   #whole(state: RuleState, when: When, index: readonly Axis[]): Expr {
     const running = this.#apart.running.get(state);
     if (running) return leaf(when === "previous" ? running.before.tensor : running.tensor, index);
-    return add(
-      ...this.#parts(state, when, index).map(({ factors, time }) =>
-        sumOver(mul(...factors), time ? [time] : []),
-      ),
-    );
+    return add(...this.#parts(state, when, index).map(({ factors, over }) => sumOver(mul(...factors), over)));
   }
 
   // ---------------------------------------------------------------- names
 
-  #side(name: string, e: Expr, axis: Axis | undefined): Tensor | undefined {
+  #side(name: string, e: Expr, axes: readonly Axis[]): Tensor | undefined {
     if (isConstant(e, 1)) return undefined;
-    if (e.kind === "leaf" && !this.#seen.has(e.tensor)) return e.tensor;
-    const shape = axis ? [axis.dim] : [];
-    const value = at(e, axis ? [axis] : [], axesFor(shape));
+    const found = e.kind === "leaf" ? this.#seen.get(e.tensor) : undefined;
+    const isHad = !found || this.#apart.rings.has(found.state);
+    const had = e.kind === "leaf" && isHad ? this.resolve(e, false) : undefined;
+    if (had?.kind === "leaf" && had.index.every((a, i) => a === axes[i])) return had.tensor;
+    const shape = axes.map((a) => a.dim);
+    const value = at(e, axes, axesFor(shape));
     const tensor = this.#bySide.get(value) ?? this.#tensor(name, shape, { domain: domainOf(e) });
     this.#bySide.set(value, tensor);
     return tensor;
   }
 
-  #give(tensor: Tensor | undefined, e: Expr): void {
+  #give(tensor: Tensor | undefined, e: Expr, own: readonly Axis[]): void {
     if (!tensor || (e.kind === "leaf" && e.tensor === tensor) || this.meanings.has(tensor)) return;
     const axes = axesFor(tensor.shape);
-    this.meanings.set(tensor, at(e, e.axes, axes));
-    const value = at(this.#withoutStates(e), e.axes, axes);
+    this.meanings.set(tensor, at(e, own, axes));
+    const value = at(this.#withoutStates(e), own, axes);
     this.quantities.push({ tensor, value, before: undefined });
     if (!this.#byValue.has(value)) this.#byValue.set(value, tensor);
   }
@@ -350,6 +358,15 @@ export class Tile {
     return { name: own, shape, domain };
   }
 }
+
+/** The axes of a family's left and right: those that both are summed over, and that of the state. */
+const sideAxes = ({
+  axes: [rows, columns],
+  over,
+}: Family): readonly [left: readonly Axis[], right: readonly Axis[]] => [
+  rows ? [...over, rows] : over,
+  columns ? [...over, columns] : over,
+];
 
 const nameOf = (factors: readonly Expr[]): string =>
   factors.map((f) => (f.kind === "leaf" ? f.tensor.name.replace(/\.tile$/, "") : "")).join(".");

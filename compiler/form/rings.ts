@@ -219,9 +219,9 @@ function partsOf(clock: Clock, when: When, tools: Tools): readonly [start: Part,
   ];
 }
 
-/** A ring after the tile, over the quantities of its last token. */
-export function ringAfter(ring: Ring, tools: Tools): Expr {
-  const [start, tokens] = partsOf(ring.clock, "next", tools);
+/** A ring before or after a token, over the quantities of that token. */
+export function ringAt(ring: Ring, when: When, tools: Tools): Expr {
+  const [start, tokens] = partsOf(ring.clock, when, tools);
   const rest = restOf(ring);
   const [slot] = axesFor(ring.state.shape) as [Axis];
   const isTaken = call("where", call("equal", start.slot, tokens.slot), constant(1), constant(0));

@@ -69,7 +69,7 @@ const CLASSES: Readonly<Record<FormClass, readonly string[]>> = {
     "RWKV6",
   ],
   triangular: [
-    "Comba", "DeltaNet", "DeltaProduct", "GatedDeltaNet", "KDA", "Longhorn", "MomentumGLA", "RWKV7",
+    "Comba", "DeltaNet", "DeltaProduct", "GatedDeltaNet", "KDA", "Longhorn", "MomentumGLA", "Omega", "RWKV7",
   ],
   substitution: ["HuberMatrix", "LpMatrix", "RobustMatrix"],
   frozen: [
