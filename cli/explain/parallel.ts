@@ -72,6 +72,7 @@ function parallel(rule: Rule, form: TileForm, written: Written): Row[] {
     ...(states.length > 0 ? [says(startText(form, written)), ...states.map(shown)] : []),
     ...notation.coefficients().map(shown),
     ...beginnings(notation),
+    ...held(notation, written),
     ...(own.length > 0
       ? [says(solved.length > 0 ? "What a token writes, and what that reads:" : "What a token writes:")]
       : []),
@@ -118,6 +119,19 @@ function beginnings(notation: TileNotation): Words[] {
     ...(zeros.length > 0 ? [`${list(zeros)} at 0`] : []),
   ];
   return parts.length > 0 ? [says(`${parts.join(", ")}.`)] : [];
+}
+
+/** What is had of past tokens for each token of the tile. */
+function held(notation: TileNotation, { name }: Written): Words[] {
+  const states = notation.held();
+  const window = states[0]?.shape[0]?.key;
+  if (!window) return [];
+  const names = list(states.map((s) => nameText(`${name(s)}@t`)));
+  return [
+    says(
+      `In ${names} each of the last ${window} tokens, t among them, has a row: that of a token before the tile is taken from the tile's start.`,
+    ),
+  ];
 }
 
 /** Which states are made for the output, and what it reads of the others. */

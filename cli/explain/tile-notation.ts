@@ -79,7 +79,7 @@ export class TileNotation {
   readonly #quantities: ReadonlyMap<Tensor, Quantity>;
   readonly #befores: ReadonlyMap<Tensor, Running>;
   readonly #stacked: ReadonlyMap<Tensor, Tensor>;
-  readonly #states = new Map<Tensor, string>();
+  readonly #states = new Map<Tensor, (token: Token) => string>();
   readonly #serial: ReadonlySet<Tensor>;
   /** The same for all quantities that run in the same way. */
   readonly #same = new Map<Quantity, Running>();
@@ -102,10 +102,10 @@ export class TileNotation {
     this.#stacked = new Map([...form.stacks].map(([t, stack]) => [stack, t]));
     for (const s of rule.states) {
       const name = nameOf(s);
-      this.#states.set(form.starts.get(s) as Tensor, `${name}@chunk`);
-      if (s.start) this.#states.set(s.start, `${name}@chunk`);
-      this.#states.set(s.previous, `${name}@t-1`);
-      this.#states.set(s.next, `${name}@t`);
+      this.#states.set(form.starts.get(s) as Tensor, () => `${name}@chunk`);
+      if (s.start) this.#states.set(s.start, () => `${name}@chunk`);
+      this.#states.set(s.previous, (token) => `${name}@${token}-1`);
+      this.#states.set(s.next, (token) => `${name}@${token}`);
     }
     this.#serial = new Set(
       form.phases.filter((p) => p.order === "serial").flatMap((p) => p.quantities.map((q) => q.tensor)),
@@ -121,6 +121,15 @@ export class TileNotation {
       if (!after || s.shape.length === 0 || heldIn(s.name) !== undefined) return [];
       return [this.#shown(leaf(s.next, axesFor(s.shape)), after, s.shape)];
     });
+  }
+
+  /** The states of past tokens that are had for each token of the tile. */
+  held(): RuleState[] {
+    const { rule, meanings } = this.#form;
+    const had = [...meanings.values()].flatMap((e) => (e.kind === "leaf" ? [e.tensor] : []));
+    return rule.states.filter(
+      (s) => heldIn(s.name) !== undefined && (had.includes(s.next) || had.includes(s.previous)),
+    );
   }
 
   /** How the coefficients follow from those of the token before. */
@@ -256,7 +265,7 @@ export class TileNotation {
     const byValue = new Map<Expr, string>();
     for (const t of this.#form.meanings.keys()) {
       const value = this.#quantities.get(t)?.value;
-      if (!value || !this.#form.stacks.has(t) || this.#isShortSide(t, value)) continue;
+      if (!value || !this.#form.stacks.has(t) || this.#isShortSide(t, value) || this.#isHeld(t)) continue;
       const letter = byValue.get(value) ?? this.#name(t.name.replace(/\..*/, ""), false);
       byValue.set(value, letter);
       this.#sides.set(t, letter);
@@ -266,6 +275,12 @@ export class TileNotation {
   #isShortSide(t: Tensor, value: Expr): boolean {
     const isFree = [...tensorsOf(value)].every((x) => !this.#quantities.has(x) && !this.#states.has(x));
     return isFree && !this.#serial.has(t) && postorder([value]).length <= SHORT_SIDE;
+  }
+
+  /** Whether it is what a state of past tokens holds, and so has a name. */
+  #isHeld(t: Tensor): boolean {
+    const meaning = this.#form.meanings.get(t);
+    return meaning?.kind === "leaf" && this.held().some((s) => [s.next, s.previous].includes(meaning.tensor));
   }
 
   #name(letter: string, isNumbered: boolean): string {
@@ -321,7 +336,7 @@ export class TileNotation {
 
   #leaf(t: Tensor, index: readonly Axis[], token: Token): Expr {
     const state = this.#states.get(t);
-    if (state) return named(state, index);
+    if (state) return named(state(token), index);
     const before = this.#befores.get(t);
     const own = this.#quantities.get(t);
     const running = before ?? (own && isRunning(own) ? own : undefined);

@@ -10,9 +10,19 @@
 
 import { normalForm } from "../derive/normal-form.ts";
 import type { RuleState } from "../derive/rule.ts";
-import { add, call, mul, reduce, sumOver } from "../math/algebra.ts";
+import { add, call, isApply, mul, reduce, sumOver } from "../math/algebra.ts";
 import { type Axis, axesFor } from "../math/axis.ts";
-import { constant, type Expr, open, postorder, type Reduce, type Tensor, tensorsOf } from "../math/expr.ts";
+import {
+  type Apply,
+  constant,
+  type Expr,
+  isConstant,
+  open,
+  postorder,
+  type Reduce,
+  type Tensor,
+  tensorsOf,
+} from "../math/expr.ts";
 import { sum } from "../math/ops/index.ts";
 
 /** `factor · Σ left ⊗ right`: the factor has no axes and is free of states. */
@@ -75,6 +85,17 @@ export function planeOf(
 interface Product {
   readonly factors: readonly Expr[];
   readonly over: readonly Axis[];
+}
+
+/** A product of which what is masked out counts for nothing, whatever it is. */
+function guarded(factors: readonly Expr[]): Expr {
+  const isMask = (f: Expr): f is Apply => isApply(f, "where") && f.args.slice(1).every((a) => isConstant(a));
+  const masks = factors.filter(isMask);
+  const rest = mul(...factors.filter((f) => !isMask(f)));
+  return masks.reduce((e, { args }) => {
+    const [condition, a, b] = args as [Expr, Expr, Expr];
+    return call("where", condition, mul(a, e), mul(b, e));
+  }, rest);
 }
 
 const ONE: Product = { factors: [], over: [] };
@@ -148,7 +169,7 @@ class Splitter {
     const free = factors.filter((f) => f.axes.length === 0 && !this.#hasState(f));
     const right = factors.filter((f) => has(f, columns));
     const left = factors.filter((f) => !free.includes(f) && !right.includes(f));
-    return { factor: mul(...free), left: mul(...left), right: mul(...right), over };
+    return { factor: mul(...free), left: guarded(left), right: mul(...right), over };
   }
 
   /** Whether a state of this shape stands in it element for element. */

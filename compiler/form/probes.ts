@@ -230,11 +230,11 @@ export class Tile {
       const inside = factors.filter((f) => f.axes.includes(axis));
       const outside = factors.filter((f) => !f.axes.includes(axis));
       if (over.length === 0) return mul(contract(`${state.name}.start`, inside, [other]), ...outside);
-      const [time, ...slots] = over;
-      const own = [time as Axis, ...slots.filter((a) => inside.some((f) => f.axes.includes(a)))];
+      const time = over.at(-1) as Axis;
+      const own = [time, ...over.filter((a) => a !== time && inside.some((f) => f.axes.includes(a)))];
       return sumOver(mul(contract(nameOf(inside), inside, own), ...outside), over);
     });
-    return this.#named(`${state.name}.${when}.${byName}`, add(...terms), [...extra, other]);
+    return this.#named(`${state.name}.${when}.${byName}`, add(...terms), [other, ...extra]);
   }
 
   /** A_t as the factors of b ⊙ A and, for each family, those of c · left ⊗ right, which is summed over the tile's tokens. */
@@ -263,7 +263,7 @@ export class Tile {
       for (const [i, a] of family.axes.entries()) here.set(a, index[i] as Axis);
       const side = (t: Tensor | undefined, axes: readonly Axis[]): Expr[] =>
         t ? [leaf(this.stack(t), [time, ...axes.map((a) => here.get(a) as Axis)])] : [];
-      const over = [time, ...family.over.map((a) => here.get(a) as Axis)];
+      const over = [...family.over.map((a) => here.get(a) as Axis), time];
       return [{ factors: [...weigh(weight, [time]), ...side(left, rows), ...side(right, columns)], over }];
     });
     return [...starts, ...writes];
@@ -359,12 +359,12 @@ export class Tile {
   }
 }
 
-/** The axes of a family's left and right: those that both are summed over, and that of the state. */
+/** The axes of a family's left and right, so that these are a product of matrices where they are summed over one. */
 const sideAxes = ({
   axes: [rows, columns],
   over,
 }: Family): readonly [left: readonly Axis[], right: readonly Axis[]] => [
-  rows ? [...over, rows] : over,
+  rows ? [rows, ...over] : over,
   columns ? [...over, columns] : over,
 ];
 

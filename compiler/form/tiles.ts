@@ -151,7 +151,7 @@ function isAffine({ tensor, value }: Quantity, isSerial: Dependence["isSerial"])
   const put = (x: (t: Tensor) => Expr): Expr =>
     substitute(value, (t) => (read.includes(t) ? x(t) : undefined));
   const axes = axesFor(tensor.shape);
-  const row = axes.at(-1);
+  const [row] = axes;
   const slopes = read.map((one) =>
     simplify(
       sub(
@@ -160,7 +160,7 @@ function isAffine({ tensor, value }: Quantity, isSerial: Dependence["isSerial"])
       ),
     ),
   );
-  if (slopes.some((slope) => slope.axes.some((a) => a === row) || [...tensorsOf(slope)].some(isSerial)))
+  if (slopes.some((slope) => (row && slope.axes.includes(row)) || [...tensorsOf(slope)].some(isSerial)))
     return false;
   const isAligned = (e: Leaf): boolean =>
     e.index.length === axes.length && e.index.every((a, i) => a === axes[i]);
