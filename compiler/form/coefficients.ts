@@ -123,13 +123,14 @@ export class Coefficients {
   #column(source: Source): Column | Obstacle {
     const reached = this.#reached(source.states);
     const products: { axis: Axis; kinds: readonly Kind[]; of: ReadonlyMap<number, Running> }[] = [];
-    const summed: Axis[] = [];
+    const mixed = new Map<Axis, RuleState>();
     for (const axis of this.#axes) {
       const kinds = this.#kinds(axis, reached);
-      if (!isKinds(kinds)) {
-        if (summed.push(axis) > 1) return this.#blame(kinds);
-      } else products.push({ axis, kinds, of: this.#product(source, axis, kinds) });
+      if (isKinds(kinds)) products.push({ axis, kinds, of: this.#product(source, axis, kinds) });
+      else mixed.set(axis, kinds);
     }
+    const summed = [...mixed.keys()];
+    if (summed.length > 1) return this.#blame([...mixed.values()]);
     const sums = this.#sums(source, reached, summed);
     const along = (axes: readonly Axis[]): number[] => axes.map((a) => this.#axes.indexOf(a));
     return new Map(
@@ -226,8 +227,10 @@ export class Coefficients {
     return made;
   }
 
-  /** What comes to a state in sums along both axes. */
-  #blame(state: RuleState): Obstacle {
+  /** What comes to the state where sums along both axes meet, given one where those along each of them begin. */
+  #blame(mixed: readonly RuleState[]): Obstacle {
+    const meets = (s: RuleState): boolean => mixed.every((m) => this.#reached([m]).includes(s));
+    const state = this.#states.find(meets) ?? (mixed[0] as RuleState);
     const entries = [...(this.#entries.get(state) ?? [])];
     const terms = entries.map(([from, entry]) => mul(...entry.values(), leaf(from.previous, this.#axes)));
     return { kind: "obstacle", state, part: add(...terms), why: "mixed sum" };

@@ -174,6 +174,31 @@ algorithm signed(eta) { step eta * sign(grad) }
       "associative",
     ],
     [
+      "the squares of several tokens",
+      "memory matrix; bias l2; retention decay(c); algorithm gd(eta, window: 5, at: kept); gate c [dk] in (0, 1)",
+      "triangular",
+    ],
+    [
+      "a loss of one's own of several tokens, with momentum",
+      "memory matrix; bias logcosh; retention decay(outer(r, c)); algorithm momentum(outer(r, c), eta, window: 3); gate r [dv] in (0, 1); gate c [dk] in (0, 1)",
+      "substitution",
+    ],
+    [
+      "several tokens, none of which is read",
+      "memory matrix; bias dot; retention decay(alpha); algorithm gd(eta, window: 2)",
+      "associative",
+    ],
+    [
+      "several tokens in a deep memory in chunks",
+      "memory mlp; bias l2; retention decay(alpha); algorithm momentum(eta, eta, window: 3); chunk 4",
+      "frozen",
+    ],
+    [
+      "a threshold in chunks",
+      "memory matrix; bias l2; retention sparse(eta); algorithm gd(eta); chunk 4",
+      "frozen",
+    ],
+    [
       "momentum of what is not read",
       "memory matrix; bias dot; retention decay(alpha); algorithm momentum(eta, eta)",
       "associative",
