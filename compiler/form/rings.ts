@@ -10,7 +10,7 @@
  *     c_t[s] · value_s   of the tokens that no other has overwritten, s ≤ t and t − s < window
  *
  * whence a reduction over the slots is one over the first and one over the second, merged: no ring between the
- * tile's start and its end is ever made.
+ * tile's start and its end is made for it. Where a rule asks for the slots one by one, a token puts both together.
  */
 import type { RuleState } from "../derive/rule.ts";
 import { simplify } from "../derive/simplify.ts";

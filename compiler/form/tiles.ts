@@ -98,7 +98,8 @@ function formOf(rule: Rule, apart: Apart): TileForm | Obstacle {
   const tile = new Tile(apart, taken);
   const output = tile.resolve(rule.output, true);
   const ends = new Map(rule.states.map((s): [RuleState, Expr] => [s, tile.after(s)]));
-  const { phases, dependence } = phasesOf(tile.quantities, tile.stacks);
+  const { all, constants, meanings, stacks } = tile.made;
+  const { phases, dependence } = phasesOf(all, stacks);
   const families = groups.flatMap((g) => g.families.map((f) => ({ f, state: g.states[0] as RuleState })));
   for (const { f, state } of families) {
     const { right } = tile.sides(f);
@@ -111,9 +112,9 @@ function formOf(rule: Rule, apart: Apart): TileForm | Obstacle {
     class: classOf(rule, apart, tile, dependence),
     now,
     starts,
-    stacks: tile.stacks,
-    meanings: tile.meanings,
-    constants: tile.constants,
+    stacks,
+    meanings,
+    constants,
     phases,
     output,
     ends,
@@ -122,7 +123,7 @@ function formOf(rule: Rule, apart: Apart): TileForm | Obstacle {
 
 function classOf(rule: Rule, { groups, rings }: Apart, tile: Tile, { isSerial }: Dependence): Class {
   const lefts = new Set(groups.flatMap((g) => g.families.map((f) => tile.sides(f).left)));
-  const solved = tile.quantities.filter((q) => isSerial(q.tensor) && lefts.has(q.tensor));
+  const solved = tile.made.all.filter((q) => isSerial(q.tensor) && lefts.has(q.tensor));
   if (solved.length > 0) {
     const isOneSystem =
       solved.every((q) => isAffine(q, isSerial)) && !groups.some((g) => fadesByChannel(g, tile));
