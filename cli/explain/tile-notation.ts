@@ -13,7 +13,6 @@ import {
   isReduce,
   rebuild,
   splitCoefficient,
-  substitute,
 } from "../../compiler/math/algebra.ts";
 import { type Axis, axesFor, type Dim } from "../../compiler/math/axis.ts";
 import {
@@ -27,7 +26,8 @@ import {
   tensorsOf,
 } from "../../compiler/math/expr.ts";
 import { REAL } from "../../compiler/math/interval.ts";
-import type { Elementwise } from "../../compiler/math/node.ts";
+import { BEFORE_T, isOverTokens, UP_TO_T } from "./earlier.ts";
+import { isRunning, type Running, sameRunning } from "./running.ts";
 
 /** What is to be shown as an equation. */
 export interface Shown {
@@ -45,30 +45,8 @@ export interface Read extends Shown {
 /** Which token's values an expression is of. */
 type Token = "s" | "t";
 
-/** Σ over the tokens s of a tile up to t, or before it; only ever printed. */
-const sumOfEarlier = (unicode: string, tex: string): Elementwise => ({
-  kind: "elementwise",
-  name: `sum over s ${unicode} t`,
-  takes: ["real"],
-  gives: "real",
-  callable: false,
-  value: (x) => x,
-  domain: () => REAL,
-  linearIn: () => true,
-  wgsl: () => "",
-  notation: { style: "function", unicode: `Σ[s ${unicode} t]`, tex: `\\sum_{s ${tex} t}` },
-  samples: [],
-});
-const UP_TO_T = sumOfEarlier("≤", "\\le");
-const BEFORE_T = sumOfEarlier("<", "<");
-
 /** A side of what is written stands in place of its name if it is made of no more than this. */
 const SHORT_SIDE = 5;
-
-type Running = Quantity & { readonly before: NonNullable<Quantity["before"]> };
-
-const isOverTokens = (e: Expr): boolean =>
-  postorder([e]).some((x) => x.kind === "apply" && (x.op === UP_TO_T || x.op === BEFORE_T));
 
 const isOverTile = (t: Tensor): boolean => t.shape[0] === TILE;
 
@@ -82,7 +60,7 @@ export class TileNotation {
   readonly #states = new Map<Tensor, (token: Token) => string>();
   readonly #serial: ReadonlySet<Tensor>;
   /** The same for all quantities that run in the same way. */
-  readonly #same = new Map<Quantity, Running>();
+  readonly #same: ReadonlyMap<Quantity, Running>;
   readonly #letters = new Map<Quantity, string>();
   readonly #sides = new Map<Tensor, string>();
   readonly #memo = { s: new Map<Expr, Expr>(), t: new Map<Expr, Expr>() };
@@ -110,7 +88,8 @@ export class TileNotation {
     this.#serial = new Set(
       form.phases.filter((p) => p.order === "serial").flatMap((p) => p.quantities.map((q) => q.tensor)),
     );
-    this.#nameCoefficients(all.filter(isRunning));
+    this.#same = sameRunning(all.filter(isRunning));
+    this.#nameCoefficients();
     this.#nameSides();
   }
 
@@ -229,27 +208,7 @@ export class TileNotation {
   // ---------------------------------------------------------------- names
 
   /** b for what is left of the tile's start, c for what is left of what a token wrote; numbered if there are several. */
-  #nameCoefficients(running: readonly Running[]): void {
-    const selves = new Map<string, Tensor>();
-    const self = ({ shape }: Tensor): Tensor => {
-      const key = shape.map((d) => d.key).join();
-      const found = selves.get(key) ?? { name: "self", shape, domain: REAL };
-      selves.set(key, found);
-      return found;
-    };
-    const known = new Map<string, Running>();
-    for (const q of running) {
-      const value = substitute(q.value, (t, index) => {
-        if (t === q.before.tensor) return leaf(self(t), index);
-        const other = this.#befores.get(t);
-        const same = other && this.#same.get(other);
-        return same && leaf(same.before.tensor, index);
-      });
-      const key = [value.serial, String(q.before.start), self(q.tensor).name, q.tensor.shape.length].join();
-      const first = known.get(key) ?? q;
-      known.set(key, first);
-      this.#same.set(q, first);
-    }
+  #nameCoefficients(): void {
     // What begins as a state of the tile's start is that state itself.
     const firsts = [...new Set(this.#same.values())].filter(
       (q) => typeof q.before.start === "number" && !this.#simple(q),
@@ -371,8 +330,6 @@ export class TileNotation {
     return comes ? named(`${t.name}@${token}`, index) : leaf(t, index);
   }
 }
-
-const isRunning = (q: Quantity): q is Running => q.before !== undefined;
 
 const tensors = new Map<string, Tensor>();
 
