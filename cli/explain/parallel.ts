@@ -4,7 +4,7 @@ import type { Rule, RuleState } from "../../compiler/derive/rule.ts";
 import type { Obstacle } from "../../compiler/form/planes.ts";
 import { isObstacle } from "../../compiler/form/planes.ts";
 import type { Class, TileForm } from "../../compiler/form/tile-form.ts";
-import { at, isApply } from "../../compiler/math/algebra.ts";
+import { at } from "../../compiler/math/algebra.ts";
 import { axesFor } from "../../compiler/math/axis.ts";
 import type { Expr } from "../../compiler/math/expr.ts";
 import { show, showName } from "./notation.ts";
@@ -72,6 +72,7 @@ function parallel(rule: Rule, form: TileForm, written: Written): Row[] {
     ...(states.length > 0 ? [says(startText(form, written)), ...states.map(shown)] : []),
     ...notation.coefficients().map(shown),
     ...beginnings(notation),
+    ...held(notation, written),
     ...(own.length > 0
       ? [says(solved.length > 0 ? "What a token writes, and what that reads:" : "What a token writes:")]
       : []),
@@ -120,6 +121,19 @@ function beginnings(notation: TileNotation): Words[] {
   return parts.length > 0 ? [says(`${parts.join(", ")}.`)] : [];
 }
 
+/** What is had of past tokens for each token of the tile. */
+function held(notation: TileNotation, { name }: Written): Words[] {
+  const states = notation.held();
+  const window = states[0]?.shape[0]?.key;
+  if (!window) return [];
+  const names = list(states.map((s) => nameText(`${name(s)}@t`)));
+  return [
+    says(
+      `In ${names} each of the last ${window} tokens, t among them, has a row: that of a token before the tile is taken from the tile's start.`,
+    ),
+  ];
+}
+
 /** Which states are made for the output, and what it reads of the others. */
 function readout({ spec }: Rule, notation: TileNotation, isShort: (s: Shown) => boolean): (Words | Shown)[] {
   const made = notation.made().map(nameText);
@@ -141,9 +155,6 @@ function readout({ spec }: Rule, notation: TileNotation, isShort: (s: Shown) => 
 }
 
 // ---------------------------------------------------------------- what is in the way
-
-const isProduct = (e: Expr): boolean =>
-  (isApply(e, "mul") ? e.args : [e]).every((factor) => factor.axes.length < 2);
 
 function stopped(rule: Rule, { state, part, why }: Obstacle, written: Written): Row[] {
   const { spec } = rule;
@@ -190,24 +201,18 @@ function stopped(rule: Rule, { state, part, why }: Obstacle, written: Written): 
     case "does not split":
       return [says(`What a token writes into ${name} is no product of a column and a row:`), shown];
     case "mixed coefficient":
-      return isProduct(part)
-        ? [
-            says(`${name} fades along other axes than the states that it goes over into, or comes from:`),
-            shown,
-          ]
-        : [
-            says(`${name} fades at a rate for each element:`),
-            shown,
-            says("A rate for each row times one for each column, `outer(a, b)`, has a parallel form."),
-          ];
-    case "reads a ring":
-      return heldIn(state.name) === undefined
-        ? [
-            says(
-              `What a token writes into ${name} follows from several past tokens, not from its own alone:`,
-            ),
-            shown,
-          ]
-        : [says(`${name} is read in another way than by sums over the past tokens in it:`), shown];
+      return [
+        says(`${name} fades at a rate for each element:`),
+        shown,
+        says("A rate for each row times one for each column, `outer(a, b)`, has a parallel form."),
+      ];
+    case "mixed sum":
+      return [
+        says(
+          `${name} and what goes over into it fade at different rates along both axes, so that what it holds of that after some tokens is no column times a row:`,
+        ),
+        shown,
+        says("Where they fade alike along one of the axes there is a parallel form."),
+      ];
   }
 }

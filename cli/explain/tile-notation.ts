@@ -13,7 +13,6 @@ import {
   isReduce,
   rebuild,
   splitCoefficient,
-  substitute,
 } from "../../compiler/math/algebra.ts";
 import { type Axis, axesFor, type Dim } from "../../compiler/math/axis.ts";
 import {
@@ -27,7 +26,8 @@ import {
   tensorsOf,
 } from "../../compiler/math/expr.ts";
 import { REAL } from "../../compiler/math/interval.ts";
-import type { Elementwise } from "../../compiler/math/node.ts";
+import { BEFORE_T, isOverTokens, UP_TO_T } from "./earlier.ts";
+import { isRunning, type Running, sameRunning } from "./running.ts";
 
 /** What is to be shown as an equation. */
 export interface Shown {
@@ -45,30 +45,8 @@ export interface Read extends Shown {
 /** Which token's values an expression is of. */
 type Token = "s" | "t";
 
-/** Σ over the tokens s of a tile up to t, or before it; only ever printed. */
-const sumOfEarlier = (unicode: string, tex: string): Elementwise => ({
-  kind: "elementwise",
-  name: `sum over s ${unicode} t`,
-  takes: ["real"],
-  gives: "real",
-  callable: false,
-  value: (x) => x,
-  domain: () => REAL,
-  linearIn: () => true,
-  wgsl: () => "",
-  notation: { style: "function", unicode: `Σ[s ${unicode} t]`, tex: `\\sum_{s ${tex} t}` },
-  samples: [],
-});
-const UP_TO_T = sumOfEarlier("≤", "\\le");
-const BEFORE_T = sumOfEarlier("<", "<");
-
 /** A side of what is written stands in place of its name if it is made of no more than this. */
 const SHORT_SIDE = 5;
-
-type Running = Quantity & { readonly before: NonNullable<Quantity["before"]> };
-
-const isOverTokens = (e: Expr): boolean =>
-  postorder([e]).some((x) => x.kind === "apply" && (x.op === UP_TO_T || x.op === BEFORE_T));
 
 const isOverTile = (t: Tensor): boolean => t.shape[0] === TILE;
 
@@ -79,10 +57,10 @@ export class TileNotation {
   readonly #quantities: ReadonlyMap<Tensor, Quantity>;
   readonly #befores: ReadonlyMap<Tensor, Running>;
   readonly #stacked: ReadonlyMap<Tensor, Tensor>;
-  readonly #states = new Map<Tensor, string>();
+  readonly #states = new Map<Tensor, (token: Token) => string>();
   readonly #serial: ReadonlySet<Tensor>;
   /** The same for all quantities that run in the same way. */
-  readonly #same = new Map<Quantity, Running>();
+  readonly #same: ReadonlyMap<Quantity, Running>;
   readonly #letters = new Map<Quantity, string>();
   readonly #sides = new Map<Tensor, string>();
   readonly #memo = { s: new Map<Expr, Expr>(), t: new Map<Expr, Expr>() };
@@ -102,15 +80,16 @@ export class TileNotation {
     this.#stacked = new Map([...form.stacks].map(([t, stack]) => [stack, t]));
     for (const s of rule.states) {
       const name = nameOf(s);
-      this.#states.set(form.starts.get(s) as Tensor, `${name}@chunk`);
-      if (s.start) this.#states.set(s.start, `${name}@chunk`);
-      this.#states.set(s.previous, `${name}@t-1`);
-      this.#states.set(s.next, `${name}@t`);
+      this.#states.set(form.starts.get(s) as Tensor, () => `${name}@chunk`);
+      if (s.start) this.#states.set(s.start, () => `${name}@chunk`);
+      this.#states.set(s.previous, (token) => `${name}@${token}-1`);
+      this.#states.set(s.next, (token) => `${name}@${token}`);
     }
     this.#serial = new Set(
       form.phases.filter((p) => p.order === "serial").flatMap((p) => p.quantities.map((q) => q.tensor)),
     );
-    this.#nameCoefficients(all.filter(isRunning));
+    this.#same = sameRunning(all.filter(isRunning));
+    this.#nameCoefficients();
     this.#nameSides();
   }
 
@@ -121,6 +100,15 @@ export class TileNotation {
       if (!after || s.shape.length === 0 || heldIn(s.name) !== undefined) return [];
       return [this.#shown(leaf(s.next, axesFor(s.shape)), after, s.shape)];
     });
+  }
+
+  /** The states of past tokens that are had for each token of the tile. */
+  held(): RuleState[] {
+    const { rule, meanings } = this.#form;
+    const had = [...meanings.values()].flatMap((e) => (e.kind === "leaf" ? [e.tensor] : []));
+    return rule.states.filter(
+      (s) => heldIn(s.name) !== undefined && (had.includes(s.next) || had.includes(s.previous)),
+    );
   }
 
   /** How the coefficients follow from those of the token before. */
@@ -220,27 +208,7 @@ export class TileNotation {
   // ---------------------------------------------------------------- names
 
   /** b for what is left of the tile's start, c for what is left of what a token wrote; numbered if there are several. */
-  #nameCoefficients(running: readonly Running[]): void {
-    const selves = new Map<string, Tensor>();
-    const self = ({ shape }: Tensor): Tensor => {
-      const key = shape.map((d) => d.key).join();
-      const found = selves.get(key) ?? { name: "self", shape, domain: REAL };
-      selves.set(key, found);
-      return found;
-    };
-    const known = new Map<string, Running>();
-    for (const q of running) {
-      const value = substitute(q.value, (t, index) => {
-        if (t === q.before.tensor) return leaf(self(t), index);
-        const other = this.#befores.get(t);
-        const same = other && this.#same.get(other);
-        return same && leaf(same.before.tensor, index);
-      });
-      const key = [value.serial, String(q.before.start), self(q.tensor).name, q.tensor.shape.length].join();
-      const first = known.get(key) ?? q;
-      known.set(key, first);
-      this.#same.set(q, first);
-    }
+  #nameCoefficients(): void {
     // What begins as a state of the tile's start is that state itself.
     const firsts = [...new Set(this.#same.values())].filter(
       (q) => typeof q.before.start === "number" && !this.#simple(q),
@@ -256,7 +224,7 @@ export class TileNotation {
     const byValue = new Map<Expr, string>();
     for (const t of this.#form.meanings.keys()) {
       const value = this.#quantities.get(t)?.value;
-      if (!value || !this.#form.stacks.has(t) || this.#isShortSide(t, value)) continue;
+      if (!value || !this.#form.stacks.has(t) || this.#isShortSide(t, value) || this.#isHeld(t)) continue;
       const letter = byValue.get(value) ?? this.#name(t.name.replace(/\..*/, ""), false);
       byValue.set(value, letter);
       this.#sides.set(t, letter);
@@ -266,6 +234,12 @@ export class TileNotation {
   #isShortSide(t: Tensor, value: Expr): boolean {
     const isFree = [...tensorsOf(value)].every((x) => !this.#quantities.has(x) && !this.#states.has(x));
     return isFree && !this.#serial.has(t) && postorder([value]).length <= SHORT_SIDE;
+  }
+
+  /** Whether it is what a state of past tokens holds, and so has a name. */
+  #isHeld(t: Tensor): boolean {
+    const meaning = this.#form.meanings.get(t);
+    return meaning?.kind === "leaf" && this.held().some((s) => [s.next, s.previous].includes(meaning.tensor));
   }
 
   #name(letter: string, isNumbered: boolean): string {
@@ -321,7 +295,7 @@ export class TileNotation {
 
   #leaf(t: Tensor, index: readonly Axis[], token: Token): Expr {
     const state = this.#states.get(t);
-    if (state) return named(state, index);
+    if (state) return named(state(token), index);
     const before = this.#befores.get(t);
     const own = this.#quantities.get(t);
     const running = before ?? (own && isRunning(own) ? own : undefined);
@@ -356,8 +330,6 @@ export class TileNotation {
     return comes ? named(`${t.name}@${token}`, index) : leaf(t, index);
   }
 }
-
-const isRunning = (q: Quantity): q is Running => q.before !== undefined;
 
 const tensors = new Map<string, Tensor>();
 

@@ -5,7 +5,7 @@
 import { normalForm } from "../derive/normal-form.ts";
 import type { RuleState } from "../derive/rule.ts";
 import { add, at, isApply, mul, rebuild, reduce, sumOver } from "../math/algebra.ts";
-import { type Axis, axesFor, type Dim, freshAxis } from "../math/axis.ts";
+import { type Axis, axesFor, freshAxis } from "../math/axis.ts";
 import { domainOf } from "../math/domain.ts";
 import {
   constant,
@@ -19,11 +19,13 @@ import {
   tensorsOf,
 } from "../math/expr.ts";
 import { sum } from "../math/ops/index.ts";
-import type { Family, Group, Weight } from "./families.ts";
+import type { Weight } from "./coefficients.ts";
+import type { Family, Group } from "./families.ts";
 import { MULTIPLIED_OUT, type Obstacle } from "./planes.ts";
-import { type Ring, ringAfter, sweepOf, swept, type Tools } from "./rings.ts";
+import { Quantities } from "./quantities.ts";
+import { type Ring, ringAt, sweepOf, swept, type Tools } from "./rings.ts";
 import type { Running } from "./running.ts";
-import { type Quantity, TILE } from "./tile-form.ts";
+import { TILE } from "./tile-form.ts";
 
 /** The states of a rule, by how they change along a tile. */
 export interface Apart {
@@ -60,14 +62,9 @@ export interface Sides {
 }
 
 export class Tile {
-  readonly stacks = new Map<Tensor, Tensor>();
-  readonly constants: Quantity[] = [];
-  readonly quantities: Quantity[] = [];
-  readonly meanings = new Map<Tensor, Expr>();
+  readonly made: Quantities;
   readonly #apart: Apart;
   readonly #seen = new Map<Tensor, { readonly state: RuleState; readonly when: When }>();
-  readonly #byValue = new Map<Expr, Tensor>();
-  readonly #names: Set<string>;
   readonly #sides = new Map<Family, Sides>();
   readonly #bySide = new Map<Expr, Tensor>();
   readonly #resolved = { whole: new Map<Expr, Expr>(), probed: new Map<Expr, Expr>() };
@@ -76,40 +73,31 @@ export class Tile {
   constructor(apart: Apart, taken: Iterable<string>) {
     const { starts, groups, running, rings } = apart;
     this.#apart = apart;
-    this.#names = new Set(taken);
+    this.made = new Quantities(taken);
+    const { all, constants } = this.made;
     for (const state of starts.keys()) {
       this.#seen.set(state.previous, { state, when: "previous" });
       this.#seen.set(state.next, { state, when: "next" });
       if (state.start) this.#seen.set(state.start, { state, when: "start" });
     }
-    this.quantities.push(...running.values(), ...groups.flatMap((g) => g.quantities));
-    for (const { left } of rings.values()) if (left) this.quantities.push(left.start, left.token);
+    all.push(...running.values(), ...groups.flatMap((g) => g.quantities));
+    for (const { left } of rings.values()) if (left) all.push(left.start, left.token);
     for (const { slot, until } of new Set([...rings.values()].map((r) => r.clock))) {
-      this.quantities.push(slot);
-      this.constants.push(until);
+      all.push(slot);
+      constants.push(until);
     }
     // Every side has a name before any of them is looked into: they read one another.
     const families = groups.flatMap((g) => g.families);
     for (const f of families) {
-      const [rows, columns] = f.axes;
-      this.#sides.set(f, { left: this.#side("u", f.left, rows), right: this.#side("x", f.right, columns) });
+      const [left, right] = sideAxes(f);
+      this.#sides.set(f, { left: this.#side("u", f.left, left), right: this.#side("x", f.right, right) });
     }
     // Right sides first: left ones read the states there.
-    for (const f of families) this.#give(this.sides(f).right, f.right);
-    for (const f of families) this.#give(this.sides(f).left, f.left);
+    for (const f of families) this.#give(this.sides(f).right, f.right, sideAxes(f)[1]);
+    for (const f of families) this.#give(this.sides(f).left, f.left, sideAxes(f)[0]);
   }
 
   sides = (f: Family): Sides => this.#sides.get(f) as Sides;
-
-  /** What the tokens of the tile have of a tensor. */
-  stack(t: Tensor): Tensor {
-    let found = this.stacks.get(t);
-    if (!found) {
-      found = { name: `${t.name}.tile`, shape: [TILE, ...t.shape], domain: t.domain };
-      this.stacks.set(t, found);
-    }
-    return found;
-  }
 
   /** An expression over a token's inputs and the states, without the states. If `whole`, matrices may stand whole in it. */
   resolve(e: Expr, whole: boolean): Expr {
@@ -125,7 +113,7 @@ export class Tile {
   /** A state after a token, over the quantities of that token. */
   after(s: RuleState): Expr {
     const ring = this.#apart.rings.get(s);
-    return ring ? ringAfter(ring, this.#tools(true)) : this.#whole(s, "next", axesFor(s.shape));
+    return ring ? ringAt(ring, "next", this.#tools(true)) : this.#whole(s, "next", axesFor(s.shape));
   }
 
   // ---------------------------------------------------------------- replacing
@@ -135,15 +123,19 @@ export class Tile {
       const found = this.#seen.get(e.tensor);
       if (!found || found.when === "start") return e;
       const { state, when } = found;
-      if (this.#apart.rings.has(state)) throw new CannotReplace(state, e, "reads a ring");
+      const ring = this.#apart.rings.get(state);
+      if (ring) return this.made.means(e, this.#slots(ring, when, e.index));
       if (this.#apart.running.has(state)) return this.#whole(state, when, e.index);
       if (e.index.length === 2 && !whole) throw new CannotReplace(state, e, "read as a whole");
-      return this.#means(e, this.#named(`${state.name}.${when}`, this.#whole(state, when, e.index), e.index));
+      return this.made.means(
+        e,
+        this.made.named(`${state.name}.${when}`, this.#whole(state, when, e.index), e.index),
+      );
     }
     const overRing = e.kind === "reduce" ? this.#overRing(e, whole) : undefined;
-    if (overRing) return this.#means(e, overRing);
+    if (overRing) return this.made.means(e, overRing);
     const contracted = e.kind === "reduce" && e.op === sum ? this.#contraction(e, whole) : undefined;
-    if (contracted) return this.#means(e, contracted);
+    if (contracted) return this.made.means(e, contracted);
     return this.#isFixed(e) ? this.#fixed(e) : rebuild(e, (x) => this.resolve(x, whole));
   }
 
@@ -154,6 +146,14 @@ export class Tile {
     return sweep && swept(sweep, tools);
   }
 
+  /** What a ring holds, slot by slot. */
+  #slots(ring: Ring, when: "previous" | "next", index: readonly Axis[]): Expr {
+    const { state } = ring;
+    const axes = axesFor(state.shape);
+    const held = this.made.named(`${state.name}.${when}`, ringAt(ring, when, this.#tools(false)), axes);
+    return at(held, axes, index);
+  }
+
   #tools = (whole: boolean): Tools => ({
     now: this.#apart.now,
     ring: (t) => {
@@ -162,8 +162,8 @@ export class Tile {
       return ring && found.when !== "start" ? { ring, when: found.when } : undefined;
     },
     resolve: (e) => this.resolve(e, whole),
-    named: (name, e, axes) => this.#named(name, e, axes),
-    stack: (t) => this.stack(t),
+    named: (name, e, axes) => this.made.named(name, e, axes),
+    stack: (t) => this.made.stack(t),
   });
 
   /** Whether it follows from the states where the chunk starts alone. */
@@ -175,7 +175,7 @@ export class Tile {
   #fixed(e: Expr): Expr {
     if (e.kind === "leaf") return e;
     const [source] = tensorsOf(e);
-    return this.#named(`${source?.name}.read`, e, [...e.axes], this.constants);
+    return this.made.named(`${source?.name}.read`, e, [...e.axes], this.made.constants);
   }
 
   /** Σ over an axis of a state times something that has not the state's other axis. */
@@ -188,7 +188,7 @@ export class Tile {
     if (!found) return undefined;
     const by = this.resolve(mul(...factors.filter((f) => f !== found.factor)), whole);
     const isPlain = by.kind === "leaf" || isConstant(by);
-    const plain = isPlain ? by : this.#named("x", by, [axis, ...by.axes.filter((a) => a !== axis)]);
+    const plain = isPlain ? by : this.made.named("x", by, [axis, ...by.axes.filter((a) => a !== axis)]);
     return this.#probe(found.factor, axis, found.other, plain);
   }
 
@@ -209,32 +209,31 @@ export class Tile {
     const extra = by.axes.filter((a) => a !== axis);
     const byName = by.kind === "leaf" ? by.tensor.name : "1";
     const contract = (name: string, factors: readonly Expr[], axes: readonly Axis[]): Expr =>
-      this.#named(`${name}.${byName}`, reduce(sum, axis, mul(...factors, by)), [...axes, ...extra]);
+      this.made.named(`${name}.${byName}`, reduce(sum, axis, mul(...factors, by)), [...axes, ...extra]);
     const found = factor.kind === "leaf" ? this.#seen.get(factor.tensor) : undefined;
     if (factor.kind !== "leaf" || !found || found.when === "start") {
       const matrix = this.#fixed(factor);
       return contract(matrix.kind === "leaf" ? matrix.tensor.name : "", [matrix], [other]);
     }
     const { state, when } = found;
-    const terms = this.#parts(state, when, factor.index).map(({ factors, time }) => {
+    const terms = this.#parts(state, when, factor.index).map(({ factors, over }) => {
       const inside = factors.filter((f) => f.axes.includes(axis));
       const outside = factors.filter((f) => !f.axes.includes(axis));
-      const product = contract(time ? nameOf(inside) : `${state.name}.start`, inside, [time ?? other]);
-      return sumOver(mul(product, ...outside), time ? [time] : []);
+      if (over.length === 0) return mul(contract(`${state.name}.start`, inside, [other]), ...outside);
+      const time = over.at(-1) as Axis;
+      const own = [time, ...over.filter((a) => a !== time && inside.some((f) => f.axes.includes(a)))];
+      return sumOver(mul(contract(nameOf(inside), inside, own), ...outside), over);
     });
-    return this.#named(`${state.name}.${when}.${byName}`, add(...terms), [other, ...extra]);
+    return this.made.named(`${state.name}.${when}.${byName}`, add(...terms), [other, ...extra]);
   }
 
-  /** A_t as the factors of b ⊙ A and, for each family, those of c · left ⊗ right, which is summed over `time`. */
-  #parts(
-    state: RuleState,
-    when: When,
-    index: readonly Axis[],
-  ): { factors: Expr[]; time: Axis | undefined }[] {
+  /** A_t as the factors of b ⊙ A and, for each family, those of c · left ⊗ right, which is summed over the tile's tokens. */
+  #parts(state: RuleState, when: When, index: readonly Axis[]): { factors: Expr[]; over: readonly Axis[] }[] {
     const group = this.#apart.groups.find((g) => g.states.includes(state)) as Group;
     const weigh = ({ parts, constant: c }: Weight, time: readonly Axis[]): Expr[] => [
       constant(c),
       ...parts.map(({ quantity, along }) => {
+        if (when === "next" && isConstant(quantity.value)) return quantity.value;
         const tensor = when === "previous" && quantity.before ? quantity.before.tensor : quantity.tensor;
         return leaf(tensor, [...time, ...along.map((i) => index[i] as Axis)]);
       }),
@@ -242,18 +241,20 @@ export class Tile {
     const starts = group.states.flatMap((from) => {
       const weight = group.start(state, from);
       const start = leaf(this.#apart.starts.get(from) as Tensor, index);
-      return weight ? [{ factors: [...weigh(weight, []), start], time: undefined }] : [];
+      return weight ? [{ factors: [...weigh(weight, []), start], over: [] }] : [];
     });
     const writes = group.families.flatMap((family) => {
       const weight = group.written(state, family);
       if (!weight) return [];
       const time = freshAxis(TILE);
       const { left, right } = this.sides(family);
-      const side = (t: Tensor | undefined, a: Axis | undefined): Expr[] =>
-        t ? [leaf(this.stack(t), a ? [time, a] : [time])] : [];
-      return [
-        { factors: [...weigh(weight, [time]), ...side(left, index[0]), ...side(right, index[1])], time },
-      ];
+      const [rows, columns] = sideAxes(family);
+      const here = new Map(family.over.map((a) => [a, freshAxis(a.dim)]));
+      for (const [i, a] of family.axes.entries()) here.set(a, index[i] as Axis);
+      const side = (t: Tensor | undefined, axes: readonly Axis[]): Expr[] =>
+        t ? [leaf(this.made.stack(t), [time, ...axes.map((a) => here.get(a) as Axis)])] : [];
+      const over = [...family.over.map((a) => here.get(a) as Axis), time];
+      return [{ factors: [...weigh(weight, [time]), ...side(left, rows), ...side(right, columns)], over }];
     });
     return [...starts, ...writes];
   }
@@ -261,32 +262,33 @@ export class Tile {
   #whole(state: RuleState, when: When, index: readonly Axis[]): Expr {
     const running = this.#apart.running.get(state);
     if (running) return leaf(when === "previous" ? running.before.tensor : running.tensor, index);
-    return add(
-      ...this.#parts(state, when, index).map(({ factors, time }) =>
-        sumOver(mul(...factors), time ? [time] : []),
-      ),
-    );
+    return add(...this.#parts(state, when, index).map(({ factors, over }) => sumOver(mul(...factors), over)));
   }
 
   // ---------------------------------------------------------------- names
 
-  #side(name: string, e: Expr, axis: Axis | undefined): Tensor | undefined {
+  /** A tensor for a side over `axes`: that of an input or of what a ring holds, or one that is given its value later. */
+  #side(name: string, e: Expr, axes: readonly Axis[]): Tensor | undefined {
     if (isConstant(e, 1)) return undefined;
-    if (e.kind === "leaf" && !this.#seen.has(e.tensor)) return e.tensor;
-    const shape = axis ? [axis.dim] : [];
-    const value = at(e, axis ? [axis] : [], axesFor(shape));
-    const tensor = this.#bySide.get(value) ?? this.#tensor(name, shape, { domain: domainOf(e) });
+    const found = e.kind === "leaf" ? this.#seen.get(e.tensor) : undefined;
+    const isHad = e.kind === "leaf" && (!found || this.#apart.rings.has(found.state));
+    const had = isHad ? this.resolve(e, false) : undefined;
+    const isSame = (index: readonly Axis[]): boolean =>
+      index.length === axes.length && index.every((a, i) => a === axes[i]);
+    if (had?.kind === "leaf" && isSame(had.index)) return had.tensor;
+    const shape = axes.map((a) => a.dim);
+    const value = at(e, axes, axesFor(shape));
+    const tensor = this.#bySide.get(value) ?? this.made.tensor(name, shape, { domain: domainOf(e) });
     this.#bySide.set(value, tensor);
     return tensor;
   }
 
-  #give(tensor: Tensor | undefined, e: Expr): void {
-    if (!tensor || (e.kind === "leaf" && e.tensor === tensor) || this.meanings.has(tensor)) return;
+  #give(tensor: Tensor | undefined, e: Expr, own: readonly Axis[]): void {
+    if (!tensor || (e.kind === "leaf" && e.tensor === tensor) || this.made.meanings.has(tensor)) return;
     const axes = axesFor(tensor.shape);
-    this.meanings.set(tensor, at(e, e.axes, axes));
-    const value = at(this.#withoutStates(e), e.axes, axes);
-    this.quantities.push({ tensor, value, before: undefined });
-    if (!this.#byValue.has(value)) this.#byValue.set(value, tensor);
+    this.made.meanings.set(tensor, at(e, own, axes));
+    const value = at(this.#withoutStates(e), own, axes);
+    this.made.give(tensor, value);
   }
 
   /** An expression without states; multiplied out, where a state stands whole in it as it is written. */
@@ -316,38 +318,16 @@ export class Tile {
         x.args.some((arg) => postorder([arg]).some((l) => isWhole(l, arg))),
     );
   }
-
-  /** An expression over `axes`, as a quantity of its own. */
-  #named(name: string, e: Expr, axes: readonly Axis[], among = this.quantities): Expr {
-    if (e.kind === "leaf" || isConstant(e)) return e;
-    const shape = axes.map((a) => a.dim);
-    const canonical = axesFor(shape);
-    const value = at(e, axes, canonical);
-    let tensor = this.#byValue.get(value);
-    if (!tensor) {
-      tensor = this.#tensor(name, shape, { domain: domainOf(value) });
-      this.#byValue.set(value, tensor);
-      among.push({ tensor, value, before: undefined });
-    }
-    // One value may be asked for with its axes in another order.
-    const index = axesFor(tensor.shape).map((a) => axes[canonical.indexOf(a)] as Axis);
-    return leaf(tensor, index);
-  }
-
-  /** Keeps what a quantity stands for in the rule. */
-  #means(e: Expr, made: Expr): Expr {
-    if (made.kind === "leaf" && !this.meanings.has(made.tensor))
-      this.meanings.set(made.tensor, at(e, made.index, axesFor(made.tensor.shape)));
-    return made;
-  }
-
-  #tensor(name: string, shape: readonly Dim[], { domain }: Pick<Tensor, "domain">): Tensor {
-    let own = name;
-    for (let n = 2; this.#names.has(own); n++) own = `${name}.${n}`;
-    this.#names.add(own);
-    return { name: own, shape, domain };
-  }
 }
+
+/** The axes of a family's left and right, so that these are a product of matrices where they are summed over one. */
+const sideAxes = ({
+  axes: [rows, columns],
+  over,
+}: Family): readonly [left: readonly Axis[], right: readonly Axis[]] => [
+  rows ? [rows, ...over] : over,
+  columns ? [...over, columns] : over,
+];
 
 const nameOf = (factors: readonly Expr[]): string =>
   factors.map((f) => (f.kind === "leaf" ? f.tensor.name.replace(/\.tile$/, "") : "")).join(".");

@@ -10,7 +10,7 @@
  *     c_t[s] · value_s   of the tokens that no other has overwritten, s ≤ t and t − s < window
  *
  * whence a reduction over the slots is one over the first and one over the second, merged: no ring between the
- * tile's start and its end is ever made.
+ * tile's start and its end is made for it. Where a rule asks for the slots one by one, a token puts both together.
  */
 import type { RuleState } from "../derive/rule.ts";
 import { simplify } from "../derive/simplify.ts";
@@ -155,8 +155,8 @@ function clockOf(state: RuleState, turns: Running, start: Tensor, slots: Axis): 
 function leftOf(state: RuleState, coefficient: Expr, now: Tensor): Ring["left"] {
   const { axes } = coefficient;
   return {
-    start: running(`b.${state.name}`, axes, 1, (before) => mul(coefficient, before)),
-    token: running(`c.${state.name}`, [TIME, ...axes], 0, (before) =>
+    start: running({ name: `b.${state.name}`, axes, start: 1 }, (before) => mul(coefficient, before)),
+    token: running({ name: `c.${state.name}`, axes: [TIME, ...axes], start: 0 }, (before) =>
       call("where", isNow(now), constant(1), mul(coefficient, before)),
     ),
     axes,
@@ -219,9 +219,9 @@ function partsOf(clock: Clock, when: When, tools: Tools): readonly [start: Part,
   ];
 }
 
-/** A ring after the tile, over the quantities of its last token. */
-export function ringAfter(ring: Ring, tools: Tools): Expr {
-  const [start, tokens] = partsOf(ring.clock, "next", tools);
+/** A ring before or after a token, over the quantities of that token. */
+export function ringAt(ring: Ring, when: When, tools: Tools): Expr {
+  const [start, tokens] = partsOf(ring.clock, when, tools);
   const rest = restOf(ring);
   const [slot] = axesFor(ring.state.shape) as [Axis];
   const isTaken = call("where", call("equal", start.slot, tokens.slot), constant(1), constant(0));

@@ -7,7 +7,6 @@ import { at, call, substitute } from "../math/algebra.ts";
 import { type Axis, axesFor } from "../math/axis.ts";
 import { type Expr, leaf, position, type Tensor, tensorsOf } from "../math/expr.ts";
 import { REAL } from "../math/interval.ts";
-import { whole } from "../math/name.ts";
 import { type Before, type Quantity, TILE } from "./tile-form.ts";
 
 /** A quantity that has one of the token before. */
@@ -20,23 +19,38 @@ export const [TIME] = axesFor([TILE]) as [Axis];
 
 export const isNow = (now: Tensor): Expr => call("equal", position(TIME), leaf(now, []));
 
-/** A quantity that runs along the tile: `value` says what it is, given what it was before the token. */
-export function running(
-  name: string,
-  axes: readonly Axis[],
-  start: number,
-  value: (before: Expr) => Expr,
-): Running {
-  const shape = axes.map((a) => a.dim);
-  const canonical = axesFor(shape);
-  const before: Tensor = { name: `${name}.before`, shape, domain: REAL };
-  const made = value(at(whole(before), canonical, axes));
-  return {
-    tensor: { name, shape, domain: REAL },
-    value: at(made, axes, canonical),
-    before: { tensor: before, start },
-  };
+/** What runs along the tile: what it is called, its axes, and what all its elements are before the first token. */
+export interface Member {
+  readonly name: string;
+  readonly axes: readonly Axis[];
+  readonly start: number;
 }
+
+/** Quantities that run along the tile together: `value` says what each is, given what they were before the token. */
+export function runningTogether<K>(
+  members: ReadonlyMap<K, Member>,
+  value: (of: K, before: (k: K) => Expr) => Expr,
+): Map<K, Running> {
+  const tensors = new Map(
+    [...members].map(([k, { name, axes }]) => {
+      const shape = axes.map((a) => a.dim);
+      const tensor = (name: string): Tensor => ({ name, shape, domain: REAL });
+      return [k, { own: tensor(name), before: tensor(`${name}.before`) }];
+    }),
+  );
+  const before = (k: K): Expr => leaf(tensors.get(k)?.before as Tensor, members.get(k)?.axes as Axis[]);
+  return new Map(
+    [...members].map(([k, { axes, start }]) => {
+      const { own, before: was } = tensors.get(k) as { own: Tensor; before: Tensor };
+      const made = at(value(k, before), axes, axesFor(own.shape));
+      return [k, { tensor: own, value: made, before: { tensor: was, start } }];
+    }),
+  );
+}
+
+/** A quantity that runs along the tile by itself. */
+export const running = (member: Member, value: (before: Expr) => Expr): Running =>
+  runningTogether(new Map([["own", member]]), (own, before) => value(before(own))).get("own") as Running;
 
 /** The states without axes that follow from one another and a token's inputs alone: counters, clocks, totals. */
 export function runningStates(

@@ -9,8 +9,9 @@
  *     b_t (A x) + Σ_{s ≤ t} c_t[s] (right_s · x) left_s
  *
  * so that no A_t is ever made. It is written as quantities of one token that read the tile's start, and what
- * other tokens of the tile have of such a quantity. Where a state is a ring of slots, what is reduced over them is
- * merged from the slots of the tile's start and from its tokens (`rings.ts`). How long a tile is never changes the result.
+ * other tokens of the tile have of such a quantity. A token may write a sum of such products: left and right are
+ * matrices then. Where a state is a ring of slots, what is reduced over them is merged from the slots of the tile's
+ * start and from its tokens (`rings.ts`). How long a tile is never changes the result.
  */
 import type { Rule, RuleState } from "../derive/rule.ts";
 import { type Dim, dim } from "../math/axis.ts";

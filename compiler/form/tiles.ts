@@ -1,7 +1,7 @@
 /** Derives the tile form of a rule, or the part of the rule that keeps it from having one. */
 import type { Rule, RuleState } from "../derive/rule.ts";
 import { simplify } from "../derive/simplify.ts";
-import { sub, substitute } from "../math/algebra.ts";
+import { at, sub, substitute } from "../math/algebra.ts";
 import { axesFor, type Dim } from "../math/axis.ts";
 import { children, constant, type Expr, type Leaf, postorder, type Tensor, tensorsOf } from "../math/expr.ts";
 import { NONNEGATIVE } from "../math/interval.ts";
@@ -17,7 +17,7 @@ import type { Class, Quantity, TileForm } from "./tile-form.ts";
 
 export function tileForm(given: Rule): TileForm | Obstacle {
   const rule = overEqualDims(given);
-  const apart = takenApart(rule.states);
+  const apart = takenApart(rule);
   if (isObstacle(apart)) return apart;
   try {
     return formOf(rule, apart);
@@ -35,6 +35,9 @@ function overEqualDims(rule: Rule): Rule {
   return {
     ...rule,
     spec: { ...rule.spec, outputShape: outputShape.map(canonical) },
+    definitions: new Map(
+      [...rule.definitions].map(([t, e]): [Tensor, Expr] => [t, overOne(e, t.shape, canonical)]),
+    ),
     output: overOne(rule.output, outputShape, canonical),
     states: rule.states.map((s) => ({
       ...s,
@@ -45,27 +48,42 @@ function overEqualDims(rule: Rule): Rule {
 }
 
 /** The states, by how they change along a tile. */
-function takenApart(states: readonly RuleState[]): Apart | Obstacle {
+function takenApart(rule: Rule): Apart | Obstacle {
+  const { states } = rule;
   const now: Tensor = { name: "now", shape: [], domain: NONNEGATIVE };
   const starts = new Map(
     states.map((s): [RuleState, Tensor] => [s, { ...s.previous, name: `${s.name}.start` }]),
   );
   const running = runningStates(states, starts);
   const rings = ringsOf(states, running, starts, now);
-  const before = new Map(states.map((s) => [s.previous, s]));
+  const kept = new Map([...rings.keys()].map((s) => [s.next, s]));
+  const read = new Map([...states.map((s): [Tensor, RuleState] => [s.previous, s]), ...kept]);
   const isLinear = (s: RuleState): boolean => !running.has(s) && !rings.has(s);
   const planes: Plane[] = [];
   for (const state of states.filter(isLinear)) {
-    const part = postorder([state.update]).find(
-      (e) => e.kind === "leaf" && rings.has(before.get(e.tensor) as RuleState),
-    );
-    if (part) return { kind: "obstacle", state, part, why: "reads a ring" };
-    const plane = planeOf(state, before, isLinear);
+    const readsRing = [...tensorsOf(state.update)].some((t) => rings.has(read.get(t) as RuleState));
+    const update = readsRing ? updateOver(rule, state, kept) : state.update;
+    const plane = planeOf(state, update, read, isLinear);
     if (isObstacle(plane)) return plane;
     planes.push(plane);
   }
   const groups = groupsOf(planes, now);
   return isObstacle(groups) ? groups : { starts, groups, running, rings, now };
+}
+
+/** A state's update over what some states hold after the token, which it reads; not over what they held before it. */
+function updateOver(
+  { definitions, spec }: Rule,
+  state: RuleState,
+  kept: ReadonlyMap<Tensor, RuleState>,
+): Expr {
+  const resolve = (e: Expr): Expr =>
+    substitute(e, (t, index) => {
+      const definition = kept.has(t) ? undefined : definitions.get(t);
+      const axes = axesFor(t.shape.map((d) => spec.equalities.canonical(d)));
+      return definition && at(resolve(definition), axes, index);
+    });
+  return simplify(resolve(definitions.get(state.next) as Expr));
 }
 
 function formOf(rule: Rule, apart: Apart): TileForm | Obstacle {
@@ -80,7 +98,8 @@ function formOf(rule: Rule, apart: Apart): TileForm | Obstacle {
   const tile = new Tile(apart, taken);
   const output = tile.resolve(rule.output, true);
   const ends = new Map(rule.states.map((s): [RuleState, Expr] => [s, tile.after(s)]));
-  const { phases, dependence } = phasesOf(tile.quantities, tile.stacks);
+  const { all, constants, meanings, stacks } = tile.made;
+  const { phases, dependence } = phasesOf(all, stacks);
   const families = groups.flatMap((g) => g.families.map((f) => ({ f, state: g.states[0] as RuleState })));
   for (const { f, state } of families) {
     const { right } = tile.sides(f);
@@ -93,9 +112,9 @@ function formOf(rule: Rule, apart: Apart): TileForm | Obstacle {
     class: classOf(rule, apart, tile, dependence),
     now,
     starts,
-    stacks: tile.stacks,
-    meanings: tile.meanings,
-    constants: tile.constants,
+    stacks,
+    meanings,
+    constants,
     phases,
     output,
     ends,
@@ -104,7 +123,7 @@ function formOf(rule: Rule, apart: Apart): TileForm | Obstacle {
 
 function classOf(rule: Rule, { groups, rings }: Apart, tile: Tile, { isSerial }: Dependence): Class {
   const lefts = new Set(groups.flatMap((g) => g.families.map((f) => tile.sides(f).left)));
-  const solved = tile.quantities.filter((q) => isSerial(q.tensor) && lefts.has(q.tensor));
+  const solved = tile.made.all.filter((q) => isSerial(q.tensor) && lefts.has(q.tensor));
   if (solved.length > 0) {
     const isOneSystem =
       solved.every((q) => isAffine(q, isSerial)) && !groups.some((g) => fadesByChannel(g, tile));
@@ -125,13 +144,15 @@ const fadesByChannel = (group: Group, tile: Tile): boolean =>
   );
 
 /**
- * Whether it is affine in what it reads of its own phase, with the same slope for all of its elements: what reads the
+ * Whether it is affine in what it reads of its own phase, with the same slope for all rows of the state: what reads the
  * states is, so that then all of them together solve one triangular system.
  */
 function isAffine({ tensor, value }: Quantity, isSerial: Dependence["isSerial"]): boolean {
   const read = [...tensorsOf(value)].filter(isSerial);
   const put = (x: (t: Tensor) => Expr): Expr =>
     substitute(value, (t) => (read.includes(t) ? x(t) : undefined));
+  const axes = axesFor(tensor.shape);
+  const [row] = axes;
   const slopes = read.map((one) =>
     simplify(
       sub(
@@ -140,8 +161,8 @@ function isAffine({ tensor, value }: Quantity, isSerial: Dependence["isSerial"])
       ),
     ),
   );
-  if (slopes.some((slope) => slope.axes.length > 0 || [...tensorsOf(slope)].some(isSerial))) return false;
-  const axes = axesFor(tensor.shape);
+  if (slopes.some((slope) => (row && slope.axes.includes(row)) || [...tensorsOf(slope)].some(isSerial)))
+    return false;
   const isAligned = (e: Leaf): boolean =>
     e.index.length === axes.length && e.index.every((a, i) => a === axes[i]);
   return isElementwiseAffine(value, (e) => isSerial(e.tensor), isAligned);

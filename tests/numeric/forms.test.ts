@@ -13,7 +13,7 @@ import { modelOf } from "../support/specs.ts";
 import { sizesOf, tiled } from "../support/tiles.ts";
 
 const BOUND = 1e-10;
-const TILES = [1, 5, 8, 16, 32, 64];
+const TILES = [1, 3, 8, 16, 32, 64];
 
 interface Case {
   readonly B: number;
@@ -69,7 +69,7 @@ const CLASSES: Readonly<Record<FormClass, readonly string[]>> = {
     "RWKV6",
   ],
   triangular: [
-    "Comba", "DeltaNet", "DeltaProduct", "GatedDeltaNet", "KDA", "Longhorn", "MomentumGLA", "RWKV7",
+    "Comba", "DeltaNet", "DeltaProduct", "GatedDeltaNet", "KDA", "Longhorn", "MomentumGLA", "Omega", "RWKV7",
   ],
   substitution: ["HuberMatrix", "LpMatrix", "RobustMatrix"],
   frozen: [
@@ -93,6 +93,13 @@ describe("the class of a form", () => {
   const OWN = `bias logcosh(y, v) = sum(log(cosh(y - v)))
 bias shifted(y, v) = sum((y - v - 1)^2) / 2
 algorithm normed(eta) { step eta * grad / (1 + norm2(grad)) }
+algorithm late(m, eta) {
+  state S like W = zeros
+  state P like W = zeros
+  S' = m * S + eta * grad
+  P' = S
+  step P'
+}
 algorithm signed(eta) { step eta * sign(grad) }
 `;
   const own = (choices: string): Model =>
@@ -152,6 +159,46 @@ algorithm signed(eta) { step eta * sign(grad) }
       "triangular",
     ],
     [
+      "momentum where both fade alike, along both axes",
+      "memory matrix; bias l2; retention decay(outer(r, c)); algorithm momentum(outer(r, c), eta); gate r [dv] in (0, 1); gate c [dk] in (0, 1)",
+      "substitution",
+    ],
+    [
+      "momentum where both fade alike along one axis only",
+      "memory matrix; bias l2; retention decay(outer(r, c)); algorithm momentum(eta * outer(r, d), eta); gate r [dv] in (0, 1); gate c [dk] in (0, 1); gate d [dk] in (0, 1)",
+      "substitution",
+    ],
+    [
+      "nothing but the momentum of the token before, which fades along both axes",
+      "memory matrix; bias dot; retention decay(0); algorithm late(outer(r, c), eta); gate r [dv] in (0, 1); gate c [dk] in (0, 1)",
+      "associative",
+    ],
+    [
+      "the squares of several tokens",
+      "memory matrix; bias l2; retention decay(c); algorithm gd(eta, window: 5, at: kept); gate c [dk] in (0, 1)",
+      "triangular",
+    ],
+    [
+      "a loss of one's own of several tokens, with momentum",
+      "memory matrix; bias logcosh; retention decay(outer(r, c)); algorithm momentum(outer(r, c), eta, window: 3); gate r [dv] in (0, 1); gate c [dk] in (0, 1)",
+      "substitution",
+    ],
+    [
+      "several tokens, none of which is read",
+      "memory matrix; bias dot; retention decay(alpha); algorithm gd(eta, window: 2)",
+      "associative",
+    ],
+    [
+      "several tokens in a deep memory in chunks",
+      "memory mlp; bias l2; retention decay(alpha); algorithm momentum(eta, eta, window: 3); chunk 4",
+      "frozen",
+    ],
+    [
+      "a threshold in chunks",
+      "memory matrix; bias l2; retention sparse(eta); algorithm gd(eta); chunk 4",
+      "frozen",
+    ],
+    [
       "momentum of what is not read",
       "memory matrix; bias dot; retention decay(alpha); algorithm momentum(eta, eta)",
       "associative",
@@ -209,6 +256,12 @@ algorithm signed(eta) { step eta * sign(grad) }
       "memory matrix; bias l2; retention decay(w); algorithm gd(eta); gate w [dv, dk] in (0, 1)",
       "mixed coefficient",
       "w",
+    ],
+    [
+      "momentum that fades otherwise along both axes",
+      "memory matrix; bias l2; retention decay(outer(r, c)); algorithm momentum(eta, eta); gate r [dv] in (0, 1); gate c [dk] in (0, 1)",
+      "mixed sum",
+      "r",
     ],
   ])("%s has none, and the part that is in the way is named", (_, choices, why, part) => {
     const form = tileForm(own(choices.replaceAll("; ", "\n  ")).rule);
