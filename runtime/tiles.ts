@@ -141,12 +141,10 @@ export class TiledKernel {
           encoder.copyBufferToBuffer(carried, 0, state, 4 * inBatch(b, 0), 4 * record);
         }
         gpu.queue.submit([encoder.finish()]);
-        if (options.progress && first + count < tiles) {
-          await gpu.queue.onSubmittedWorkDone();
-          options.progress((first + count) * tokens);
-        }
+        // One span at a time: drivers do not bear any number of dispatches in their queue.
+        await gpu.queue.onSubmittedWorkDone();
+        if (first + count < tiles) options.progress?.((first + count) * tokens);
       }
-      await gpu.queue.onSubmittedWorkDone();
       const milliseconds = performance.now() - started;
       const out = await download(gpu, this.#pool, y, outputLength);
       const all = await download(gpu, this.#pool, state, (room + 1) * B * record);

@@ -1,16 +1,16 @@
 /** What runs along the tokens of a tile: a lane goes through them alone, or all go together. */
 import { TILE } from "../../form/tile-form.ts";
-import { leaf, type Tensor } from "../../math/expr.ts";
+import { type Leaf, leaf, type Tensor } from "../../math/expr.ts";
 import { InternalError } from "../../source/diagnostic.ts";
 import { barrier, type Index, type Place, type Stmt, type Value, when } from "../block.ts";
 import { leavesOf } from "./parts.ts";
 import type { At, Scope } from "./scope.ts";
-import { NOW, type Statement } from "./statements.ts";
+import { isOfTokens, NOW, type Statement } from "./statements.ts";
 
 /** A lane goes through the tokens on its own: it needs only what it made itself. */
 export function alone(scope: Scope, statements: readonly Statement[]): Stmt[] {
   const [{ result }] = statements as readonly [Statement];
-  const made = new Set(statements.map((s) => s.target));
+  const made = madeBefore(statements);
   return scope.spread(result, (at, within) => {
     const running = new Map<Statement, Place>();
     const started = statements.flatMap((s) => start(scope, s, at, running));
@@ -25,7 +25,7 @@ export function alone(scope: Scope, statements: readonly Statement[]): Stmt[] {
 
 /** All lanes go through the tokens together, and wait for one another after each statement. */
 export function together(scope: Scope, statements: readonly Statement[]): Stmt[] {
-  const made = new Set(statements.map((s) => s.target));
+  const made = madeBefore(statements);
   return scope.rolled(
     scope.sizes.length,
     (t) =>
@@ -37,6 +37,13 @@ export function together(scope: Scope, statements: readonly Statement[]): Stmt[]
       ]),
     "t",
   );
+}
+
+/** What the loop makes, if it reads what other tokens have of it: that is there for the tokens before. */
+function madeBefore(statements: readonly Statement[]): Set<Tensor> {
+  const made = new Set(statements.map((s) => s.target));
+  const isElsewhere = (l: Leaf): boolean => made.has(l.tensor) && isOfTokens(l.tensor) && l.index[0] !== NOW;
+  return statements.some((s) => leavesOf(s).some(isElsewhere)) ? made : new Set();
 }
 
 /** What runs along the tile stands in a register between tokens. */
@@ -55,7 +62,7 @@ function start(scope: Scope, s: Statement, at: At, running: Map<Statement, Place
   ];
 }
 
-/** `made` are the tensors that the same loop makes. */
+/** `made` are tensors that are there for the tokens before. */
 function atToken(
   scope: Scope,
   s: Statement,
@@ -64,7 +71,6 @@ function atToken(
   running: ReadonlyMap<Statement, Place>,
 ): Stmt[] {
   if (!s.before) {
-    // What other tokens have is there for those before this one.
     const isOver = s.reduction?.axis.dim === TILE && leavesOf(s).some((l) => made.has(l.tensor));
     const { stmts, value } = scope.computed(s, at, new Map(), isOver ? (at.get(NOW) as Index) : undefined);
     return [...stmts, ...scope.write(s, at, [], value)];
