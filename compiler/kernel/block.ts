@@ -117,6 +117,8 @@ export type Stmt =
       readonly phase: number;
       readonly body: readonly Stmt[];
     }
+  /** Ends the loop around for this lane, where all four of `value` ≤ `atMost`. */
+  | { readonly kind: "stop"; readonly value: Value; readonly atMost: Value }
   /** Ends the loop around, where `value` ≤ `atMost`: all lanes agree, by what the first one leaves in `flag`. */
   | { readonly kind: "leave"; readonly flag: string; readonly value: Value; readonly atMost: Value }
   | { readonly kind: "barrier"; readonly memory: "workgroup" | "storage" };

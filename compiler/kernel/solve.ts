@@ -37,14 +37,15 @@ export interface Iteration {
 /** `matrix[i, j]` and `right[i]` of a system, over any axes of its dimension. */
 export interface System {
   readonly axis: Axis;
-  /** There is one system for each element of these: their turns are taken together. */
+  /** There is one system for each element of these: their turns are taken together, or each goes on by itself. */
   readonly further: readonly Axis[];
+  readonly together: boolean;
   readonly matrix: (i: Axis, j: Axis) => Expr;
   readonly right: (i: Axis) => Expr;
 }
 
 /** The iteration, and the solution at `system.axis` and `system.further` over what it has carried to its end. */
-export function conjugateGradients({ axis: i, further, matrix, right }: System): {
+export function conjugateGradients({ axis: i, further, together, matrix, right }: System): {
   steps: Iteration;
   solution: Expr;
 } {
@@ -84,13 +85,13 @@ export function conjugateGradients({ axis: i, further, matrix, right }: System):
   ];
   const more: Tensor = { name: "more", shape: [], domain: NONNEGATIVE };
   const isMore = (e: Expr): Expr => further.reduce((x, a) => reduce(maxOver, a, x), going(e, constant(1)));
-  if (further.length > 0)
-    carry.push({ previous: more, next: after(more), start: isMore(start), update: isMore(left) });
+  const isMany = together && further.length > 0;
+  if (isMany) carry.push({ previous: more, next: after(more), start: isMore(start), update: isMore(left) });
   return {
     steps: {
       carry,
       turns: { dim: i.dim, each: TURNS_A_ROW },
-      until: further.length > 0 ? { value: more, atMost: constant(0) } : { value: rr, atMost: least },
+      until: isMany ? { value: more, atMost: constant(0) } : { value: rr, atMost: least },
     },
     solution: mul(size, at((carry[0] as Carried).next)),
   };

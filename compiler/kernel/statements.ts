@@ -188,6 +188,7 @@ class Builder {
       const { steps, solution } = conjugateGradients({
         axis,
         further,
+        together: true,
         matrix: (i, j) => at(matrix, [rows, columns], [i, j]),
         right: (i) => at(b, [axis], [i]),
       });

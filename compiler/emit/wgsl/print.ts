@@ -89,6 +89,12 @@ function stmt(s: Stmt, indent: string): string[] {
         ...inner(s.body),
         `${indent}}`,
       ];
+    case "stop":
+      return [
+        `${indent}if (all(${value(s.value)} <= ${value(s.atMost)})) {`,
+        `${indent}  break;`,
+        `${indent}}`,
+      ];
     case "leave":
       return [
         `${indent}if (lane == 0u) {`,

@@ -5,21 +5,22 @@
 import type { TileForm } from "../../form/tile-form.ts";
 import { reduce } from "../../math/algebra.ts";
 import type { Axis, Sizes } from "../../math/axis.ts";
-import { type Expr, postorder, type Tensor } from "../../math/expr.ts";
+import { type Expr, postorder, type Solve, systemAxes, type Tensor } from "../../math/expr.ts";
 import { printExpr } from "../../math/print.ts";
 import { unicode } from "../../math/style.ts";
 import { bindInputs } from "../bindings.ts";
-import { type Binding, type Block, type Index, named, plus, type Stmt, times, type Value } from "../block.ts";
+import { type Binding, type Block, type Index, named, plus, type Stmt, times } from "../block.ts";
 import { identifiers } from "../identifiers.ts";
 import type { Target } from "../target.ts";
 import { ends, groupsOfEnds } from "./ends.ts";
 import { loads } from "./inputs.ts";
 import { FOUR, type Home, layoutOf, type TileLayout, TileSizes, TOKENS } from "./layout.ts";
-import { keptOf, type Part, partsOf, type Stage, startsOf } from "./parts.ts";
+import { keptOf, madeBy, type Part, partsOf, type Stage, startsOf } from "./parts.ts";
 import { finished, groupsOfRows, rows } from "./rows.ts";
 import { Scope } from "./scope.ts";
 import { alone, together } from "./serial.ts";
-import { NOW, readBy, type Statement, type TileProgram, tileProgram } from "./statements.ts";
+import { type Loop, NOW, readBy, type Statement, type TileProgram, tileProgram } from "./statements.ts";
+import { tokens, turns } from "./tokens.ts";
 
 /** One kernel, when it runs, and how many workgroups share its rows. */
 export interface TileKernel {
@@ -40,11 +41,18 @@ export const TILE_FIELDS = ["tiles", "at", "room"] as const;
 /** Records of a tile: its states with what it has once, and what its tokens have. */
 const RECORDS = ["state", "scratch"] as const;
 
-/** Linear systems are solved token by token only. */
-export const hasKernels = (form: TileForm): boolean =>
-  !postorder([form.output, ...form.phases.flatMap((p) => p.quantities.map((q) => q.value))]).some(
-    (e) => e.kind === "solve",
+/** Whether each linear system is one for each token, which no other token waits for. */
+export function hasKernels({ phases, constants, output }: TileForm): boolean {
+  const systems = (e: Expr): Solve[] => postorder([e]).filter((x): x is Solve => x.kind === "solve");
+  const isOne = (e: Expr): boolean => systems(e).every((s) => systemAxes(s).length === 0);
+  return (
+    isOne(output) &&
+    constants.every((q) => systems(q.value).length === 0) &&
+    phases.every(({ order, quantities }) =>
+      quantities.every((q) => (order === "parallel" ? isOne(q.value) : systems(q.value).length === 0)),
+    )
   );
+}
 
 /** Tiles have about `tokens` turns, or those of a chunk: that changes no result. */
 export function lowerTiles(form: TileForm, given: Sizes, target: Target, tokens = TOKENS): TileKernels {
@@ -53,9 +61,7 @@ export function lowerTiles(form: TileForm, given: Sizes, target: Target, tokens 
   const parts = partsOf(program, new Set(form.starts.values()), (d) => sizes.extent(d));
   const kept = keptOf(parts);
   const made = parts.flatMap(({ statements }) =>
-    statements.flatMap((s) =>
-      s.kind === "value" || s.kind === "running" ? [s.target, ...(s.before ? [s.before.tensor] : [])] : [],
-    ),
+    statements.flatMap((s) => (s.kind === "value" || s.kind === "running" ? madeBy(s) : [])),
   );
   const layout = layoutOf(form, [...program.inputs.values(), ...made.filter((t) => kept.has(t))], sizes);
   const lowering: Lowering = { form, program, sizes, layout, target };
@@ -90,7 +96,7 @@ function partKernel(lowering: Lowering, part: Part): TileKernel {
   const { statements, stage } = part;
   const used = new Set(statements.flatMap((s) => [...readBy(s), ...startsOf(s)]));
   const params = form.rule.spec.parameters.map((p) => p.tensor).filter((t) => used.has(t));
-  const touched = [...used, ...statements.map((s) => s.target)].map((t) => layout.homes.get(t));
+  const touched = [...used, ...statements.flatMap(madeBy)].map((t) => layout.homes.get(t));
   const records = RECORDS.filter((r) =>
     touched.some((home) => home && "buffer" in home && home.buffer === r),
   );
@@ -117,6 +123,8 @@ function bodyOf(scope: Scope, { order, statements }: Part): Stmt[] {
       return rows(scope, statements);
     case "tokens":
       return tokens(scope, statements);
+    case "turns":
+      return statements.flatMap((s) => turns(scope, s.loop as Loop));
     case "alone":
       return alone(scope, statements);
     case "together":
@@ -126,18 +134,6 @@ function bodyOf(scope: Scope, { order, statements }: Part): Stmt[] {
   }
 }
 
-/** Each lane has four tokens, and goes through their vectors. */
-function tokens(scope: Scope, statements: readonly Statement[]): Stmt[] {
-  return scope.overLanes(scope.sizes.fours, (t, within) => {
-    const held = new Map<Expr, Value>();
-    return statements.flatMap((s) =>
-      scope.overAxes(s.result, new Map([[NOW, { four: t }]]), (at) =>
-        finished(scope, [s], at, within, s.result.length === 0 ? held : new Map(held)),
-      ),
-    );
-  });
-}
-
 /** How many workgroups share a part. */
 function groupsOf(scope: Scope, { order, statements }: Part): number {
   const [{ result }] = statements as readonly [Statement];
@@ -145,7 +141,7 @@ function groupsOf(scope: Scope, { order, statements }: Part): number {
   const blocks = (extent: number): number => Math.ceil(extent / scope.lanes);
   if (order === "rows") return groupsOfRows(scope, statements);
   if (order === "end") return groupsOfEnds(scope, statements);
-  if (order === "tokens") return blocks(scope.sizes.fours);
+  if (order === "tokens" || order === "turns") return blocks(scope.sizes.fours);
   return order === "together" || !lane ? 1 : blocks(scope.extent(lane));
 }
 

@@ -1,17 +1,17 @@
 /** The statements of a tile, as parts that each become one kernel: as few as what they read of each other allows. */
 import type { Axis, Dim } from "../../math/axis.ts";
 import { type Leaf, leaf, postorder, type Tensor } from "../../math/expr.ts";
-import { isOfTokens, NOW, readBy, type Statement, type TileProgram } from "./statements.ts";
+import { innerOf, isOfTokens, NOW, readBy, type Statement, type TileProgram } from "./statements.ts";
 
 /** Before the states go from tile to tile, for all tiles at once; while they do; and after. */
 export type Stage = "before" | "along" | "after";
 
 /**
  * How lanes share a part: elements of what a tile has `once`; `rows` of what its tokens have, for all tokens; a token
- * each (`tokens`); elements again, token by token, each lane `alone` or all `together`; columns of the states at the
+ * each (`tokens`), also where that takes turns (`turns`); elements again, token by token, each lane `alone` or all `together`; columns of the states at the
  * tile's `end`.
  */
-export type Order = "once" | "rows" | "tokens" | "alone" | "together" | "end";
+export type Order = "once" | "rows" | "tokens" | "turns" | "alone" | "together" | "end";
 
 export interface Part {
   readonly stage: Stage;
@@ -75,11 +75,17 @@ export function partsOf(
 
 const STAGES = ["before", "along", "after"] as const;
 
-const madeBy = (s: Statement): Tensor[] => (s.before ? [s.target, s.before.tensor] : [s.target]);
+/** All tensors that a statement gives a value, those of its turns among them. */
+export const madeBy = (s: Statement): Tensor[] => [
+  s.target,
+  ...(s.before ? [s.before.tensor] : []),
+  ...innerOf(s).map((x) => x.target),
+];
 
 /** The orders that a statement can be computed in, best first. */
 function ordersFor(s: Statement, extent: (d: Dim) => number): Order[] {
   if (s.kind === "end") return ["end"];
+  if (s.loop) return ["turns"];
   if (s.kind !== "output" && !isOfTokens(s.target)) return ["once"];
   const axes = [...s.result, ...(s.reduction ? [s.reduction.axis] : [])];
   const ofToken = (l: Leaf): boolean =>
@@ -92,7 +98,7 @@ function ordersFor(s: Statement, extent: (d: Dim) => number): Order[] {
 
 /** Whether a lane has all that the statement reads of what the part makes. */
 function fits(s: Statement, { order, statements }: Part): boolean {
-  if (order === "tokens") return true;
+  if (order === "tokens" || order === "turns") return order === "tokens";
   const [first] = statements as readonly [Statement];
   if (!isSame(s.result, first.result)) return false;
   if (order === "end") return s.result.length === 2 && s.sums.length > 0 && first.sums.length > 0;
@@ -119,7 +125,11 @@ export function keptOf(parts: readonly Part[]): Set<Tensor> {
     );
   for (const part of parts) {
     const own = inRegisters(part);
-    for (const s of part.statements) for (const t of readBy(s)) if (!own.has(t)) kept.add(t);
+    for (const s of part.statements) {
+      for (const t of readBy(s)) if (!own.has(t)) kept.add(t);
+      for (const inner of innerOf(s)) if (inner.result.length > 0) kept.add(inner.target);
+      for (const { previous } of s.loop?.carry ?? []) kept.add(previous);
+    }
     if (part.order === "alone" || part.order === "together")
       for (const s of part.statements) for (const t of madeBy(s)) kept.add(t);
   }

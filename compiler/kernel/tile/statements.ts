@@ -7,9 +7,12 @@ import { type Quantity, TILE, type TileForm } from "../../form/tile-form.ts";
 import { at, mul, rebuild, substitute } from "../../math/algebra.ts";
 import { type Axis, axesFor, type Dim, freshAxis } from "../../math/axis.ts";
 import { domainOf } from "../../math/domain.ts";
-import { type Expr, leaf, open, position, type Reduce, type Tensor, tensorsOf } from "../../math/expr.ts";
+import {
+  type Expr, type Leaf, leaf, open, openSolve, position, type Reduce, type Solve, type Tensor, tensorsOf,
+} from "../../math/expr.ts"; // biome-ignore format: a list
 import type { Reduction } from "../../math/node.ts";
 import { InternalError } from "../../source/diagnostic.ts";
+import { conjugateGradients } from "../solve.ts";
 
 /** The token that a statement is at, where all of the tile are computed. */
 export const NOW: Axis = freshAxis(TILE);
@@ -28,6 +31,20 @@ export interface Statement {
   readonly before: Quantity["before"];
   /** Sums over the tile that the body reads, in the same nest. */
   readonly sums: readonly { readonly tensor: Tensor; readonly axis: Axis; readonly body: Expr }[];
+  /** How the target comes about, where that takes turns. */
+  readonly loop?: Loop;
+}
+
+/** Statements that each token repeats for itself. */
+export interface Loop {
+  /** What is carried from turn to turn, before the first. */
+  readonly starts: readonly Statement[];
+  readonly turn: readonly Statement[];
+  /** What a turn makes of what is carried. */
+  readonly carry: readonly { readonly previous: Tensor; readonly next: Tensor }[];
+  /** At most this many turns, and none once this is so. */
+  readonly turns: { readonly dim: Dim; readonly each: number };
+  readonly until: { readonly value: Tensor; readonly atMost: Tensor };
 }
 
 /** Statements that are computed for all tokens at once, or one token after the other. */
@@ -68,6 +85,9 @@ class Builder {
   readonly #inputs = new Set<Tensor>();
   readonly #starts = new Map<Tensor, Tensor>();
   readonly #held = new Map<Expr, Tensor>();
+  readonly #solutions = new Map<Expr, Expr>();
+  /** Matrices that each token has of its own, over the canonical axes. */
+  readonly #matrices = new Map<Tensor, Expr>();
   /** Quantities that are the same for all tokens: computed once. */
   readonly #once = new Map<Tensor, Tensor>();
   readonly #list: Statement[] = [];
@@ -102,19 +122,23 @@ class Builder {
         const own = this.#ofTokens(value, NOW);
         const isOfToken = before || own.axes.includes(NOW) || form.stacks.has(tensor);
         const target = isOfToken ? this.#tile(tensor) : this.#forAll(tensor);
+        if (!before && phase.order === "parallel" && tensor.shape.length === 2)
+          this.#matrices.set(target, at(own, axesFor(tensor.shape), axesFor(target.shape.slice(1))));
         this.#assign(before ? "running" : "value", target, tensor.shape, own, before);
         if (phase.order === "serial") for (const s of this.#list.slice(from)) serial.add(s.target);
       }
     }
     const output: Tensor = { name: "y", shape: [TILE, ...spec.outputShape], domain: domainOf(form.output) };
     this.#assign("output", output, spec.outputShape, this.#ofTokens(form.output, NOW), undefined);
-    steps.push(...scheduled(this.#list.splice(0), serial));
+    const ahead = this.#list.splice(0);
     const ends: Statement[] = [];
     for (const [s, value] of form.ends) {
       this.#end(s, this.#ofTokens(value, LAST));
       ends.push(this.#list.pop() as Statement);
     }
-    if (this.#list.length > 0) steps.push({ order: "once", statements: this.#list.splice(0) });
+    const last = this.#list.splice(0);
+    steps.push(...scheduled(needed(ahead, [...last, ...ends]), serial));
+    if (last.length > 0) steps.push({ order: "once", statements: last });
     if (ends.length > 0) steps.push({ order: "end", statements: ends });
     return {
       steps,
@@ -212,8 +236,82 @@ class Builder {
   /** Every reduction replaced by a tensor that holds it. */
   #flatten(e: Expr): Expr {
     if (e.kind === "reduce") return this.#hold(e);
-    if (e.kind === "solve") throw new InternalError("linear systems have no tiles yet");
+    if (e.kind === "solve") return this.#solution(e);
     return e.kind === "apply" ? rebuild(e, (x) => this.#flatten(x)) : e;
+  }
+
+  /** The solution of a system for each token, by conjugate gradients. */
+  #solution(e: Solve): Expr {
+    const dim = this.#canonical(e.result.dim);
+    const [axis] = axesFor([dim]) as [Axis];
+    const canonical = at(e, [e.result], [axis]) as Solve;
+    let found = this.#solutions.get(canonical);
+    if (!found) {
+      found = this.#solved(canonical, axis);
+      this.#solutions.set(canonical, found);
+    }
+    return at(found, [axis], [e.result]);
+  }
+
+  #solved(e: Solve, axis: Axis): Expr {
+    const { rows, columns, matrix, right } = openSolve(e);
+    const given = this.#flatten(at(right, [columns], [axis]));
+    const b = given.kind === "leaf" ? given : this.#hold(given);
+    // Products with a matrix are all that is asked of it, so that no token's own is made.
+    const whole = substitute(matrix, (t, index) => {
+      const value = this.#matrices.get(t);
+      return value && at(value, axesFor(t.shape.slice(1)), index.slice(1));
+    });
+    const { steps, solution } = conjugateGradients({
+      axis,
+      further: [NOW],
+      together: false,
+      matrix: (i, j) => at(whole, [rows, columns], [i, j]),
+      right: (i) => at(b, [axis], [i]),
+    });
+    const own = new Map(
+      steps.carry.flatMap(({ previous, next }) =>
+        [previous, next].map((t) => [t, eachToken(t.name, t.shape.slice(0, -1), t.domain)] as const),
+      ),
+    );
+    const ofToken = (x: Expr): Expr =>
+      substitute(x, (t, index) => {
+        const tensor = own.get(t);
+        return tensor && leaf(tensor, [NOW, ...index.slice(0, -1)]);
+      });
+    const of = (t: Tensor): Tensor => own.get(t) as Tensor;
+    const atMost = this.#hold(this.#flatten(ofToken(steps.until.atMost))) as Leaf;
+    const assigned = (target: Tensor, value: Expr): void =>
+      this.#assign("value", target, target.shape.slice(1), this.#flatten(ofToken(value)), undefined);
+    const starts = this.#inside(own, () => {
+      for (const c of steps.carry) assigned(of(c.previous), c.start);
+    });
+    const turn = this.#inside(own, () => {
+      for (const c of steps.carry) assigned(of(c.next), c.update);
+    });
+    const carry = steps.carry.map((c) => ({ previous: of(c.previous), next: of(c.next) }));
+    const [{ previous: target, next }] = carry as [(typeof carry)[number]];
+    const until = { value: of(steps.until.value), atMost: atMost.tensor };
+    const loop: Loop = { starts, turn, carry, turns: steps.turns, until };
+    const result = [axis];
+    const shown = { reduction: undefined, body: e, before: undefined, sums: [] };
+    this.#list.push({ kind: "value", target, result, ...shown, loop });
+    const last = (t: Tensor, index: readonly Axis[]) => (t === next ? leaf(target, index) : undefined);
+    return this.#flatten(substitute(ofToken(solution), last));
+  }
+
+  /** The statements that `make` adds and that depend on `own`; the others stay where they are. */
+  #inside(own: ReadonlyMap<Tensor, Tensor>, make: () => void): Statement[] {
+    const from = this.#list.length;
+    make();
+    const inside = new Set(own.values());
+    const [added, kept]: [Statement[], Statement[]] = [this.#list.splice(from), []];
+    for (const s of added) {
+      const varies = inside.has(s.target) || [...readBy(s)].some((t) => inside.has(t));
+      if (varies) inside.add(s.target);
+      (varies ? kept : this.#list).push(s);
+    }
+    return kept;
   }
 
   /** Factors that do not run over the lanes are multiplied once, by the lane that has them. */
@@ -258,7 +356,33 @@ class Builder {
 
 // ---------------------------------------------------------------- order
 
-export const readBy = (s: Statement): Set<Tensor> => tensorsOf(s.body, ...s.sums.map((x) => x.body));
+/** The tensors that a statement reads, but for those that its own turns make. */
+export function readBy(s: Statement): Set<Tensor> {
+  if (!s.loop) return tensorsOf(s.body, ...s.sums.map((x) => x.body));
+  const inner = innerOf(s);
+  const own = new Set(inner.map((x) => x.target));
+  const read = [s.loop.until.atMost, ...inner.flatMap((x) => [...readBy(x)])];
+  return new Set(read.filter((t) => !own.has(t)));
+}
+
+/** The statements of a loop. */
+export const innerOf = ({ loop }: Statement): Statement[] => (loop ? [...loop.starts, ...loop.turn] : []);
+
+/** The statements that the output or others of those that are needed read. */
+function needed(list: readonly Statement[], after: readonly Statement[]): Statement[] {
+  const read = new Set(after.flatMap((s) => [...readBy(s)]));
+  const found = new Set<Statement>();
+  for (let before = -1; before !== found.size; ) {
+    before = found.size;
+    for (const s of list) {
+      const targets = s.before ? [s.target, s.before.tensor] : [s.target];
+      if (found.has(s) || !(s.kind === "output" || targets.some((t) => read.has(t)))) continue;
+      found.add(s);
+      for (const t of readBy(s)) read.add(t);
+    }
+  }
+  return list.filter((s) => found.has(s));
+}
 
 /** A token's own tensor of two axes or more is not kept for all tokens. */
 const isLarge = (t: Tensor): boolean => isOfTokens(t) && t.shape.length > 2;
@@ -293,6 +417,10 @@ function scheduled(list: readonly Statement[], serial: ReadonlySet<Tensor>): Ste
       together = together.filter((s) => needs(s).every((n) => together.includes(n)));
     }
     if (together.length === 0) throw new InternalError("statements of a tile wait for each other");
+    // What runs along the tile follows from the inputs alone, and needs no lane to wait for another.
+    const running = together.filter((s) => s.kind === "running");
+    if (running.every((s) => needs(s).every((n) => running.includes(n))) && running.length > 0)
+      together = running;
     for (const s of together) waiting.delete(s);
     steps.push({ order: "tokens", statements: together });
   }
