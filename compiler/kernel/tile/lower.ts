@@ -16,10 +16,11 @@ import { ends, groupsOfEnds } from "./ends.ts";
 import { loads } from "./inputs.ts";
 import { FOUR, type Home, layoutOf, type TileLayout, TileSizes, TOKENS } from "./layout.ts";
 import { keptOf, madeBy, type Part, partsOf, type Stage, startsOf } from "./parts.ts";
+import { tileProgram } from "./program.ts";
 import { finished, groupsOfRows, rows } from "./rows.ts";
 import { Scope } from "./scope.ts";
 import { alone, together } from "./serial.ts";
-import { type Loop, NOW, readBy, type Statement, type TileProgram, tileProgram } from "./statements.ts";
+import { type Loop, NOW, readBy, type Statement, type TileProgram } from "./statements.ts";
 import { tokens, turns } from "./tokens.ts";
 
 /** One kernel, when it runs, and how many workgroups share its rows. */
