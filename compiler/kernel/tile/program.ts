@@ -1,12 +1,13 @@
 /** From a tile form to the statements that compute it. */
 import type { RuleState } from "../../derive/rule.ts";
 import { type Quantity, TILE, type TileForm } from "../../form/tile-form.ts";
-import { at, mul, rebuild, substitute } from "../../math/algebra.ts";
+import { add, at, call, mul, rebuild, sub, substitute } from "../../math/algebra.ts";
 import { type Axis, axesFor, type Dim, freshAxis } from "../../math/axis.ts";
 import { domainOf } from "../../math/domain.ts";
 import {
-  type Expr, type Leaf, leaf, open, openSolve, position, type Reduce, type Solve, type Tensor,
+  constant, type Expr, type Leaf, leaf, open, openSolve, position, type Reduce, type Solve, type Tensor,
 } from "../../math/expr.ts"; // biome-ignore format: a list
+import { REAL } from "../../math/interval.ts";
 import { conjugateGradients } from "../solve.ts";
 import { needed, scheduled } from "./order.ts";
 import {
@@ -26,6 +27,8 @@ class Builder {
   readonly #inputs = new Set<Tensor>();
   readonly #starts = new Map<Tensor, Tensor>();
   readonly #held = new Map<Expr, Tensor>();
+  /** What is lost, of what is left of a state. */
+  readonly #lost = new Map<Tensor, Tensor>();
   readonly #solutions = new Map<Expr, Expr>();
   /** Matrices that each token has of its own, over the canonical axes. */
   readonly #matrices = new Map<Tensor, Expr>();
@@ -66,6 +69,7 @@ class Builder {
         if (!before && phase.order === "parallel" && tensor.shape.length === 2)
           this.#matrices.set(target, at(own, axesFor(tensor.shape), axesFor(target.shape.slice(1))));
         this.#assign(before ? "running" : "value", target, tensor.shape, own, before);
+        if (before?.start === 1) this.#countLoss(target, tensor, own, this.#tile(before.tensor));
         if (phase.order === "serial") for (const s of this.#list.slice(from)) serial.add(s.target);
       }
     }
@@ -96,6 +100,36 @@ class Builder {
       this.#tiles.set(t, found);
     }
     return found;
+  }
+
+  /**
+   * What is left of a product of decays, and beside it what is lost: 1 − Πp, as lost + (1 − p)(1 − lost). Products of
+   * numbers just below 1 are rounded in one direction, and that adds up from tile to tile.
+   */
+  #countLoss(left: Tensor, { name, shape }: Tensor, value: Expr, before: Tensor): void {
+    const index = axesFor(shape.map(this.#canonical));
+    const factors = value.kind === "apply" && value.op.name === "mul" ? value.args : [];
+    const own = factors.find((f) => f.kind === "leaf" && f.tensor === before);
+    if (!own) return;
+    const p = mul(...factors.filter((f) => f !== own));
+    const lost: Tensor = { name: `${name}.lost`, shape, domain: REAL };
+    const lostBefore: Tensor = { name: `${name}.lost.before`, shape, domain: REAL };
+    const so = leaf(this.#tile(lostBefore), [NOW, ...index]);
+    const sum = add(so, mul(sub(constant(1), p), sub(constant(1), so)));
+    const running = { tensor: lostBefore, start: 0 };
+    this.#assign("running", this.#tile(lost), shape, at(sum, index, axesFor(shape)), running);
+    this.#lost.set(left, this.#tile(lost));
+  }
+
+  /** b · W as W − lost · W, where little is lost. */
+  #kept(e: Expr): Expr {
+    const factors = e.kind === "apply" && e.op.name === "mul" ? e.args : [];
+    const starts = new Set(this.#form.starts.values());
+    const left = factors.find((f): f is Leaf => f.kind === "leaf" && this.#lost.has(f.tensor));
+    if (!left || !factors.some((f) => f.kind === "leaf" && starts.has(f.tensor))) return e;
+    const rest = mul(...factors.filter((f) => f !== left));
+    const lost = leaf(this.#lost.get(left.tensor) as Tensor, left.index);
+    return call("where", call("less", lost, constant(0.5)), sub(rest, mul(lost, rest)), e);
   }
 
   #forAll(t: Tensor): Tensor {
@@ -160,6 +194,8 @@ class Builder {
         sums.push({ tensor, axis, body: this.#factored(this.#flatten(body), result[1] as Axis) });
         return leaf(tensor, result);
       }
+      const kept = this.#kept(x);
+      if (kept !== x) return this.#flatten(kept);
       return x.kind === "apply" ? rebuild(x, go) : this.#flatten(x);
     };
     const body = go(at(e, axesFor(shape), result));

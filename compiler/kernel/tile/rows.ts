@@ -22,6 +22,8 @@ import { isOfTokens, NOW, type Statement } from "./statements.ts";
 
 /** Rows that a lane multiplies with the same numbers. */
 const ROWS = 4;
+/** Sums of more terms than this are taken in parts of so many: rounding grows with the number of terms in a row. */
+const PART = 256;
 /** Fours of tokens whose sums a lane has in registers at once. */
 const FOURS = 4;
 
@@ -77,13 +79,16 @@ export function finished(
   });
 }
 
+type Reduction = NonNullable<Statement["reduction"]>;
+/** The names of a lane's sums, an array of tokens for each row. */
+type Sums = ReadonlyMap<Statement, readonly string[]>;
+
 class Products {
   readonly #scope: Scope;
   readonly #statements: readonly Statement[];
   readonly #lane: Axis;
   readonly #loops: readonly Loop[];
-  /** The names of a lane's sums, an array of tokens for each row. */
-  readonly #sums: ReadonlyMap<Statement, readonly string[]>;
+  readonly #sums: Sums;
   readonly #rows: number;
   /** Fours of tokens at once. */
   readonly #fours: number;
@@ -118,20 +123,7 @@ class Products {
   #block(first: Index, from: Index, exact: boolean): Stmt[] {
     const scope = this.#scope;
     const row = (r: Index): Index => plus(first, times(r, scope.lanes), named("lane"));
-    const declared = [...this.#sums].flatMap(([{ reduction }, names]) =>
-      names.map(
-        (name): Stmt => ({
-          kind: "variable",
-          name,
-          extents: [this.#fours],
-          initial: (reduction as NonNullable<Statement["reduction"]>).op.wgslInitial,
-          wide: true,
-        }),
-      ),
-    );
-    const turns = this.#loops.flatMap((loop) =>
-      scope.overAxes([loop.axis], new Map(), (at) => this.#turn(loop, at, row, from)),
-    );
+    const turns = this.#loops.flatMap((loop) => this.#summed(loop, row, from));
     const within = (r: Index): Below[] =>
       exact ? [] : [{ index: row(r), bound: this.#scope.extent(this.#lane) }];
     const place = (r: Index, t: Index): At =>
@@ -157,11 +149,64 @@ class Products {
               scope.rolled(this.#fours, (t) => finished(scope, rest, place(r, t), within(r), new Map()), "t"),
             "r",
           );
-    return [...declared, ...turns, ...stored, ...after];
+    return [...this.#declared(this.#sums), ...turns, ...stored, ...after];
+  }
+
+  #declared(sums: Sums): Stmt[] {
+    return [...sums].flatMap(([{ reduction }, names]) =>
+      names.map(
+        (name): Stmt => ({
+          kind: "variable",
+          name,
+          extents: [this.#fours],
+          initial: (reduction as Reduction).op.wgslInitial,
+          wide: true,
+        }),
+      ),
+    );
+  }
+
+  #summed(loop: Loop, row: (r: Index) => Index, from: Index): Stmt[] {
+    const scope = this.#scope;
+    const extent = scope.extent(loop.axis);
+    if (extent <= PART)
+      return scope.overAxes([loop.axis], new Map(), (at) => this.#turn(loop, this.#sums, at, row, from));
+    const parts: Sums = new Map(
+      loop.products.map(({ statement: s }) => [
+        s,
+        (this.#sums.get(s) as readonly string[]).map(() => scope.name("part", "")),
+      ]),
+    );
+    const merged = scope.unrolled(this.#fours, (t) =>
+      loop.products.flatMap(({ statement: s }) =>
+        (this.#sums.get(s) as readonly string[]).map((name, r): Stmt => {
+          const part = element((parts.get(s) as readonly string[])[r] as string, t);
+          return { kind: "merge", place: element(name, t), op: (s.reduction as Reduction).op, value: part };
+        }),
+      ),
+    );
+    return scope.rolled(
+      Math.ceil(extent / PART),
+      (n) => {
+        const first = times(n, PART);
+        const count: Index =
+          extent % PART === 0
+            ? PART
+            : { kind: "least", of: [PART, { kind: "difference", from: extent, less: first }] };
+        return [
+          ...this.#declared(parts),
+          ...scope.rolled(count, (j) =>
+            this.#turn(loop, parts, new Map([[loop.axis, plus(first, j)]]), row, from),
+          ),
+          ...merged,
+        ];
+      },
+      "n",
+    );
   }
 
   /** One element of the summed dimension: the matrices' numbers are read once, and each token's. */
-  #turn({ products }: Loop, at: At, row: (r: Index) => Index, from: Index): Stmt[] {
+  #turn({ products }: Loop, sums: Sums, at: At, row: (r: Index) => Index, from: Index): Stmt[] {
     const scope = this.#scope;
     const leaves = [...new Set(products.flatMap(({ body }) => leavesIn(body)))];
     const ofRows = leaves.filter((l) => l.index.includes(this.#lane) && !l.index.includes(NOW));
@@ -174,9 +219,9 @@ class Products {
       return [
         ...shared.stmts,
         ...products.flatMap(({ statement, body }) =>
-          (this.#sums.get(statement) as readonly string[]).map((name, r): Stmt => {
+          (sums.get(statement) as readonly string[]).map((name, r): Stmt => {
             const held: Held = new Map([...shared.held, ...(matrices[r]?.held ?? [])]);
-            const { op } = statement.reduction as NonNullable<Statement["reduction"]>;
+            const { op } = statement.reduction as Reduction;
             return {
               kind: "merge",
               place: element(name, t),
