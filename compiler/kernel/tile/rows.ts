@@ -22,8 +22,6 @@ import { isOfTokens, NOW, type Statement } from "./statements.ts";
 
 /** Rows that a lane multiplies with the same numbers. */
 const ROWS = 4;
-/** Sums of more terms than this are taken in parts of so many: rounding grows with the number of terms in a row. */
-const PART = 256;
 /** Fours of tokens whose sums a lane has in registers at once. */
 const FOURS = 4;
 
@@ -168,8 +166,7 @@ class Products {
 
   #summed(loop: Loop, row: (r: Index) => Index, from: Index): Stmt[] {
     const scope = this.#scope;
-    const extent = scope.extent(loop.axis);
-    if (extent <= PART)
+    if (!scope.isLong(loop.axis))
       return scope.overAxes([loop.axis], new Map(), (at) => this.#turn(loop, this.#sums, at, row, from));
     const parts: Sums = new Map(
       loop.products.map(({ statement: s }) => [
@@ -185,23 +182,10 @@ class Products {
         }),
       ),
     );
-    return scope.rolled(
-      Math.ceil(extent / PART),
-      (n) => {
-        const first = times(n, PART);
-        const count: Index =
-          extent % PART === 0
-            ? PART
-            : { kind: "least", of: [PART, { kind: "difference", from: extent, less: first }] };
-        return [
-          ...this.#declared(parts),
-          ...scope.rolled(count, (j) =>
-            this.#turn(loop, parts, new Map([[loop.axis, plus(first, j)]]), row, from),
-          ),
-          ...merged,
-        ];
-      },
-      "n",
+    return scope.inParts(
+      loop.axis,
+      (j) => this.#turn(loop, parts, new Map([[loop.axis, j]]), row, from),
+      (turns) => [...this.#declared(parts), ...turns, ...merged],
     );
   }
 

@@ -33,6 +33,10 @@ export type At = ReadonlyMap<Axis, Index | Four>;
 export type Held = ReadonlyMap<Expr, Value>;
 const NOTHING: Held = new Map();
 
+/** Sums of more terms than this are taken in parts of so many. */
+const LONG = 256;
+const PART = 64;
+
 const isFour = (x: Index | Four): x is Four => typeof x === "object" && "four" in x;
 const firstOf = (x: Index | Four): Index => (isFour(x) ? times(x.four, FOUR) : x);
 
@@ -76,12 +80,36 @@ export class Scope {
     return [{ kind: "loop", name, from: 0, to: extent, step, body: body(named(name)) }];
   }
 
-  /** Loops over axes, one element after the other, each as far as `until`. */
-  overAxes(axes: readonly Axis[], at: At, body: (at: At) => readonly Stmt[], until?: Index): Stmt[] {
+  /** Whether a sum is taken in parts: rounding grows with the number of terms in a row. */
+  isLong(a: Axis): boolean {
+    return this.extent(a) > LONG;
+  }
+
+  /** The turns of a long sum; `around` puts each part of them into the sum. */
+  inParts(
+    axis: Axis,
+    turn: (element: Index) => readonly Stmt[],
+    around: (turns: readonly Stmt[]) => readonly Stmt[],
+  ): Stmt[] {
+    const extent = this.extent(axis);
+    return this.rolled(
+      Math.ceil(extent / PART),
+      (n) => {
+        const first = times(n, PART);
+        const left: Index = { kind: "difference", from: extent, less: first };
+        const count: Index = extent % PART === 0 ? PART : { kind: "least", of: [PART, left] };
+        return around(this.rolled(count, (j) => turn(plus(first, j))));
+      },
+      "n",
+    );
+  }
+
+  /** Loops over axes, one element after the other. */
+  overAxes(axes: readonly Axis[], at: At, body: (at: At) => readonly Stmt[]): Stmt[] {
     const [axis, ...rest] = axes;
     if (!axis) return [...body(at)];
     return this.rolled(
-      until ?? this.extent(axis),
+      this.extent(axis),
       (i) => this.overAxes(rest, new Map([...at, [axis, i]]), body),
       axis.dim === TILE ? "s" : "j",
     );
@@ -156,16 +184,29 @@ export class Scope {
     const name = this.name("sum", "");
     const wide = isByFours ? { wide: true as const } : {};
     const place: Place = { kind: "local", name, ...wide };
-    const turns = this.overAxes(
-      [axis],
-      at,
-      (inside) => [{ kind: "merge", place, op, value: own(this.value(s.body, inside, held)) }],
-      until,
-    );
-    return {
-      stmts: [{ kind: "variable", name, extents: [], initial: op.wgslInitial, ...wide }, ...turns],
-      value: place,
+    const declared = (name: string): Stmt => ({
+      kind: "variable",
+      name,
+      extents: [],
+      initial: op.wgslInitial,
+      ...wide,
+    });
+    const turn = (to: Place, j: Index): Stmt[] => {
+      const value = own(this.value(s.body, new Map([...at, [axis, j]]), held));
+      return [{ kind: "merge", place: to, op, value }];
     };
+    const hint = axis.dim === TILE ? "s" : "j";
+    if (until !== undefined || !this.isLong(axis)) {
+      const turns = this.rolled(until ?? this.extent(axis), (j) => turn(place, j), hint);
+      return { stmts: [declared(name), ...turns], value: place };
+    }
+    const part: Place = { kind: "local", name: this.name("part", ""), ...wide };
+    const turns = this.inParts(
+      axis,
+      (j) => turn(part, j),
+      (some) => [declared(part.name), ...some, { kind: "merge", place, op, value: part }],
+    );
+    return { stmts: [declared(name), ...turns], value: place };
   }
 
   /** What stands in an expression more than once, each into a register of its own. */
