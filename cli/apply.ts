@@ -22,6 +22,7 @@ export interface ApplyOptions {
   readonly model?: string;
   readonly device?: DeviceName;
   readonly form?: FormName;
+  readonly tune?: boolean;
   readonly set: readonly string[];
   readonly layer?: number;
   readonly layers?: number;
@@ -37,18 +38,26 @@ export async function apply(path: string, options: ApplyOptions, io: Io): Promis
   }
   const { extents, run } = inputsOf(rule, await readTensors(options.input), options.input);
   const { B, T, H } = extents;
+  if (options.tune && options.form !== "auto")
+    throw new UsageError(
+      `--tune looks for the quickest form, and --form ${options.form} says which it is; leave out one of them`,
+    );
+  const progress = new Progress(io);
   const { result, name } = await onBackend(
     options.device,
     io,
     async (backend) => {
-      const progress = new Progress(io);
       const told = (done: number): void =>
         progress.say(`${spec.name} on ${backend.name}: token ${done} of ${T}`);
       const ran = await backend.run(model, extents, { ...run, layer }, told);
       progress.clear();
       return { result: ran, name: backend.name };
     },
-    options.form,
+    {
+      ...(options.form ? { form: options.form } : {}),
+      ...(options.tune ? { tune: true } : {}),
+      say: (text) => progress.say(text),
+    },
   );
   const N = run.cuSeqlens && run.cuSeqlens.length - 1;
   const tensors = outputsOf(rule, extents, N ?? B, result);
@@ -66,8 +75,8 @@ export async function apply(path: string, options: ApplyOptions, io: Io): Promis
   const shapes = tensors.map(([tensor, { shape }]) => ({ name: tensor, shape }));
   io.out(
     options.json
-      ? `${JSON.stringify({ model: spec.name, device: name, B, N, T, H, ...extents.sizes, output: options.output, tensors: shapes }, undefined, 2)}\n`
-      : `${options.output}: ${shapes.map((t) => `${t.name} [${t.shape.join(", ")}]`).join(", ")}, from ${spec.name} on ${name}\n`,
+      ? `${JSON.stringify({ model: spec.name, device: name, schedule: result.schedule, B, N, T, H, ...extents.sizes, output: options.output, tensors: shapes }, undefined, 2)}\n`
+      : `${options.output}: ${shapes.map((t) => `${t.name} [${t.shape.join(", ")}]`).join(", ")}, from ${spec.name} on ${name}, ${result.schedule}\n`,
   );
   return EXIT.well;
 }

@@ -11,12 +11,15 @@ export interface Backend {
   /** For people: the adapter's name, or that this is the interpreter. */
   readonly name: string;
   /** Runs the memory over whole sequences. `progress` is told how many of the tokens are done. */
-  run(model: Model, extents: Extents, run: Run, progress?: (tokens: number) => void): Promise<Result>;
+  run(model: Model, extents: Extents, run: Run, progress?: (tokens: number) => void): Promise<Ran>;
   close(): Promise<void>;
 }
 
-/** How the tokens are computed: one after the other, or tile by tile. */
-export type FormName = "recurrent" | "parallel";
+/** A result, and how it was computed. */
+export type Ran = Result & { readonly schedule: string };
+
+/** How the tokens are computed: one after the other, or tile by tile; or as seems quickest. */
+export type FormName = "recurrent" | "parallel" | "auto";
 
 /** Tokens of a tile on the interpreter: any number gives the same. */
 const TILE = 16;
@@ -26,9 +29,10 @@ export function interpreterBackend(form: FormName = "recurrent"): Backend {
     kind: "interpreter",
     name: "the f64 interpreter",
     run: async ({ rule }, extents, run, progress) => {
-      const result = form === "parallel" ? inTiles(rule, extents, run) : interpret(rule, extents, run);
+      const isTiled = form === "parallel";
+      const result = isTiled ? inTiles(rule, extents, run) : interpret(rule, extents, run);
       progress?.(extents.T);
-      return result;
+      return { ...result, schedule: isTiled ? `tiles of ${TILE}` : "recurrent" };
     },
     close: async () => {},
   };
@@ -42,7 +46,7 @@ function inTiles(rule: Rule, extents: Extents, run: Run): Result {
 }
 
 export const NO_PACKED_TILES =
-  "`cu_seqlens` packs sequences, which --form parallel does not run yet; use --form recurrent, the default";
+  "`cu_seqlens` packs sequences, which --form parallel does not run yet; use --form recurrent or auto";
 
 export const noTiles = ({ spec }: Rule): string =>
   `${spec.name} has no parallel form that runs here; \`miras explain ${spec.definition.span.file.path}\` says what form it has, and --form recurrent runs it`;

@@ -156,10 +156,11 @@ one; states are then [N, H, …shape]. Not yet with --form parallel.`,
     .requiredOption("--output <file>", "where to write; written whole or not at all")
     .option("--model <name>", "which model of the file (default: the first)")
     .addOption(
-      new Option("--form <form>", "token by token, or all tokens of a tile at once")
-        .choices(["recurrent", "parallel"])
-        .default("recurrent"),
+      new Option("--form <form>", "token by token, all tokens of a tile at once, or as seems quickest")
+        .choices(["auto", "recurrent", "parallel"])
+        .default("auto"),
     )
+    .option("--tune", "measure all forms on these tensors, and remember the quickest for their extents")
     .addOption(deviceOption())
     .option(
       "--set <name=value>",

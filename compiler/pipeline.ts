@@ -14,6 +14,9 @@ import { printWgsl } from "./emit/wgsl/print.ts";
 import { recurrentForm } from "./form/recurrent.ts";
 import { tileForm } from "./form/tiles.ts";
 import type { Block } from "./kernel/block.ts";
+import {
+  type Extents as CostExtents, machineFor, nanoseconds, recurrentDispatches, tileDispatches,
+} from "./kernel/cost.ts"; // biome-ignore format: a list
 import { lowerRecurrent } from "./kernel/lower.ts";
 import type { Target } from "./kernel/target.ts";
 import { hasKernels, lowerTiles, type TileKernel } from "./kernel/tile/lower.ts";
@@ -110,4 +113,37 @@ export function compileTiles(
   if (form.kind === "obstacle" || !hasKernels(form)) return undefined;
   const { kernels, length } = lowerTiles(form, sizes, target, tokens);
   return { length, kernels: kernels.map((k) => ({ ...k, wgsl: printWgsl(k.block) })) };
+}
+
+/** A way to run a rule, and what it is estimated to take: the run itself, and with the compilation of its kernels. */
+export interface Schedule {
+  /** `recurrent`, or the turns of a tile. */
+  readonly name: string;
+  readonly form: "recurrent" | "parallel";
+  readonly code: Kernel | TileCode;
+  readonly nanoseconds: { readonly run: number; readonly whole: number };
+}
+
+/** Turns of a tile that are worth trying, where no chunk says how many. */
+const TILES = [8, 16, 32, 64] as const;
+
+/** All ways to run a rule for these extents on an adapter, the quickest by estimate first. */
+export function schedules(rule: Rule, sizes: Sizes, target: Target, extents: CostExtents): Schedule[] {
+  const machine = machineFor(target);
+  const kernel = compileKernel(rule, sizes, target);
+  const found: Schedule[] = [
+    {
+      name: "recurrent",
+      form: "recurrent",
+      code: kernel,
+      nanoseconds: nanoseconds(recurrentDispatches(kernel.block, extents), machine),
+    },
+  ];
+  for (const tokens of rule.spec.chunk === undefined ? TILES : [rule.spec.chunk]) {
+    const code = compileTiles(rule, sizes, target, tokens);
+    if (!code) break;
+    const estimate = nanoseconds(tileDispatches(code, extents), machine);
+    found.push({ name: `tiles of ${code.length}`, form: "parallel", code, nanoseconds: estimate });
+  }
+  return found.sort((a, b) => a.nanoseconds.whole - b.nanoseconds.whole);
 }

@@ -7,12 +7,13 @@ import type { Model } from "../../compiler/pipeline.ts";
 import { print } from "../../grammar/print.ts";
 import { block, definitions, dims, type Line, step } from "./blocks.ts";
 import { inOnePiece, readChain } from "./chain.ts";
+import { costText } from "./cost.ts";
 import { formsText } from "./forms.ts";
 import { kernelText, wgslText } from "./kernel.ts";
 import { Names } from "./names.ts";
 import { show } from "./notation.ts";
 
-export const STAGES = ["ast", "spec", "rule", "form", "kernel", "wgsl"] as const;
+export const STAGES = ["ast", "spec", "rule", "form", "kernel", "wgsl", "cost"] as const;
 export type Stage = (typeof STAGES)[number];
 
 export function stageText(model: Model, stage: Stage): string {
@@ -29,6 +30,8 @@ export function stageText(model: Model, stage: Stage): string {
       return kernelText(model);
     case "wgsl":
       return wgslText(model);
+    case "cost":
+      return costText(model);
   }
 }
 
