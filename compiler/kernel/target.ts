@@ -9,6 +9,8 @@ export interface Target {
   readonly rows: number;
   /** Workgroups that share the rows of one tile, at most. */
   readonly sharers: number;
+  /** Whether arrays that a lane has lie in memory anyway: an index into them may then be any. */
+  readonly spills: boolean;
   /** Numbers of state that a lane may keep in registers; larger states stay in storage memory. */
   readonly registers: number;
   /** Storage buffers that one kernel may bind. */
@@ -45,6 +47,7 @@ export function targetFor(facts: AdapterFacts): Target {
     subgroups,
     rows: narrow ? 4 : 1,
     sharers: narrow ? 2 : 64,
+    spills: narrow,
     registers: 512,
     storageBuffers,
     workgroupBytes,

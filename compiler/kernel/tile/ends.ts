@@ -152,7 +152,7 @@ class Matrices {
     const now = (four: Index): At => new Map([...at, [this.#tokens, { four }]]);
     return [
       ...sums.map(({ array }): Stmt => ({ kind: "variable", name: array, extents: [fours], wide: true })),
-      ...this.#scope.unrolled(
+      ...this.#scope.once(
         fours,
         (t) =>
           sums.map(({ array, ofColumn }): Stmt => {

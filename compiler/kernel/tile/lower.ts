@@ -87,7 +87,7 @@ function inputKernel(lowering: Lowering): TileKernel {
   const given = [...program.inputs.keys()].filter((t) => !spec.numbers.includes(t));
   const name = identifiers();
   const bound = bind(lowering, given, false, ["scratch"], name);
-  const scope = new Scope(sizes, target.lanes, name, layout.homes);
+  const scope = new Scope(sizes, target, name, layout.homes);
   const body = loads(scope, spec, program.inputs, bound.places, layout.homes);
   return { stage: "before", groups: 1, block: block(lowering, "inputs", bound, body) };
 }
@@ -105,7 +105,7 @@ function partKernel(lowering: Lowering, part: Part): TileKernel {
   const isOutput = statements.some((s) => s.kind === "output");
   const bound = bind(lowering, params, isOutput, records, name);
   const homes = new Map([...layout.homes, ...numbersAndParams(lowering, bound.places)]);
-  const scope = new Scope(sizes, target.lanes, name, homes);
+  const scope = new Scope(sizes, target, name, homes);
   const comments = statements.map((s): Stmt => ({ kind: "comment", text: describe(s) }));
   const title = statements.map((s) => s.target.name).join(", ");
   return {

@@ -129,7 +129,7 @@ class Products {
         [this.#lane, row(r)],
         [NOW, { four: plus(from, t) }],
       ]);
-    const stored = scope.unrolled(this.#fours, (t) =>
+    const stored = scope.once(this.#fours, (t) =>
       Array.from({ length: this.#rows }, (_, r) =>
         [...this.#sums].flatMap(([s, names]) =>
           scope.write(s, place(r, t), within(r), element(names[r] as string, t)),

@@ -18,6 +18,7 @@ import {
   when,
 } from "../block.ts";
 import { folded } from "../fold.ts";
+import type { Target } from "../target.ts";
 import { FOUR, type Home, type TileSizes } from "./layout.ts";
 import { isOfTokens, LAST, NOW, type Statement } from "./statements.ts";
 
@@ -43,17 +44,19 @@ const firstOf = (x: Index | Four): Index => (isFour(x) ? times(x.four, FOUR) : x
 export class Scope {
   readonly sizes: TileSizes;
   readonly lanes: number;
+  readonly #spills: boolean;
   readonly name: (hint: string, suffix: string) => string;
   readonly #homes: ReadonlyMap<Tensor, Home>;
 
   constructor(
     sizes: TileSizes,
-    lanes: number,
+    { lanes, spills }: Target,
     name: (hint: string, suffix: string) => string,
     homes: ReadonlyMap<Tensor, Home>,
   ) {
     this.sizes = sizes;
     this.lanes = lanes;
+    this.#spills = spills;
     this.name = name;
     this.#homes = homes;
   }
@@ -72,6 +75,11 @@ export class Scope {
   /** A loop over numbers in registers, which drivers are to unroll. */
   unrolled(extent: number, body: (element: Index) => readonly Stmt[], hint = "t"): Stmt[] {
     return this.#loop(extent, 1, body, hint);
+  }
+
+  /** A loop that fills or empties arrays in registers, once: unrolled only where that keeps them there. */
+  once(extent: number, body: (element: Index) => readonly Stmt[], hint = "t"): Stmt[] {
+    return this.#spills ? this.rolled(extent, body, hint) : this.unrolled(extent, body, hint);
   }
 
   #loop(extent: Index, step: 1 | "rolled", body: (element: Index) => readonly Stmt[], hint: string): Stmt[] {
