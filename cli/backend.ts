@@ -12,6 +12,8 @@ export interface Backend {
   readonly name: string;
   /** Runs the memory over whole sequences. `progress` is told how many of the tokens are done. */
   run(model: Model, extents: Extents, run: Run, progress?: (tokens: number) => void): Promise<Ran>;
+  /** The same with kernels of the parallel form, in tiles of about so many tokens; undefined where it has none. */
+  runTiles?(model: Model, extents: Extents, run: Run, tokens: number): Promise<Result | undefined>;
   close(): Promise<void>;
 }
 

@@ -64,6 +64,12 @@ class WebgpuBackend implements Backend {
     return this.#device.adapter.name;
   }
 
+  async runTiles(model: Model, extents: Extents, run: Run, tokens: number): Promise<Result | undefined> {
+    const sizes = { tokens: extents.T, ...extents.sizes };
+    const code = compileTiles(model.rule, sizes, targetOf(this.#device), tokens);
+    return code && inDoubles(await this.#runOf(code, model, { ...extents, sizes }, run));
+  }
+
   async run(model: Model, extents: Extents, run: Run, progress?: (tokens: number) => void): Promise<Ran> {
     const { cuSeqlens } = run;
     const { B, T, H, sizes: given } = extents;
@@ -72,10 +78,8 @@ class WebgpuBackend implements Backend {
     if (T === 0) return { ...withoutTokens(model.rule, records, given, run), schedule: "no tokens" };
     const sizes = { tokens: T, ...given };
     const code = await this.#codeFor(model, { ...extents, sizes }, run);
-    const { y, states } = await this.#runOf(code, model, { ...extents, sizes }, run, progress);
     return {
-      y: Float64Array.from(y),
-      states: new Map([...states].map(([name, s]) => [name, Float64Array.from(s)])),
+      ...inDoubles(await this.#runOf(code, model, { ...extents, sizes }, run, progress)),
       schedule: "kernels" in code ? `tiles of ${code.length}` : "recurrent",
     };
   }
@@ -158,6 +162,11 @@ class WebgpuBackend implements Backend {
     return kernel;
   }
 }
+
+const inDoubles = ({ y, states }: RunResult): Result => ({
+  y: Float64Array.from(y),
+  states: new Map([...states].map(([name, s]) => [name, Float64Array.from(s)])),
+});
 
 function tilesOf(...[rule, sizes, target]: Parameters<typeof compileTiles>): TileCode {
   const code = compileTiles(rule, sizes, target);

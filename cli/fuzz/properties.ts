@@ -1,8 +1,8 @@
 /** All properties, the cheap ones first: to add one is to write its file and to list it here. */
 import { causality } from "./properties/causality.ts";
 import { domains } from "./properties/domains.ts";
-import { gpu } from "./properties/gpu.ts";
 import { gradient } from "./properties/gradient.ts";
+import { kernels, tileKernels } from "./properties/kernels.ts";
 import { minimum } from "./properties/minimum.ts";
 import { simplification } from "./properties/simplification.ts";
 import { split } from "./properties/split.ts";
@@ -17,5 +17,6 @@ export const properties: readonly Property[] = [
   minimum,
   simplification,
   tiles,
-  gpu,
+  kernels,
+  tileKernels,
 ];
