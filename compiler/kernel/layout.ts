@@ -32,6 +32,9 @@ export type Run =
   | { readonly over: "lanes"; readonly block: Index; readonly element: Index; readonly apart?: number }
   | { readonly over: "turns"; readonly block: Index; readonly lane: Index; readonly element: Index };
 
+/** Positions that have names. */
+export type Positions = ReadonlyMap<string, Index>;
+
 /** Elements that a lane can take at once. */
 const FOUR = 4;
 
@@ -113,14 +116,13 @@ export class Layout {
   }
 
   #layOutStates(): void {
-    const record = named("record");
     for (const s of this.form.carry) {
       const length = this.count(s.shape);
       this.slots.push({ tensor: s.previous, name: s.name, offset: this.stateStride, length });
       this.stateStride += length;
     }
     for (const [i, s] of this.form.carry.entries()) {
-      const base = plus(times(record, this.stateStride), (this.slots[i] as Slot).offset);
+      const base = plus(named("state_base"), (this.slots[i] as Slot).offset);
       this.buffers.set(s.previous, { buffer: "state", base });
       this.buffers.set(s.next, { buffer: "state", base });
     }
@@ -137,7 +139,7 @@ export class Layout {
       return offset;
     });
     for (const [i, t] of extra.entries()) {
-      const base = plus(times(record, this.scratchStride), offsets[i] as number);
+      const base = plus(named("scratch_base"), offsets[i] as number);
       this.buffers.set(t, { buffer: "scratch", base });
     }
   }
@@ -278,9 +280,33 @@ export class Layout {
   }
 
   /** Where that is in its buffer. */
-  spot(t: Tensor, runs: readonly Run[]): { buffer: string; spot: Spot } {
+  spot(t: Tensor, runs: readonly Run[], known: Positions = new Map()): { buffer: string; spot: Spot } {
     const at = this.buffers.get(t);
     if (!at) throw new InternalError(`${t.name} lies nowhere`);
-    return { buffer: at.buffer, spot: after(at.base, this.within(t.shape, runs)) };
+    const own = this.within(t.shape, runs);
+    const index = known.get(keyOf(own));
+    return { buffer: at.buffer, spot: after(at.base, index ? { index } : own) };
+  }
+
+  /** Names for the positions that several of these come to: matrices in storage, of one shape. */
+  positions(places: readonly { readonly tensor: Tensor; readonly runs: readonly Run[] }[]): {
+    stmts: Stmt[];
+    known: Positions;
+  } {
+    const spots = places
+      .filter(({ tensor, runs }) => runs.length >= 2 && !this.arrays.has(tensor))
+      .map(({ tensor, runs }) => this.within(tensor.shape, runs));
+    const keys = spots.map(keyOf);
+    const known = new Map<string, Index>();
+    const stmts = spots.flatMap((spot, i): Stmt[] => {
+      const key = keyOf(spot);
+      if (spot.apart !== undefined || keys.indexOf(key) === i || known.has(key)) return [];
+      const name = this.local("at");
+      known.set(key, named(name));
+      return [{ kind: "index", name, value: spot.index }];
+    });
+    return { stmts, known };
   }
 }
+
+const keyOf = (spot: Spot): string => JSON.stringify(spot);

@@ -160,12 +160,18 @@ export class Loops {
     if (!this.#layout.schedule.resident) return undefined;
     const name = this.#layout.name(t, "w");
     this.#layout.arrays.set(t, name);
-    const { across, along } = this.#layout.split(t, shape);
-    const columns = [this.#layout.blocks(along, false), this.#layout.target.lanes];
+    const { across, along, acrossFirst } = this.#layout.split(t, shape);
+    const { lanes } = this.#layout.target;
+    const [line, others] = acrossFirst ? ["column", "row"] : ["row", "column"];
+    const turns = [this.#layout.blocks(along, false), lanes];
     return {
       declared: [
-        this.#layout.variable(name, across, this.#layout.schedule.tile?.dim === across, undefined, columns),
-      ],
+        {
+          kind: "comment",
+          text: `${name}[r][c]: of ${line} ${lanes} r + c the ${others}s of a lane, ${lanes} apart`,
+        },
+        this.#layout.variable(name, across, this.#layout.schedule.tile?.dim === across, undefined, turns),
+      ] as Stmt[],
       each: this.eachOnChip(t, shape) as Each,
     };
   }

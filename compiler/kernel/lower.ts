@@ -64,7 +64,7 @@ class Lowering {
       { kind: "index", name: "b", value: named("workgroup.z") },
       { kind: "index", name: "heads", value: named("workgroups.y") },
       ...this.#firstRow(),
-      ...this.#record(),
+      ...this.#records(),
     ];
     const run: Stmt[] = [
       ...before,
@@ -104,10 +104,13 @@ class Lowering {
     ];
   }
 
-  /** The place of the workgroup's states among all. */
-  #record(): Stmt[] {
-    if (this.#layout.stateStride + this.#layout.scratchStride === 0) return [];
-    return [{ kind: "index", name: "record", value: plus(times(named("b"), named("heads")), named("h")) }];
+  /** Where the states of the workgroup begin, and its scratch memory. */
+  #records(): Stmt[] {
+    const record = plus(times(named("b"), named("heads")), named("h"));
+    const { stateStride, scratchStride } = this.#layout;
+    const base = (name: string, stride: number): Stmt[] =>
+      stride === 0 ? [] : [{ kind: "index", name, value: times(record, stride) }];
+    return [...base("state_base", stateStride), ...base("scratch_base", scratchStride)];
   }
 
   /** How often a token goes over the states: of its turns a loop takes one for every fourth row, about. */

@@ -1,38 +1,32 @@
+/** Loop nests: statements that share their loops, over the lanes and over what every lane runs through. */
 import { reduce } from "../math/algebra.ts";
 import { type Axis, type Dim, extentOf } from "../math/axis.ts";
 import type { Expr, Tensor } from "../math/expr.ts";
 import { printExpr } from "../math/print.ts";
 import { unicode } from "../math/style.ts";
-import { leave } from "./access.ts";
-import {
-  asFour,
-  type Below,
-  barrier,
-  type Index,
-  masked,
-  named,
-  type Place,
-  read,
-  type Stmt,
-  type Value,
-  when,
-} from "./block.ts";
+import { type Below, barrier, type Index, named, type Place, type Stmt, type Value, when } from "./block.ts";
+import { Exchanges } from "./exchanges.ts";
 import type { Layout, Run } from "./layout.ts";
 import type { Around, Loops } from "./loops.ts";
-import { leavesOf, type Nest, type Repeated, type Scheduled, type Step } from "./schedule.ts";
+import type { Nest, Repeated, Scheduled, Step } from "./schedule.ts";
 import type { Statement } from "./statements.ts";
 import { Sums } from "./sums.ts";
-import { type Here, NOWHERE, Values } from "./values.ts";
+import { Turn } from "./turn.ts";
+import { NOWHERE, Values } from "./values.ts";
 
 export class Nests {
   readonly #layout: Layout;
   readonly #loops: Loops;
   readonly #values: Values;
+  readonly #turn: Turn;
+  readonly #exchanges: Exchanges;
 
   constructor(layout: Layout, loops: Loops) {
     this.#layout = layout;
     this.#loops = loops;
     this.#values = new Values(layout);
+    this.#turn = new Turn(layout, this.#values);
+    this.#exchanges = new Exchanges(layout);
   }
 
   step(step: Step): Stmt[] {
@@ -127,7 +121,7 @@ export class Nests {
     if (nest.sequential.length === 0) {
       return [
         ...sums.overLanes(reductions, this.#layout.isByFours(lane, tiled)),
-        ...overLanes((run, within) => this.#elements(nest, [run], within, sums)),
+        ...overLanes((run, within) => this.#turn.elements(nest, [run], within, sums)),
         ...reductions.flatMap(({ statement }) => {
           const { stmts, value } = sums.merged(statement);
           return [...stmts, ...this.#assignScalar(statement, value)];
@@ -144,7 +138,13 @@ export class Nests {
         (turns, inTurns, fetched) => [
           ...fetched,
           ...overLanes((run, within) =>
-            this.#elements(nest, [run, ...turns], [...within, ...inTurns], sums, this.#fetchedValues),
+            this.#turn.elements(
+              nest,
+              [run, ...turns],
+              [...within, ...inTurns],
+              sums,
+              this.#exchanges.fetched,
+            ),
           ),
         ],
         nest,
@@ -173,7 +173,13 @@ export class Nests {
           row,
           (turns, inTurns, inner) => [
             ...inner,
-            ...this.#elements(nest, [run, ...turns], [...within, ...inTurns], sums, this.#fetchedValues),
+            ...this.#turn.elements(
+              nest,
+              [run, ...turns],
+              [...within, ...inTurns],
+              sums,
+              this.#exchanges.fetched,
+            ),
           ],
           nest,
           inRow,
@@ -202,7 +208,7 @@ export class Nests {
       if (sums.isInPlace(statement)) return [];
       const axes = [lane as Axis, ...sequential];
       const at = new Map(runs.map((run, i) => [axes[i] as Axis, run]));
-      return this.#write(statement, at, sums.place(statement, runs[0] as Run), within);
+      return this.#turn.write(statement, at, sums.place(statement, runs[0] as Run), within);
     });
   }
 
@@ -213,16 +219,13 @@ export class Nests {
     const row = this.#layout.local("row");
     const run: Run = { over: "turns", block: 0, lane: 0, element: named(row) };
     const written = this.#loops.overLanes(nest.lane as Dim, tiled, this.#layout.local("n"), (lanes, within) =>
-      this.#elements(nest, [lanes, run], within, new Sums(this.#layout)),
+      this.#turn.elements(nest, [lanes, run], within, new Sums(this.#layout)),
     );
     return [
       { kind: "let", name: row, value: { kind: "row", value: this.#values.of(at, NOWHERE), count } },
       ...when([{ index: named(row), bound: count }], written),
     ];
   }
-
-  /** Values that the lanes exchange once for all their rows: filled while the loops are opened. */
-  #fetchedValues: Map<Tensor, Map<Axis, Value>> = new Map();
 
   /** Opens the loops over sequential axes; inside, vectors along them are fetched from the lane that has them. */
   #turns(
@@ -242,7 +245,7 @@ export class Nests {
       this.#layout.local("c"),
       (run, inTurn) => {
         const depth = runs.length;
-        const fetches = this.#fetch(nest, depth, run);
+        const fetches = this.#exchanges.fetch(nest, depth, run);
         return this.#turns(
           rest,
           [...runs, run],
@@ -255,113 +258,5 @@ export class Nests {
       this.#loops.step,
       around,
     );
-  }
-
-  #fetch(nest: Nest, depth: number, run: Run & { over: "turns" }): Stmt[] {
-    if (depth === 0) this.#fetchedValues = new Map();
-    const stmts: Stmt[] = [];
-    for (const s of nest.statements) {
-      const axis = s.sequential[depth];
-      for (const l of leavesOf(s.statement.body)) {
-        if (l.index.length !== 1 || l.index[0] !== axis || !axis || !this.#layout.arrays.has(l.tensor))
-          continue;
-        const known = this.#fetchedValues.get(l.tensor) ?? new Map<Axis, Value>();
-        const same = [...known].find(([a]) => nest.statements.some((o) => o.sequential[depth] === a));
-        if (same) {
-          known.set(axis, same[1]);
-          continue;
-        }
-        const value = this.#exchange(l.tensor, run);
-        this.#fetchedValues.set(l.tensor, known);
-        if (depth === nest.sequential.length - 1 && this.#isUsedOnce(l.tensor, nest, depth)) {
-          known.set(axis, value);
-          continue;
-        }
-        const name = this.#layout.local(`${l.tensor.name}_at`);
-        stmts.push({ kind: "let", name, value });
-        known.set(axis, { kind: "local", name });
-      }
-    }
-    return stmts;
-  }
-
-  /** Whether a turn needs the element of a vector once: it then stands where it is used, outside of all conditions. */
-  #isUsedOnce(t: Tensor, nest: Nest, depth: number): boolean {
-    const { schedule, arrays } = this.#layout;
-    const lane = nest.lane as Dim;
-    const tiled = schedule.tile?.dim === lane;
-    const isOneRow = this.#layout.isByFours(lane, tiled) || this.#layout.blocks(lane, tiled) === 1;
-    const staysHere = nest.statements.every(({ statement: s }) => s.reduction || arrays.has(s.target));
-    if (!schedule.resident || !isOneRow || !staysHere) return false;
-    const uses = (e: Expr, along: Axis | undefined): number => {
-      if (e.kind === "leaf") return e.tensor === t && e.index.length === 1 && e.index[0] === along ? 1 : 0;
-      return e.kind === "apply" ? e.args.reduce((n, a) => n + uses(a, along), 0) : 0;
-    };
-    return nest.statements.reduce((n, s) => n + uses(s.statement.body, s.sequential[depth]), 0) === 1;
-  }
-
-  #exchange(t: Tensor, run: Run & { over: "turns" }): Value {
-    const value = read(this.#layout.vectorPlace(t, run));
-    return this.#layout.target.subgroups ? { kind: "shuffle", value, lane: run.lane } : value;
-  }
-
-  /** One turn of the innermost loop: every statement at its element, or at four. */
-  #elements(
-    nest: Nest,
-    runs: readonly Run[],
-    within: readonly Below[],
-    sums: Sums,
-    fetched: Here["fetched"] = NOWHERE.fetched,
-  ): Stmt[] {
-    const [lane] = runs as [Run & { over: "lanes" }];
-    const fresh = new Map<Tensor, Value>();
-    const out: Stmt[] = [];
-    const writes: Stmt[] = [];
-    for (const [i, s] of nest.statements.entries()) {
-      const { statement } = s;
-      const axes = new Map([s.lane, ...s.sequential].map((a, i) => [a as Axis, runs[i] as Run]));
-      const one = this.#values.of(s.row?.value ?? statement.body, { axes, fetched, fresh });
-      const value = lane.apart ? asFour(one) : one;
-      if (statement.reduction) {
-        const { op, axis } = statement.reduction;
-        // Elements outside the reduced axis must not count; rows outside are never stored.
-        const bounds = within.filter((b) => b.index === axes.get(axis)?.element);
-        const place = sums.place(statement, lane);
-        out.push({ kind: "merge", place, op, value: masked(value, bounds, op.wgslInitial) });
-        continue;
-      }
-      if (
-        statement.kind !== "update" ||
-        !this.#isReadBefore(statement.target, nest.statements.slice(i + 1))
-      ) {
-        out.push(...this.#write(statement, axes, value, within));
-        continue;
-      }
-      const name = this.#layout.local(`${statement.target.name}_new`);
-      const made: Place = { kind: "local", name, ...(lane.apart ? { wide: true } : {}) };
-      out.push({ kind: "let", name, value });
-      fresh.set(statement.target, made);
-      writes.push(...this.#write(statement, axes, made, within));
-    }
-    // These are stored last: every statement of the turn has read the old ones by then.
-    return [...out, ...writes];
-  }
-
-  /** Whether others read what is in the place of a new state first, or read it anew from memory. */
-  #isReadBefore(t: Tensor, others: readonly Scheduled[]): boolean {
-    const { arrays, target } = this.#layout;
-    const place = arrays.get(t);
-    if (place === undefined || !target.subgroups) return true;
-    return others.some((s) =>
-      leavesOf(s.statement.body).some((l) => l.tensor !== t && arrays.get(l.tensor) === place),
-    );
-  }
-
-  #write(s: Statement, axes: ReadonlyMap<Axis, Run>, value: Value, within: readonly Below[]): Stmt[] {
-    const runs = s.result.map((a) => axes.get(a) as Run);
-    if (s.kind !== "output" && this.#layout.arrays.has(s.target))
-      return [{ kind: "assign", place: this.#layout.place(s.target, s.target.shape, runs), value }];
-    const { buffer, spot } = this.#layout.spot(s.target, runs);
-    return leave(value, buffer, spot, within, (hint) => this.#layout.local(`${s.target.name}_${hint}`));
   }
 }

@@ -5,7 +5,7 @@ import { InternalError } from "../source/diagnostic.ts";
 import { loaded } from "./access.ts";
 import { read, type Value } from "./block.ts";
 import { folded } from "./fold.ts";
-import type { Layout, Run } from "./layout.ts";
+import type { Layout, Positions, Run } from "./layout.ts";
 
 /** Where the loops around stand, and what a lane has in registers there. */
 export interface Here {
@@ -14,6 +14,8 @@ export interface Here {
   readonly fetched: ReadonlyMap<Tensor, ReadonlyMap<Axis, Value>>;
   /** New states of this turn. */
   readonly fresh: ReadonlyMap<Tensor, Value>;
+  /** Positions in storage that have names. */
+  readonly known?: Positions;
 }
 
 /** Outside all loops. */
@@ -62,7 +64,7 @@ export class Values {
       const exchanged = l.index.length === 1 && only ? here.fetched.get(tensor)?.get(only) : undefined;
       return exchanged ?? read(this.#layout.place(tensor, tensor.shape, runs));
     }
-    const { buffer, spot } = this.#layout.spot(tensor, runs);
+    const { buffer, spot } = this.#layout.spot(tensor, runs, here.known);
     return loaded(buffer, spot);
   }
 }
