@@ -16,7 +16,7 @@ export function kernelText(model: Model): string {
   const { block } = kernelOf(model);
   const outside = block.body.flatMap((s) => (s.kind === "loop" && s.step === "one" ? [] : [s]));
   const token = block.body.flatMap((s) => (s.kind === "loop" && s.step === "one" ? s.body : []));
-  const resident = outside.filter((s) => s.kind === "variable" && s.extents.length === 3);
+  const resident = outside.filter((s) => s.kind === "variable" && s.extents.length === (s.wide ? 2 : 3));
   return `${[
     `kernel of ${block.name}, for ${CASE}`,
     `workgroups  ${block.tiles === 1 ? "one for each head of each sequence" : `${block.tiles} tiles of rows for each head of each sequence`}, of ${block.lanes} lanes that exchange values ${block.subgroups ? "by subgroup shuffles" : "through workgroup memory"}`,
@@ -41,7 +41,7 @@ const packed = (b: Block["bindings"][number]): string =>
 const sum = (xs: readonly number[]): number => xs.reduce((a, b) => a + b, 0);
 
 const registers = (variables: readonly Stmt[]): number =>
-  sum(variables.map((v) => (v.kind === "variable" ? v.extents.reduce((a, b) => a * b, 1) : 0)));
+  sum(variables.map((v) => (v.kind === "variable" ? v.extents.reduce((a, b) => a * b, v.wide ? 4 : 1) : 0)));
 
 /** What each nest computes, and where lanes wait for each other. */
 function comments(body: readonly Stmt[]): string[] {

@@ -17,13 +17,14 @@ export type Index =
   /** An element of a buffer of unsigned integers. */
   | { readonly kind: "load"; readonly buffer: string; readonly index: Index };
 
-/** `index < bound` */
+/** `index < bound`; of four indices that lie `apart`, the first. */
 export interface Below {
   readonly index: Index;
   readonly bound: Index;
+  readonly apart?: number;
 }
 
-/** A number; where it is `wide`, four in a row, of which an index says the first. */
+/** A number; where it is `wide`, four: an index says the first, and the others lie `apart`, or in a row. */
 export type Value =
   | { readonly kind: "constant"; readonly value: number }
   | Place
@@ -35,15 +36,15 @@ export type Value =
       readonly component?: Index;
       readonly wide?: true;
     }
-  /** Four numbers as one value, or one four times; one of such four; and their sum. */
+  /** Four numbers as one value, or one four times; one of such four; and their sum, or another reduction of them. */
   | { readonly kind: "four"; readonly of: readonly Value[] }
   | { readonly kind: "component"; readonly of: Value; readonly at: 0 | 1 | 2 | 3 }
-  | { readonly kind: "total"; readonly of: Value }
+  | { readonly kind: "total"; readonly of: Value; readonly op?: Reduction }
   | { readonly kind: "apply"; readonly op: Elementwise; readonly args: readonly Value[] }
   /** What another lane of the subgroup holds. */
   | { readonly kind: "shuffle"; readonly value: Value; readonly lane: Index }
   | { readonly kind: "reduce-lanes"; readonly op: Reduction; readonly value: Value }
-  /** `value` where the index is in range, else a number that changes nothing. */
+  /** `value` where the index is in range, else a number that changes nothing; where it is wide, each of the four. */
   | {
       readonly kind: "masked";
       readonly value: Value;
@@ -51,13 +52,19 @@ export type Value =
       readonly otherwise: string;
       readonly wide?: true;
     }
-  | { readonly kind: "float"; readonly index: Index; readonly wide?: true }
+  | { readonly kind: "float"; readonly index: Index; readonly wide?: true; readonly apart?: number }
   /** A number as an unsigned integer: that of a row, or their count where it is none of them. */
   | { readonly kind: "row"; readonly value: Value; readonly count: number }
   /** 1 where two indices agree, else 0; the left one is the first of four where it is wide. */
-  | { readonly kind: "same"; readonly left: Index; readonly right: Index; readonly wide?: true };
+  | {
+      readonly kind: "same";
+      readonly left: Index;
+      readonly right: Index;
+      readonly wide?: true;
+      readonly apart?: number;
+    };
 
-/** A register, or an element of an array in registers or workgroup memory. */
+/** A register, or an element of an array in registers or workgroup memory; with no index, all of it. */
 export type Place =
   | { readonly kind: "local"; readonly name: string; readonly wide?: true }
   | {
@@ -71,12 +78,13 @@ export type Stmt =
   | { readonly kind: "comment"; readonly text: string }
   | { readonly kind: "let"; readonly name: string; readonly value: Value }
   | { readonly kind: "index"; readonly name: string; readonly value: Index }
-  /** A number (no extents) or an array of numbers in registers; or of fours. */
+  /** A number (no extents) or an array of numbers in registers; or of fours. A number can start as any `value`. */
   | {
       readonly kind: "variable";
       readonly name: string;
       readonly extents: readonly number[];
       readonly initial?: string;
+      readonly value?: Value;
       readonly wide?: true;
     }
   | { readonly kind: "assign"; readonly place: Place; readonly value: Value }
@@ -177,10 +185,11 @@ export function isWide(v: Value): boolean {
     case "local":
     case "element":
     case "load":
-    case "masked":
     case "float":
     case "same":
       return v.wide === true;
+    case "masked":
+      return v.wide === true || isWide(v.value);
     default:
       return false;
   }
@@ -214,7 +223,12 @@ export function times(...factors: readonly Index[]): Index {
 
 export const barrier = (memory: "workgroup" | "storage"): Stmt => ({ kind: "barrier", memory });
 export const read = (place: Place): Value => place;
-export const masked = (value: Value, where: readonly Below[], otherwise: string): Value =>
-  where.length === 0 ? value : { kind: "masked", value, where, otherwise };
+/** Where all are below; each of four where their own index is. */
+export function masked(value: Value, where: readonly Below[], otherwise: string): Value {
+  const [fours, others] = [where.filter((b) => b.apart), where.filter((b) => !b.apart)];
+  const inner: Value =
+    fours.length === 0 ? value : { kind: "masked", value, where: fours, otherwise, wide: true };
+  return others.length === 0 ? inner : { kind: "masked", value: inner, where: others, otherwise };
+}
 export const when = (all: readonly Below[], body: readonly Stmt[]): Stmt[] =>
   all.length === 0 ? [...body] : [{ kind: "when", all, body }];

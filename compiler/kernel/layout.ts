@@ -6,6 +6,7 @@ import type { RecurrentForm } from "../form/recurrent.ts";
 import { type Dim, extentOf, type Sizes } from "../math/axis.ts";
 import type { Tensor } from "../math/expr.ts";
 import { InternalError } from "../source/diagnostic.ts";
+import { after, type Spot } from "./access.ts";
 import { bindInputs } from "./bindings.ts";
 import {
   type Binding,
@@ -23,10 +24,19 @@ import { leavesOf, type Schedule, schedule } from "./schedule.ts";
 import { flattened, type Statement, statements } from "./statements.ts";
 import type { Target } from "./target.ts";
 
-/** How an axis runs in the loops around: over lanes (block by block), or one element after the other. */
+/**
+ * How an axis runs in the loops around: over lanes, block by block or four blocks at once, whose elements lie `apart`; or
+ * one element after the other.
+ */
 export type Run =
-  | { readonly over: "lanes"; readonly block: Index; readonly element: Index }
+  | { readonly over: "lanes"; readonly block: Index; readonly element: Index; readonly apart?: number }
   | { readonly over: "turns"; readonly block: Index; readonly lane: Index; readonly element: Index };
+
+/** Positions that have names. */
+export type Positions = ReadonlyMap<string, Index>;
+
+/** Elements that a lane can take at once. */
+const FOUR = 4;
 
 /** Bytes of workgroup memory for what sums and loops keep there. */
 const RESERVED = 2048;
@@ -106,14 +116,13 @@ export class Layout {
   }
 
   #layOutStates(): void {
-    const record = plus(times(named("b"), named("heads")), named("h"));
     for (const s of this.form.carry) {
       const length = this.count(s.shape);
       this.slots.push({ tensor: s.previous, name: s.name, offset: this.stateStride, length });
       this.stateStride += length;
     }
     for (const [i, s] of this.form.carry.entries()) {
-      const base = plus(times(record, this.stateStride), (this.slots[i] as Slot).offset);
+      const base = plus(named("state_base"), (this.slots[i] as Slot).offset);
       this.buffers.set(s.previous, { buffer: "state", base });
       this.buffers.set(s.next, { buffer: "state", base });
     }
@@ -130,7 +139,7 @@ export class Layout {
       return offset;
     });
     for (const [i, t] of extra.entries()) {
-      const base = plus(times(record, this.scratchStride), offsets[i] as number);
+      const base = plus(named("scratch_base"), offsets[i] as number);
       this.buffers.set(t, { buffer: "scratch", base });
     }
   }
@@ -162,13 +171,30 @@ export class Layout {
   }
 
   /** A place for a vector that outlives its nest: registers, or workgroup memory without subgroups. */
-  declareVector(t: Tensor): Stmt[] {
+  declareVector(t: Tensor, initial?: string): Stmt[] {
     const name = this.name(t, "v");
     this.arrays.set(t, name);
-    const blocks = this.blocks(t.shape[0] as Dim, this.isTiled(t));
-    if (this.target.subgroups) return [{ kind: "variable", name, extents: [blocks] }];
-    this.workgroup.push({ name, length: blocks * this.target.lanes });
+    const d = t.shape[0] as Dim;
+    if (this.target.subgroups) return [this.variable(name, d, this.isTiled(t), initial)];
+    this.workgroup.push({ name, length: this.blocks(d, this.isTiled(t)) * this.target.lanes });
     return [];
+  }
+
+  /** Registers for what a lane has of a dimension, and as often as `outer` says. */
+  variable(name: string, d: Dim, tiled: boolean, initial?: string, outer: readonly number[] = []): Stmt {
+    const wide = this.isByFours(d, tiled);
+    return {
+      kind: "variable",
+      name,
+      extents: wide ? outer : [...outer, this.blocks(d, tiled)],
+      ...(initial === undefined ? {} : { initial }),
+      ...(wide ? { wide } : {}),
+    };
+  }
+
+  /** Whether a lane takes its four elements of a dimension at once: the same code four times is long to read. */
+  isByFours(d: Dim, tiled: boolean): boolean {
+    return this.schedule.resident && this.target.subgroups && this.blocks(d, tiled) === FOUR;
   }
 
   isTiled(t: Tensor): boolean {
@@ -192,10 +218,16 @@ export class Layout {
     const array = this.arrays.get(t);
     if (!array) throw new InternalError(`${t.name} has no place on the chip`);
     const { lanes, subgroups } = this.target;
-    const position = subgroups
-      ? run.block
-      : plus(times(run.block, lanes), run.over === "lanes" ? named("lane") : run.lane);
-    return { kind: "element", array, index: [position] };
+    if (subgroups) return this.register(array, run);
+    const lane = run.over === "lanes" ? named("lane") : run.lane;
+    return { kind: "element", array, index: [plus(times(run.block, lanes), lane)] };
+  }
+
+  /** What a lane has in `array` of the element, or of the four, that it is at; `outer` is as in `variable`. */
+  register(array: string, run: Run, outer: readonly Index[] = []): Place {
+    return run.over === "lanes" && run.apart
+      ? { kind: "element", array, index: outer, wide: true }
+      : { kind: "element", array, index: [...outer, run.block] };
   }
 
   share(from: Tensor, to: Tensor): void {
@@ -228,15 +260,53 @@ export class Layout {
     const turn = runs.find((r) => r.over === "turns");
     if (!lanes || turn?.over !== "turns")
       throw new InternalError(`${t.name} is not spread over the lanes here`);
-    return { kind: "element", array, index: [turn.block, turn.lane, lanes.block] };
+    return this.register(array, lanes, [turn.block, turn.lane]);
   }
 
-  offset(shape: readonly Dim[], runs: readonly Run[]): Index {
-    let offset: Index = 0;
-    for (const [i, run] of runs.entries()) {
-      const extent = extentOf(shape[i] as Dim, this.sizes);
-      offset = plus(times(offset, extent), run.element);
-    }
-    return offset;
+  /** Where the element at `runs` lies in a tensor. */
+  within(shape: readonly Dim[], runs: readonly Run[]): Spot {
+    return runs.reduce<Spot>(
+      ({ index, apart }, run, i) => {
+        const extent = extentOf(shape[i] as Dim, this.sizes);
+        const own = run.over === "lanes" ? run.apart : undefined;
+        const all = own ?? (apart === undefined ? undefined : apart * extent);
+        return {
+          index: plus(times(index, extent), run.element),
+          ...(all === undefined ? {} : { apart: all }),
+        };
+      },
+      { index: 0 },
+    );
+  }
+
+  /** Where that is in its buffer. */
+  spot(t: Tensor, runs: readonly Run[], known: Positions = new Map()): { buffer: string; spot: Spot } {
+    const at = this.buffers.get(t);
+    if (!at) throw new InternalError(`${t.name} lies nowhere`);
+    const own = this.within(t.shape, runs);
+    const index = known.get(keyOf(own));
+    return { buffer: at.buffer, spot: after(at.base, index ? { index } : own) };
+  }
+
+  /** Names for the positions that several of these come to: matrices in storage, of one shape. */
+  positions(places: readonly { readonly tensor: Tensor; readonly runs: readonly Run[] }[]): {
+    stmts: Stmt[];
+    known: Positions;
+  } {
+    const spots = places
+      .filter(({ tensor, runs }) => runs.length >= 2 && !this.arrays.has(tensor))
+      .map(({ tensor, runs }) => this.within(tensor.shape, runs));
+    const keys = spots.map(keyOf);
+    const known = new Map<string, Index>();
+    const stmts = spots.flatMap((spot, i): Stmt[] => {
+      const key = keyOf(spot);
+      if (spot.apart !== undefined || keys.indexOf(key) === i || known.has(key)) return [];
+      const name = this.local("at");
+      known.set(key, named(name));
+      return [{ kind: "index", name, value: spot.index }];
+    });
+    return { stmts, known };
   }
 }
+
+const keyOf = (spot: Spot): string => JSON.stringify(spot);

@@ -1,9 +1,10 @@
 import { type Dim, extentOf } from "../math/axis.ts";
 import type { Tensor } from "../math/expr.ts";
+import type { Spot } from "./access.ts";
 import { type Below, type Index, named, type Place, plus, type Stmt, times } from "./block.ts";
 import type { Layout, Run } from "./layout.ts";
 
-/** Up to this many rows a lane the code is repeated instead of looped over. */
+/** Up to this many rows a lane, where they are not taken at once, the code is repeated instead of looped over. */
 const WRITTEN_OUT = 4;
 /**
  * Up to this many lanes the turns over a resident state are, too. A driver often does not unroll them where a turn has
@@ -21,8 +22,8 @@ type Step = 1 | "rolled";
 export type Around = (turns: readonly Stmt[]) => readonly Stmt[];
 const AS_THEY_ARE: Around = (turns) => turns;
 
-/** What is done at an element: where it lies, its position in the tensor, and when it exists. */
-export type PerElement = (place: Place, position: Index, within: readonly Below[]) => readonly Stmt[];
+/** What is done at an element, or at four: where it is on the chip, where in the tensor, and when it exists. */
+export type PerElement = (place: Place, spot: Spot, within: readonly Below[]) => readonly Stmt[];
 export type Each = (body: PerElement) => Stmt[];
 
 export class Loops {
@@ -33,14 +34,11 @@ export class Loops {
   }
 
   /** A loop over a lane's elements of a vector. */
-  overVector(
-    t: Tensor,
-    body: (place: Place, element: Index, within: readonly Below[]) => readonly Stmt[],
-  ): Stmt[] {
+  overVector(t: Tensor, body: PerElement): Stmt[] {
     const d = t.shape[0] as Dim;
     const tiled = this.#layout.isTiled(t);
     return this.overLanes(d, tiled, this.#layout.local("n"), (run, within) =>
-      body(this.#layout.vectorPlace(t, run), run.element, within),
+      body(this.#layout.vectorPlace(t, run), this.#layout.within(t.shape, [run]), within),
     );
   }
 
@@ -55,12 +53,15 @@ export class Loops {
     const { tile } = this.#layout.schedule;
     const extent = extentOf(d, this.#layout.sizes);
     const blocks = this.#layout.blocks(d, tiled);
-    const first: Index = tiled && tile ? times(named("tile"), tile.rows) : 0;
+    const first = named(tiled && tile ? "row" : "lane");
     const exact = tiled && tile ? extent % tile.rows === 0 : extent % lanes === 0;
+    const apart = this.#layout.isByFours(d, tiled) ? { apart: lanes } : {};
     const turn = (block: Index): readonly Stmt[] => {
-      const element = plus(first, times(block, lanes), named("lane"));
-      return body({ over: "lanes", block, element }, exact ? [] : [{ index: element, bound: extent }]);
+      const element = plus(times(block, lanes), first);
+      const run: Run = { over: "lanes", block, element, ...apart };
+      return body(run, exact ? [] : [{ index: element, bound: extent, ...apart }]);
     };
+    if (apart.apart) return [...turn(0)];
     // The few rows of a resident state are written out: an inner loop over two rows costs twice the time.
     if (this.#layout.schedule.resident && blocks <= WRITTEN_OUT)
       return Array.from({ length: blocks }, (_, n) => turn(n)).flat();
@@ -116,12 +117,11 @@ export class Loops {
   }
 
   eachOnChip(t: Tensor, shape: readonly Dim[]): Each | undefined {
-    if (shape.length === 0) return (body) => [...body(this.#layout.scalars.get(t) as Place, 0, [])];
+    if (shape.length === 0)
+      return (body) => [...body(this.#layout.scalars.get(t) as Place, { index: 0 }, [])];
     if (shape.length === 1) return (body) => this.overVector(t, body);
-    const array = this.#layout.arrays.get(t);
-    if (array === undefined) return undefined;
+    if (!this.#layout.arrays.has(t)) return undefined;
     const { across, along, acrossFirst } = this.#layout.split(t, shape);
-    const width = extentOf(shape[1] as Dim, this.#layout.sizes);
     // These loops stay rolled: drivers compile in time quadratic in the memory operations of the text.
     return (body) =>
       this.overTurns(
@@ -134,9 +134,9 @@ export class Loops {
             this.#layout.schedule.tile?.dim === across,
             this.#layout.local("n"),
             (run, inLane) => {
-              const [row, column] = acrossFirst ? [run.element, turn.element] : [turn.element, run.element];
-              const place: Place = { kind: "element", array, index: [turn.block, turn.lane, run.block] };
-              return body(place, plus(times(row, width), column), [...inLane, ...inTurn]);
+              const runs = acrossFirst ? [run, turn] : [turn, run];
+              const place = this.#layout.place(t, shape, runs);
+              return body(place, this.#layout.within(shape, runs), [...inLane, ...inTurn]);
             },
           ),
         "rolled",
@@ -160,15 +160,18 @@ export class Loops {
     if (!this.#layout.schedule.resident) return undefined;
     const name = this.#layout.name(t, "w");
     this.#layout.arrays.set(t, name);
-    const { across, along } = this.#layout.split(t, shape);
+    const { across, along, acrossFirst } = this.#layout.split(t, shape);
     const { lanes } = this.#layout.target;
-    const extents = [
-      Math.ceil(extentOf(along, this.#layout.sizes) / lanes),
-      lanes,
-      this.#layout.blocks(across, this.#layout.schedule.tile?.dim === across),
-    ];
+    const [line, others] = acrossFirst ? ["column", "row"] : ["row", "column"];
+    const turns = [this.#layout.blocks(along, false), lanes];
     return {
-      declared: [{ kind: "variable", name, extents } satisfies Stmt] as Stmt[],
+      declared: [
+        {
+          kind: "comment",
+          text: `${name}[r][c]: of ${line} ${lanes} r + c the ${others}s of a lane, ${lanes} apart`,
+        },
+        this.#layout.variable(name, across, this.#layout.schedule.tile?.dim === across, undefined, turns),
+      ] as Stmt[],
       each: this.eachOnChip(t, shape) as Each,
     };
   }

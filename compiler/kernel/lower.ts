@@ -5,11 +5,11 @@
 import type { RecurrentForm } from "../form/recurrent.ts";
 import { extentOf, type Sizes } from "../math/axis.ts";
 import type { Tensor } from "../math/expr.ts";
+import { after, bring, leave } from "./access.ts";
 import {
   type Block,
   barrier,
   type Index,
-  masked,
   named,
   plus,
   read,
@@ -23,6 +23,7 @@ import { Loops } from "./loops.ts";
 import { Nests } from "./nests.ts";
 import type { Step } from "./schedule.ts";
 import type { Target } from "./target.ts";
+import { tidy } from "./tidy.ts";
 
 /** For sequences side by side in a batch, or packed: one after the other, with their bounds in `cu_seqlens`. */
 export const lowerRecurrent = (form: RecurrentForm, sizes: Sizes, target: Target, isPacked = false): Block =>
@@ -59,10 +60,11 @@ class Lowering {
       ...(this.#layout.target.subgroups ? [] : [barrier("workgroup")]),
     ];
     const places: Stmt[] = [
-      { kind: "index", name: "tile", value: named("workgroup.x") },
       { kind: "index", name: "h", value: named("workgroup.y") },
       { kind: "index", name: "b", value: named("workgroup.z") },
       { kind: "index", name: "heads", value: named("workgroups.y") },
+      ...this.#firstRow(),
+      ...this.#records(),
     ];
     const run: Stmt[] = [
       ...before,
@@ -89,8 +91,26 @@ class Lowering {
       steps,
       passes: this.#passes(this.#layout.schedule.steps),
       quantum: form.resumes ? 1 : (form.chunk ?? 1),
-      body: [...places, ...(this.#layout.isPacked ? this.#ofSequence(run) : run)],
+      body: tidy([...places, ...(this.#layout.isPacked ? this.#ofSequence(run) : run)]),
     };
+  }
+
+  /** The first of a lane's rows of the dimension that is split over workgroups. */
+  #firstRow(): Stmt[] {
+    const { tile } = this.#layout.schedule;
+    if (!tile) return [];
+    return [
+      { kind: "index", name: "row", value: plus(times(named("workgroup.x"), tile.rows), named("lane")) },
+    ];
+  }
+
+  /** Where the states of the workgroup begin, and its scratch memory. */
+  #records(): Stmt[] {
+    const record = plus(times(named("b"), named("heads")), named("h"));
+    const { stateStride, scratchStride } = this.#layout;
+    const base = (name: string, stride: number): Stmt[] =>
+      stride === 0 ? [] : [{ kind: "index", name, value: times(record, stride) }];
+    return [...base("state_base", stateStride), ...base("scratch_base", scratchStride)];
   }
 
   /** How often a token goes over the states: of its turns a loop takes one for every fourth row, about. */
@@ -175,14 +195,15 @@ class Lowering {
     const declared = this.#layout.declareVector(t);
     return [
       ...declared,
-      ...this.#loops.overVector(t, (place, element, within) => [
-        {
-          kind: "assign",
-          place,
-          value: masked({ kind: "load", buffer, index: plus(base, element) }, within, "0.0"),
-        },
-      ]),
+      ...this.#loops.overVector(t, (place, spot, within) =>
+        bring(place, buffer, after(base, spot), within, this.#naming(t)),
+      ),
     ];
+  }
+
+  /** Names for what has to do with a tensor. */
+  #naming(t: Tensor): (hint: string) => string {
+    return (hint) => this.#layout.local(`${t.name}_${hint}`);
   }
 
   // -------------------------------------------------------------- states
@@ -190,21 +211,17 @@ class Lowering {
   #loadStates(): Stmt[] {
     return this.#layout.form.carry.flatMap((s) => {
       const { buffer, base } = this.#layout.buffers.get(s.previous) as { buffer: string; base: Index };
-      const loaded = this.#loops.onChip(s.previous, s.shape);
-      if (!loaded) return [];
+      const chip = this.#loops.onChip(s.previous, s.shape);
+      if (!chip) return [];
       this.#layout.share(s.previous, s.next);
       const isKept = !s.start || this.#layout.buffers.has(s.start);
       const copy = isKept ? undefined : this.#loops.onChip(s.start as Tensor, s.shape);
       return [
-        ...loaded.declared,
+        ...chip.declared,
         ...(copy?.declared ?? []),
-        ...loaded.each((place, position, within) => [
-          {
-            kind: "assign",
-            place,
-            value: masked({ kind: "load", buffer, index: plus(base, position) }, within, "0.0"),
-          },
-        ]),
+        ...chip.each((place, spot, within) =>
+          bring(place, buffer, after(base, spot), within, this.#naming(s.previous)),
+        ),
       ];
     });
   }
@@ -214,8 +231,8 @@ class Lowering {
       const { buffer, base } = this.#layout.buffers.get(s.previous) as { buffer: string; base: Index };
       const each = this.#loops.eachOnChip(s.previous, s.shape);
       if (!each) return [];
-      return each((place, position, within) =>
-        when(within, [{ kind: "store", buffer, index: plus(base, position), value: read(place) }]),
+      return each((place, spot, within) =>
+        leave(place, buffer, after(base, spot), within, this.#naming(s.previous)),
       );
     });
   }
@@ -229,10 +246,8 @@ class Lowering {
       const kept = this.#layout.buffers.get(s.start);
       const each = this.#loops.eachOnChip(kept ? s.previous : s.start, s.shape);
       if (kept && each) {
-        return each((place, position, within) =>
-          when(within, [
-            { kind: "store", buffer: kept.buffer, index: plus(kept.base, position), value: read(place) },
-          ]),
+        return each((place, spot, within) =>
+          leave(place, kept.buffer, after(kept.base, spot), within, this.#naming(s.previous)),
         );
       }
       if (each) {

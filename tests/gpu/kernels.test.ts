@@ -122,7 +122,7 @@ const caseFor = (r: Reference, sizes: Sizes, seed: number, edge: boolean, states
   randomCase(r, sizes, seed, { edge, states, steady: sizes.T > 8 });
 
 const lengths = fc.constantFrom(0, 1, 2, 5, 16, 17, 33);
-const widths = fc.constantFrom(1, 3, 7, 8, 13, 16, 20);
+const widths = fc.constantFrom(1, 3, 7, 8, 13, 16, 20, 28);
 
 describe.skipIf(!device).each(specNames)("%s", (name) => {
   const model = specModel(name);

@@ -9,6 +9,7 @@ import {
   type Stmt,
   type Value,
 } from "../../kernel/block.ts";
+import type { Reduction } from "../../math/node.ts";
 
 export function printWgsl(block: Block): string {
   const lines: string[] = [];
@@ -45,10 +46,11 @@ function stmt(s: Stmt, indent: string): string[] {
     case "comment":
       return [`${indent}// ${s.text.replaceAll(/[\r\n\u2028\u2029\u0085\v\f]/g, " ")}`];
     case "let":
-      return [`${indent}let ${s.name} = ${value(s.value)};`];
+      return [`${indent}let ${s.name} = ${bare(s.value)};`];
     case "index":
       return [`${indent}let ${s.name} = ${index(s.value)};`];
     case "variable": {
+      if (s.value) return [`${indent}var ${s.name} = ${bare(s.value)};`];
       // Always with a value: a variable inside a loop starts anew in every turn.
       const type = s.extents.reduceRight<string>((t, n) => `array<${t}, ${n}>`, typeOf(s));
       const [n] = s.extents;
@@ -59,11 +61,13 @@ function stmt(s: Stmt, indent: string): string[] {
       return [`${indent}var ${s.name} = ${type}(${initial});`];
     }
     case "assign":
-      return [`${indent}${place(s.place)} = ${value(s.value)};`];
+      return [`${indent}${place(s.place)} = ${bare(s.value)};`];
     case "merge":
-      return [`${indent}${place(s.place)} = ${s.op.wgsl(place(s.place), value(s.value))};`];
+      return s.op.name === "sum"
+        ? [`${indent}${place(s.place)} += ${bare(s.value)};`]
+        : [`${indent}${place(s.place)} = ${s.op.wgsl(place(s.place), bare(s.value))};`];
     case "store":
-      return [`${indent}${at(s.buffer, s)} = ${value(s.value)};`];
+      return [`${indent}${at(s.buffer, s)} = ${bare(s.value)};`];
     case "loop": {
       const step =
         s.step === 1 || s.step === "one"
@@ -124,6 +128,8 @@ function index(i: Index): string {
 
 const below = (b: Below): string => `${index(b.index)} < ${index(b.bound)}`;
 
+const fourBelow = (b: Below): string => `${four(b.index, b.apart)} < vec4u(${index(b.bound)})`;
+
 const typeOf = ({ wide }: { readonly wide?: true }): "f32" | "vec4f" => (wide ? "vec4f" : "f32");
 
 /** Where a buffer is read or written. */
@@ -131,10 +137,17 @@ const at = (buffer: string, l: { readonly index: Index; readonly component?: Ind
   `${buffer}[${index(l.index)}]${l.component === undefined ? "" : `[${index(l.component)}]`}`;
 
 /** Four indices from the one that is given on. */
-const four = (first: Index): string => `(${index(first)} + vec4u(0u, 1u, 2u, 3u))`;
+const four = (first: Index, apart = 1): string =>
+  `(${index(first)} + vec4u(${[0, 1, 2, 3].map((n) => `${n * apart}u`).join(", ")}))`;
 
 const place = (p: Place): string =>
   p.kind === "local" ? p.name : `${p.array}${p.index.map((i) => `[${index(i)}]`).join("")}`;
+
+/** A value with nothing beside it. */
+const bare = (v: Value): string => (v.kind === "apply" && v.op.name === "add" ? sum(v.args) : term(v));
+
+/** A value beside a plus or a minus. */
+const term = (v: Value): string => (v.kind === "apply" && v.op.name === "mul" ? product(v) : value(v));
 
 function value(v: Value): string {
   switch (v.kind) {
@@ -146,37 +159,41 @@ function value(v: Value): string {
     case "load":
       return at(v.buffer, v);
     case "four":
-      return `vec4f(${v.of.map(value).join(", ")})`;
+      return `vec4f(${v.of.map(bare).join(", ")})`;
     case "component":
       return `${value(v.of)}.${"xyzw"[v.at]}`;
     case "total":
-      return `dot(${value(v.of)}, vec4f(1.0))`;
+      return total(value(v.of), v.op);
     case "apply": {
-      if (v.op.name === "add") return sum(v.args);
-      if (v.op.name === "mul") return product(v);
+      if (v.op.name === "add") return `(${sum(v.args)})`;
+      if (v.op.name === "mul") return `(${product(v)})`;
       const wide = isWide(v);
       const args = v.args.map((a, i) => (wide && mustBeWide(v, i) ? `vec4f(${value(a)})` : value(a)));
       return v.op.wgsl(args, wide ? "vec4f" : "f32");
     }
     case "shuffle":
-      return `subgroupShuffle(${value(v.value)}, ${index(v.lane)})`;
+      return `subgroupShuffle(${bare(v.value)}, ${index(v.lane)})`;
     case "reduce-lanes":
-      return `${v.op.subgroup}(${value(v.value)})`;
+      return `${v.op.subgroup}(${bare(v.value)})`;
     case "masked":
-      return v.wide
-        ? `select(vec4f(${v.otherwise}), ${value(v.value)}, ${v.where.map((b) => `${four(b.index)} < vec4u(${index(b.bound)})`).join(" & ")})`
-        : `select(${v.otherwise}, ${value(v.value)}, ${v.where.map(below).join(" && ")})`;
+      return `select(${isWide(v) ? `vec4f(${v.otherwise})` : v.otherwise}, ${bare(v.value)}, ${v.where.map(v.wide ? fourBelow : below).join(v.wide ? " & " : " && ")})`;
     case "float":
-      return v.wide ? `vec4f(${four(v.index)})` : `f32(${index(v.index)})`;
+      return v.wide ? `vec4f(${four(v.index, v.apart)})` : `f32(${index(v.index)})`;
     case "row": {
       const x = value(v.value);
       return `select(${v.count}u, u32(${x}), f32(u32(${x})) == ${x})`;
     }
     case "same":
       return v.wide
-        ? `select(vec4f(), vec4f(1.0), ${four(v.left)} == vec4u(${index(v.right)}))`
+        ? `select(vec4f(), vec4f(1.0), ${four(v.left, v.apart)} == vec4u(${index(v.right)}))`
         : `select(0.0, 1.0, ${index(v.left)} == ${index(v.right)})`;
   }
+}
+
+/** The sum of four, or what another reduction makes of them. */
+function total(of: string, op?: Reduction): string {
+  if (!op || op.name === "sum") return `dot(${of}, vec4f(1.0))`;
+  return op.wgsl(op.wgsl(`${of}.x`, `${of}.y`), op.wgsl(`${of}.z`, `${of}.w`));
 }
 
 /** Whether a single number must be made four beside fours: not a condition, and no exponent that says which product it is. */
@@ -192,14 +209,15 @@ function mustBeWide({ op, args }: Extract<Value, { kind: "apply" }>, i: number):
 }
 
 /** A product, divided by what stands below: rounded once, where a reciprocal would be rounded before. */
-function product({ op, args }: Extract<Value, { kind: "apply" }>): string {
-  const below = args.map(reciprocal);
-  const above = args.filter((_, i) => below[i] === undefined);
+function product(v: Extract<Value, { kind: "apply" }>): string {
+  const { negative, of } = magnitude(v);
+  if (negative) return `-${term(of)}`;
+  const below = v.args.map(reciprocal);
+  const above = v.args.filter((_, i) => below[i] === undefined);
   const divisors = below.filter((b) => b !== undefined).map(value);
-  if (divisors.length === 0 || above.length === 0) return op.wgsl(args.map(value), "f32");
-  const times = (factors: readonly string[]): string =>
-    factors.length === 1 ? (factors[0] as string) : op.wgsl(factors, "f32");
-  return `(${times(above.map(value))} / ${times(divisors)})`;
+  const times = (factors: readonly string[]): string => factors.join(" * ");
+  if (divisors.length === 0 || above.length === 0) return times(v.args.map(value));
+  return `${times(above.map(value))} / ${divisors.length === 1 ? divisors[0] : `(${times(divisors)})`}`;
 }
 
 /** x of 1 / x; n of a number that is 1 / n, but for powers of two, which are exact. */
@@ -218,7 +236,9 @@ function reciprocal(v: Value): Value | undefined {
 function sum(terms: readonly Value[]): string {
   const signed = terms.map(magnitude);
   const ordered = [...signed.filter((t) => !t.negative), ...signed.filter((t) => t.negative)];
-  return `(${ordered.map((t, i) => `${t.negative ? (i === 0 ? "-" : " - ") : i === 0 ? "" : " + "}${value(t.of)}`).join("")})`;
+  return ordered
+    .map((t, i) => `${t.negative ? (i === 0 ? "-" : " - ") : i === 0 ? "" : " + "}${term(t.of)}`)
+    .join("");
 }
 
 function magnitude(v: Value): { negative: boolean; of: Value } {
@@ -236,7 +256,7 @@ const LARGEST_F32 = 3.4028234663852886e38;
 /** A number that is an f32 literal: WGSL refuses constants that overflow. */
 function number(x: number): string {
   const clamped = Math.max(-LARGEST_F32, Math.min(LARGEST_F32, Number.isNaN(x) ? 0 : x));
-  const text = Math.fround(clamped) === clamped ? String(clamped) : clamped.toPrecision(9);
+  const text = String(Math.fround(clamped) === clamped ? clamped : Number(clamped.toPrecision(9)));
   const literal = /[.e]/.test(text) ? text : `${text}.0`;
   return x < 0 ? `(${literal})` : literal;
 }
