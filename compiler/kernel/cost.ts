@@ -137,6 +137,9 @@ export function workOf(block: Block, tokens: number, groups = 1): Work {
         case "let":
           value(s.value, times);
           break;
+        case "variable":
+          if (s.value) value(s.value, times);
+          break;
         case "assign":
         case "merge":
           total.arithmetic += s.kind === "merge" ? times * (s.place.wide ? 4 : 1) : 0;
