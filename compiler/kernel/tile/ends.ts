@@ -10,7 +10,8 @@ import {
   asFour, type Below, type Index, named, type Place, plus, type Stmt, times, type Value,
 } from "../block.ts"; // biome-ignore format: a list
 import { FOUR } from "./layout.ts";
-import { type At, type Four, type Held, leavesIn, type Scope } from "./scope.ts";
+import type { At, Four } from "./loops.ts";
+import { type Held, leavesIn, type Scope } from "./scope.ts";
 import type { Statement } from "./statements.ts";
 
 /** Rows that one workgroup goes through, where they divide a matrix. */

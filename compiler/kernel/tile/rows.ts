@@ -16,8 +16,9 @@ import {
   times,
   type Value,
 } from "../block.ts";
+import type { At, Four } from "./loops.ts";
 import { isProduct, ownLeaf } from "./parts.ts";
-import { type At, type Four, type Held, leavesIn, type Scope } from "./scope.ts";
+import { type Held, leavesIn, type Scope } from "./scope.ts";
 import { isOfTokens, NOW, type Statement } from "./statements.ts";
 
 /** Rows that a lane multiplies with the same numbers. */

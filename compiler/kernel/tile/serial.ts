@@ -3,8 +3,9 @@ import { TILE } from "../../form/tile-form.ts";
 import { type Leaf, leaf, type Tensor } from "../../math/expr.ts";
 import { InternalError } from "../../source/diagnostic.ts";
 import { barrier, type Index, type Place, type Stmt, type Value, when } from "../block.ts";
+import type { At } from "./loops.ts";
 import { leavesOf } from "./parts.ts";
-import type { At, Scope } from "./scope.ts";
+import type { Scope } from "./scope.ts";
 import { isOfTokens, NOW, type Statement } from "./statements.ts";
 
 /** A lane goes through the tokens on its own: it needs only what it made itself. */

@@ -1,9 +1,10 @@
 /** What tokens have by themselves: each lane has four of them, and goes through their vectors, or takes turns. */
 import type { Expr, Tensor } from "../../math/expr.ts";
 import type { Below, Index, Stmt, Value } from "../block.ts";
+import type { At } from "./loops.ts";
 import { ownLeaf } from "./parts.ts";
 import { finished } from "./rows.ts";
-import type { At, Scope } from "./scope.ts";
+import type { Scope } from "./scope.ts";
 import { type Loop, NOW, type Statement } from "./statements.ts";
 
 export function tokens(scope: Scope, statements: readonly Statement[]): Stmt[] {
