@@ -23,7 +23,7 @@ const RUNS = Number(process.env.MIRAS_GPU_RUNS ?? 2);
 /** At least one model of each class, and of each kind of coefficient, link, ring, window and step. */
 const MODELS = (
   process.env.MIRAS_TILE_MODELS ??
-  "GatedDeltaNet,KDA,DFW,RWKV7,DeltaProduct,TTTLinear,Titans,SlidingWindowAttention,Omega"
+  "GatedDeltaNet,KDA,DecayingFastWeights,RWKV7,DeltaProduct,TTTLinear,Titans,SlidingWindowAttention,Omega"
 ).split(",");
 
 afterAll(() => device?.destroy());
