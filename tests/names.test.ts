@@ -20,13 +20,10 @@ const filesIn = (folder: string, ending: string): string[] =>
 const WORDS: Readonly<Record<string, string>> = {
   decay: "an explanation calls a retention by channel so, in English",
   dot: "the product of two vectors, a function of an example in an explanation",
-  implicit: "a kind of algorithm: to the minimum near what was kept, as in an implicit Euler step",
   matrix: "a tensor with rows and columns",
   mirror: "the mirror map, in a comment",
   none: "the absence of a thing",
   omega: "the Greek letter",
-  optimal: "a kind of algorithm: to the minimum over all tokens",
-  ridge: "the diagonal that ridge regression adds",
 };
 
 /** `GatedDeltaNet`, `gated_deltanet` and `gated-deltanet` are one name. */

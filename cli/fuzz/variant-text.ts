@@ -49,7 +49,7 @@ function reconciled(v: Variant): Variant {
   const matrix: Memory = { kind: "matrix" };
   const plain: Retention = retention.kind === "decay" ? retention : { kind: "none" };
   const square: Bias = { kind: "loss", pieces: [{ piece: "square", times: 1 }], over: "sum", target: "v" };
-  if (algorithm.kind === "implicit") {
+  if (algorithm.kind === "proximal") {
     const bias = v.bias.kind === "loss" ? v.bias : square;
     return { ...v, memory: matrix, retention: plain, bias };
   }
@@ -295,8 +295,8 @@ function algorithmText(algorithm: Algorithm, definition: Definition): string {
 }
 
 function algorithmLines(a: Algorithm, { fraction, positive }: Definition): string[] {
-  if (a.kind === "implicit") return [`minimize sum((W - kept)^2) / (2 * ${positive(a.rate)}) + loss`];
-  if (a.kind === "optimal")
+  if (a.kind === "proximal") return [`minimize sum((W - kept)^2) / (2 * ${positive(a.rate)}) + loss`];
+  if (a.kind === "overall")
     return [`minimize past(${positive(a.weight)} * loss) + sum(${positive(a.ridge)} * W^2) / 2`];
   if (a.kind === "pairs") {
     const weight = {

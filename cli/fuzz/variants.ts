@@ -115,8 +115,8 @@ export interface Steps {
 }
 export type Algorithm =
   | Steps
-  | { readonly kind: "implicit"; readonly rate: Amount }
-  | { readonly kind: "optimal"; readonly weight: Amount; readonly ridge: Amount }
+  | { readonly kind: "proximal"; readonly rate: Amount }
+  | { readonly kind: "overall"; readonly weight: Amount; readonly ridge: Amount }
   | {
       readonly kind: "pairs";
       readonly window: "2" | "5" | "tokens";
@@ -234,8 +234,8 @@ const algorithm: fc.Arbitrary<Algorithm> = fc.oneof(
       error: fc.nat(5).map((n) => n === 5),
     }),
   },
-  fc.record({ kind: fc.constant("implicit" as const), rate: amount }),
-  fc.record({ kind: fc.constant("optimal" as const), weight: amount, ridge: amount }),
+  fc.record({ kind: fc.constant("proximal" as const), rate: amount }),
+  fc.record({ kind: fc.constant("overall" as const), weight: amount, ridge: amount }),
   fc.record({
     kind: fc.constant("pairs" as const),
     window: one("2", "5", "tokens"),

@@ -161,7 +161,7 @@ function closedForm(
   if (
     isScalar ||
     !item ||
-    (algorithm.kind === "implicit" && kept.every((r) => !r.link && !r.prox && !r.penalty))
+    (algorithm.kind === "proximal" && kept.every((r) => !r.link && !r.prox && !r.penalty))
   )
     return true;
   ctx.reporter.error("retention-of-optimum", undefined, item.name.span, {
@@ -173,7 +173,7 @@ function closedForm(
 }
 
 const carriedBy = ({ algorithm, states }: Learning): readonly Carried[] =>
-  algorithm.kind === "optimal" ? [algorithm.right, algorithm.gram] : states;
+  algorithm.kind === "overall" ? [algorithm.right, algorithm.gram] : states;
 
 function chosenOf(ctx: Context): Partial<Record<ChoiceKind, ast.ChoiceItem>> {
   const chosen: Partial<Record<ChoiceKind, ast.ChoiceItem>> = {};

@@ -51,14 +51,14 @@ export function checkObjective(
     const value = scalar(ctx, minimize.value, scope);
     if (!value) return undefined;
     if (!tensorsOf(value).has(loss)) return noLoss(ctx, span);
-    return { kind: "implicit", value, w, kept, loss, span };
+    return { kind: "proximal", value, w, kept, loss, span };
   }
   defineToken(ctx, scope);
   const weight = weightOf(ctx, past, scope, loss);
   const penalties = others.map((o) => scalar(ctx, o, scope));
   if (!weight || penalties.some((p) => !p)) return undefined;
   return {
-    kind: "optimal",
+    kind: "overall",
     weight,
     penalty: add(...(penalties as Expr[])),
     w,

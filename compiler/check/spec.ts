@@ -144,7 +144,7 @@ export type Algorithm =
   | { readonly kind: "step"; readonly window: Dim | undefined }
   /** To the minimum of an objective over `w`, what was `kept`, and the `loss` of this token at `w`. */
   | {
-      readonly kind: "implicit";
+      readonly kind: "proximal";
       readonly value: Expr;
       readonly w: Tensor;
       readonly kept: Tensor;
@@ -153,7 +153,7 @@ export type Algorithm =
     }
   /** To the minimum over all tokens so far of Σ weight · loss, discounted by what is kept, plus a penalty on `w`. */
   | {
-      readonly kind: "optimal";
+      readonly kind: "overall";
       readonly weight: Expr;
       readonly penalty: Expr;
       readonly w: Tensor;

@@ -1,6 +1,6 @@
 /**
  * The memory that minimises a discounted sum over all tokens so far, Σ weight · ℓ(W m, v) + ½ Σ λ W². Where
- * dℓ/dy = c y − p, its gradient vanishes at W (Σ weight c m mᵀ + Λ) = Σ weight p mᵀ: ridge regression, of which
+ * dℓ/dy = c y − p, its gradient vanishes at W (Σ weight c m mᵀ + Λ) = Σ weight p mᵀ: regularised least squares, of which
  * two sums are carried.
  */
 import type { Reporter } from "../check/report.ts";
@@ -16,15 +16,15 @@ import { linearRead, readAt } from "./linear-read.ts";
 import { normalForm } from "./normal-form.ts";
 import { simplify } from "./simplify.ts";
 
-type Optimal = Extract<Algorithm, { kind: "optimal" }>;
+type Overall = Extract<Algorithm, { kind: "overall" }>;
 
-export function optimumOf(spec: Spec, algorithm: Optimal, reporter: Reporter): Found | undefined {
+export function optimumOf(spec: Spec, algorithm: Overall, reporter: Reporter): Found | undefined {
   const [state] = spec.states as [MemoryState];
   const { right, gram, span } = algorithm;
   const error = affineError(spec.bias);
   const m = linearRead(spec.read, state.read);
-  const ridge = ridgeOf(algorithm);
-  if (!error || !m || !ridge) {
+  const diagonal = diagonalOf(algorithm);
+  if (!error || !m || !diagonal) {
     const term = !error
       ? "the loss, which is not quadratic"
       : !m
@@ -54,7 +54,7 @@ export function optimumOf(spec: Spec, algorithm: Optimal, reporter: Reporter): F
   const dim = column.dim;
   const matrix = add(
     leaf(gram.next, [first, second]),
-    mul(delta(first, second), at(ridge, [column], [first])),
+    mul(delta(first, second), at(diagonal, [column], [first])),
   );
   const reading: Reading = (x, when) => {
     const [i, j, out] = [freshAxis(dim), freshAxis(dim), freshAxis(dim)];
@@ -98,11 +98,11 @@ const earlier = (e: Expr, carried: readonly Carried[]): Expr =>
   });
 
 /** λ of ½ Σ λ W², over the second axis of W. */
-function ridgeOf({ penalty, w }: Optimal): Expr | undefined {
+function diagonalOf({ penalty, w }: Overall): Expr | undefined {
   const [row] = axesFor(w.shape) as [Axis, Axis];
   const slope = gradient(penalty, [w]).get(w) as Expr;
-  const ridge = substitute(slope, (t) => (t === w ? constant(1) : undefined));
-  if (tensorsOf(ridge).has(w) || ridge.axes.includes(row)) return undefined;
-  const isWhole = normalForm(sub(slope, mul(ridge, leaf(w, axesFor(w.shape))))) === constant(0);
-  return isWhole ? simplify(ridge) : undefined;
+  const diagonal = substitute(slope, (t) => (t === w ? constant(1) : undefined));
+  if (tensorsOf(diagonal).has(w) || diagonal.axes.includes(row)) return undefined;
+  const isWhole = normalForm(sub(slope, mul(diagonal, leaf(w, axesFor(w.shape))))) === constant(0);
+  return isWhole ? simplify(diagonal) : undefined;
 }

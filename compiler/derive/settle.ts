@@ -9,9 +9,9 @@ import { axesFor } from "../math/axis.ts";
 import type { Expr } from "../math/expr.ts";
 import type { Derivation } from "./derivation.ts";
 import type { Found, Reading } from "./found.ts";
-import { stepImplicitly } from "./implicit.ts";
 import { linked } from "./linked.ts";
 import { optimumOf } from "./optimum.ts";
+import { stepProximally } from "./proximal-step.ts";
 import { readKept } from "./regression.ts";
 import { settleRetention } from "./retention.ts";
 import { checkStarts } from "./start.ts";
@@ -50,11 +50,11 @@ function derive(spec: Spec, reporter: Reporter): Found | undefined {
   switch (spec.algorithm.kind) {
     case "step":
       return { spec, reading: readingOf(spec), carried: [], derivation: undefined };
-    case "implicit": {
-      const stepped = stepImplicitly(spec, spec.algorithm, reporter);
+    case "proximal": {
+      const stepped = stepProximally(spec, spec.algorithm, reporter);
       return stepped && { ...stepped, reading: readingOf(stepped.spec), carried: [] };
     }
-    case "optimal":
+    case "overall":
       return optimumOf(spec, spec.algorithm, reporter);
     case "regression":
       return readKept(spec, spec.algorithm, reporter);

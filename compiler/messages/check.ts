@@ -190,7 +190,7 @@ export const checkMessages = {
   ),
   "not-solved": entry<{ term: string }>(
     ({ term }) => `no closed form was found for this minimum because of ${term}`,
-    "A penalty is solved by setting its gradient to zero and isolating the state: where it is affine in the state, separable with an invertible derivative (a logarithm, a power, a logit), with a sum held fixed, with an added sum of absolute values, or held to a box. An implicit step is solved for a memory that is read linearly, and a loss that is quadratic or a sum over channels. The note says which term is in the way. For a retention, give the retention in closed form instead: `keep`, `link(A) = …` or `prox(A) = …`.",
+    "A penalty is solved by setting its gradient to zero and isolating the state: where it is affine in the state, separable with an invertible derivative (a logarithm, a power, a logit), with a sum held fixed, with an added sum of absolute values, or held to a box. A step to the minimum near what was kept is solved for a memory that is read linearly, and a loss that is quadratic or a sum over channels. The note says which term is in the way. For a retention, give the retention in closed form instead: `keep`, `link(A) = …` or `prox(A) = …`.",
   ),
   "penalty-differs": entry<{ what: string }>(
     ({ what }) => `this penalty is minimised by another ${what} than the one that is given`,

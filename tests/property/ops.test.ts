@@ -17,7 +17,8 @@ vi.setConfig({ testTimeout: 20_000 + RUNS * 20 });
 
 const number = fc.oneof(
   fc.constantFrom(-3, -1, -0.5, 0, 0.5, 1, 2),
-  fc.double({ min: -6, max: 6, noNaN: true }),
+  // A domain is one of real numbers: those so small that a power or a product of theirs underflows are left out.
+  fc.double({ min: -6, max: 6, noNaN: true }).map((x) => (Math.abs(x) < 1e-12 ? 0 : x)),
 );
 const bound = fc.oneof({ weight: 4, arbitrary: number }, { weight: 1, arbitrary: fc.constant(Infinity) });
 

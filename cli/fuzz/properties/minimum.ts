@@ -18,7 +18,7 @@ export const minimum: Property = {
   meaning: "nothing feasible does better than a penalty's or an objective's solution",
   sides: ["moved", "solution"],
   applies: ({ spec }) =>
-    spec.steps === 1 && (spec.algorithm.kind === "implicit" || spec.states.some((s) => s.penalty)),
+    spec.steps === 1 && (spec.algorithm.kind === "proximal" || spec.states.some((s) => s.penalty)),
   check: ({ model, case: tried }) => {
     if (tried.plan.T === 0) return undefined;
     const environment = firstToken(model, tried);
@@ -56,7 +56,7 @@ function ofPenalty({ rule }: Model, state: MemoryState): Claim | undefined {
 }
 
 function ofStep({ algorithm, read, bias, key }: Spec, state: MemoryState): Claim | undefined {
-  if (algorithm.kind !== "implicit") return undefined;
+  if (algorithm.kind !== "proximal") return undefined;
   const { w, kept, loss } = algorithm;
   const predicted = substitute(read.body, (t, index) =>
     t === read.x ? at(key, axesFor(read.x.shape), index) : t === state.read ? leaf(w, index) : undefined,

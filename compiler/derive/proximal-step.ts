@@ -23,11 +23,11 @@ import { simplify } from "./simplify.ts";
 /** Stands for s where the key is zero. */
 const SMALLEST = constant(1e-30);
 
-type Implicit = Extract<Algorithm, { kind: "implicit" }>;
+type Proximal = Extract<Algorithm, { kind: "proximal" }>;
 
-export function stepImplicitly(
+export function stepProximally(
   spec: Spec,
-  algorithm: Implicit,
+  algorithm: Proximal,
   reporter: Reporter,
 ): { readonly spec: Spec; readonly derivation: Derivation } | undefined {
   const [state] = spec.states as [MemoryState];
@@ -48,7 +48,7 @@ export function stepImplicitly(
 function solve(
   spec: Spec,
   state: MemoryState,
-  algorithm: Implicit,
+  algorithm: Proximal,
 ): Obstacle | { readonly next: Expr; readonly steps: readonly Step[] } {
   const { bias, read } = spec;
   const axes = axesFor(state.shape);
@@ -108,7 +108,7 @@ function solve(
 
 /** Σ c (W − kept)² / 2 + weight · loss: c, over the axes of W, and the weight. */
 function proximity(
-  { value, w, kept, loss }: Implicit,
+  { value, w, kept, loss }: Proximal,
   axes: readonly Axis[],
 ): { distance: Expr; weight: Expr } | undefined {
   const without = substitute(value, (t) => (t === loss ? constant(0) : undefined));
