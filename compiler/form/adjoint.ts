@@ -8,7 +8,82 @@ import { add } from "../math/algebra.ts";
 import { axesFor } from "../math/axis.ts";
 import { type Expr, isConstant, leaf, type Tensor, tensorsOf } from "../math/expr.ts";
 import { REAL } from "../math/interval.ts";
-import { type Definition, definitionsOf, type Step } from "./steps.ts";
+import { type Definition, definitionsOf, type Recursion, type Step } from "./steps.ts";
+
+/** What an adjoint is called. */
+export type BarName = (t: Tensor) => string;
+
+/** Walks through steps backwards. What is read is the adjoint of all that has been walked through. */
+export class Backwards {
+  /** In the order in which they run. */
+  readonly steps: Step[] = [];
+  readonly #name: BarName;
+  /** Tensors that matter: what does not depend on what is asked for has no adjoint. */
+  readonly #matters: ReadonlySet<Tensor>;
+  readonly #parts = new Map<Tensor, Expr[]>();
+  readonly #bars = new Map<Tensor, Tensor>();
+
+  constructor(matters: ReadonlySet<Tensor>, name: BarName) {
+    this.#matters = matters;
+    this.#name = name;
+  }
+
+  /** Adds to the adjoint of a tensor, over the canonical axes of its shape. */
+  add(t: Tensor, part: Expr): void {
+    if (isConstant(part, 0) || !this.#matters.has(t)) return;
+    const known = this.#parts.get(t);
+    if (known) known.push(part);
+    else this.#parts.set(t, [part]);
+  }
+
+  /** The adjoint of a tensor that everything which reads it has been walked through; undefined where it is zero. */
+  settled(t: Tensor): Tensor | undefined {
+    if (!this.#parts.has(t)) return undefined;
+    this.steps.push(this.#definition(t));
+    return this.#bar(t);
+  }
+
+  through(step: Step): void {
+    if (step.kind === "definition") {
+      if (this.settled(step.tensor)) this.#pull([step]);
+    } else this.#recursion(step);
+  }
+
+  #recursion(step: Recursion): void {
+    const active = step.definitions.filter((d) => this.#matters.has(d.tensor));
+    if (!active.some((d) => this.#parts.has(d.tensor))) return;
+    this.#pull(active);
+    this.steps.push({
+      kind: "recursion",
+      axis: step.axis,
+      backwards: !step.backwards,
+      definitions: active.map((d) => this.#definition(d.tensor)).reverse(),
+    });
+  }
+
+  #pull(definitions: readonly Definition[]): void {
+    const read = new Set(
+      definitions.flatMap((d) => [...tensorsOf(d.value)].filter((t) => this.#matters.has(t))),
+    );
+    const roots = definitions.map(
+      ({ tensor, value }) => [value, leaf(this.#bar(tensor), axesFor(tensor.shape))] as const,
+    );
+    for (const [t, e] of pullBack(roots, [...read])) this.add(t, e);
+  }
+
+  #definition(t: Tensor): Definition {
+    return { kind: "definition", tensor: this.#bar(t), value: simplify(add(...(this.#parts.get(t) ?? []))) };
+  }
+
+  #bar(t: Tensor): Tensor {
+    let bar = this.#bars.get(t);
+    if (!bar) {
+      bar = { name: this.#name(t), shape: t.shape, domain: REAL };
+      this.#bars.set(t, bar);
+    }
+    return bar;
+  }
+}
 
 export interface Adjoint {
   readonly steps: readonly Step[];
@@ -16,90 +91,35 @@ export interface Adjoint {
   readonly of: ReadonlyMap<Tensor, Tensor>;
 }
 
-/** `seeds`: the adjoints of results, over the canonical axes of their shapes. `name` gives an adjoint its name. */
+/** `seeds`: the adjoints of results, over the canonical axes of their shapes. */
 export function adjointOf(
   steps: readonly Step[],
   seeds: ReadonlyMap<Tensor, Expr>,
   wanted: readonly Tensor[],
-  name: (t: Tensor) => string,
+  name: BarName,
 ): Adjoint {
-  const made = new Map(steps.flatMap((s) => definitionsOf(s).map((d) => [d.tensor, d.value] as const)));
-  const matters = dependentOn(steps, wanted);
-  const parts = new Map<Tensor, Expr[]>([...seeds].map(([t, e]) => [t, [e]]));
-  const tensors = new Map<Tensor, Tensor>();
-  const barOf = (t: Tensor): Tensor => {
-    let bar = tensors.get(t);
-    if (!bar) {
-      bar = { name: name(t), shape: t.shape, domain: REAL };
-      tensors.set(t, bar);
-    }
-    return bar;
-  };
-  const contribute = (from: readonly Tensor[], among: ReadonlySet<Tensor>): void => {
-    const roots = from.map((t) => [made.get(t) as Expr, leaf(barOf(t), axesFor(t.shape))] as const);
-    for (const [t, e] of pullBack(roots, [...among])) {
-      if (isConstant(e, 0)) continue;
-      const known = parts.get(t);
-      if (known) known.push(e);
-      else parts.set(t, [e]);
-    }
-  };
-  const definition = (t: Tensor): Definition => ({
-    kind: "definition",
-    tensor: barOf(t),
-    value: simplify(add(...(parts.get(t) as Expr[]))),
-  });
-
-  const backwards: Step[] = [];
-  for (const step of [...steps].reverse()) {
-    const own = definitionsOf(step).map((d) => d.tensor);
-    const read = new Set(
-      definitionsOf(step).flatMap((d) => [...tensorsOf(d.value)].filter((t) => matters.has(t))),
-    );
-    if (step.kind === "definition") {
-      const { tensor } = step;
-      if (!parts.has(tensor) || !matters.has(tensor)) continue;
-      backwards.push(definition(tensor));
-      contribute([tensor], read);
-      continue;
-    }
-    const active = own.filter((t) => matters.has(t));
-    if (!active.some((t) => parts.has(t))) continue;
-    // Those that nothing after the recursion reads may still be read inside it.
-    contribute(active, read);
-    const definitions = active.filter((t) => parts.has(t)).reverse();
-    const reached = new Set(definitions);
-    if (active.some((t) => !reached.has(t))) {
-      // An adjoint that nothing contributes to is zero.
-      for (const t of active) if (!reached.has(t)) parts.set(t, []);
-    }
-    backwards.push({
-      kind: "recursion",
-      axis: step.axis,
-      backwards: !step.backwards,
-      definitions: [...active].reverse().map(definition),
-    });
-  }
-  const ends = wanted.filter((t) => parts.has(t) && !made.has(t));
-  backwards.push(...ends.map(definition));
-  return { steps: backwards, of: new Map(ends.map((t) => [t, barOf(t)])) };
+  const walk = new Backwards(dependentOn(wanted, steps.map(definitionsOf)), name);
+  for (const [t, e] of seeds) walk.add(t, e);
+  for (const step of [...steps].reverse()) walk.through(step);
+  const of = new Map(
+    wanted.flatMap((t) => {
+      const bar = walk.settled(t);
+      return bar ? [[t, bar] as const] : [];
+    }),
+  );
+  return { steps: walk.steps, of };
 }
 
-/** The tensors that depend on any of these, and these. */
-function dependentOn(steps: readonly Step[], roots: readonly Tensor[]): Set<Tensor> {
+/** These tensors, and those that depend on any of them, by way of groups of definitions that may read one another. */
+export function dependentOn(
+  roots: readonly Tensor[],
+  groups: readonly (readonly Definition[])[],
+): Set<Tensor> {
   const found = new Set(roots);
-  for (const step of steps) {
-    const definitions = definitionsOf(step);
-    const depends = (d: Definition): boolean => [...tensorsOf(d.value)].some((t) => found.has(t));
-    // Of a recursion, those that read one another.
-    for (let grows = true; grows; ) {
-      grows = false;
-      for (const d of definitions) {
-        if (found.has(d.tensor) || !depends(d)) continue;
-        found.add(d.tensor);
-        grows = true;
-      }
-    }
+  for (const group of groups) {
+    const depends = (d: Definition): boolean =>
+      !found.has(d.tensor) && [...tensorsOf(d.value)].some((t) => found.has(t));
+    for (let next = group.find(depends); next; next = group.find(depends)) found.add(next.tensor);
   }
   return found;
 }

@@ -1,6 +1,7 @@
 /**
  * A tile form as steps over all tokens of a tile, heads and sequences at once: what a quantity is of one token
- * becomes a tensor with axes for these, `[B, H, tile, …shape]`.
+ * becomes a tensor with axes for these, `[B, H, tile, …shape]`. What is given and what is made of it lie as in a
+ * sequence, `[B, tile, H, …shape]`.
  */
 import { add, at, call, mul, sub, substitute, sumOver } from "../math/algebra.ts";
 import { type Axis, axesFor, type Dim, dim, freshAxis } from "../math/axis.ts";
@@ -14,7 +15,7 @@ import { type Quantity, TILE, type TileForm } from "./tile-form.ts";
 const TILE_TOKENS = dim(["tile.tokens"]);
 
 export interface WholeTile {
-  /** By the rule's names: `[B, H, tokens, …shape]` of a token's inputs, or turn by turn. */
+  /** By the rule's names: `[B, tokens, H, …shape]`, or turn by turn where they come with each step. */
   readonly inputs: ReadonlyMap<string, Tensor>;
   /** `[H, …shape]` */
   readonly parameters: ReadonlyMap<string, Tensor>;
@@ -23,7 +24,7 @@ export interface WholeTile {
   /** States where the tile starts and where it ends, `[B, H, …shape]`. */
   readonly starts: ReadonlyMap<string, Tensor>;
   readonly ends: ReadonlyMap<string, Tensor>;
-  /** `[B, H, tokens, …shape]` */
+  /** `[B, tokens, H, …shape]` */
   readonly output: Tensor;
   readonly steps: readonly Step[];
   /** The dimension of a tile's tokens: that of its turns, unless a token has several. */
@@ -40,6 +41,8 @@ class Widening {
   readonly #form: TileForm;
   readonly #tokens: Dim;
   readonly #steps: Step[] = [];
+  /** Inputs, as they are given. */
+  readonly #given = new Map<Tensor, Tensor>();
   /** What of each token, of a tile and of a head has which tensor. */
   readonly #ofToken = new Map<Tensor, Tensor>();
   readonly #ofTile = new Map<Tensor, Tensor>();
@@ -107,17 +110,17 @@ class Widening {
   }
 
   #input(t: Tensor, each: "token" | "step"): Tensor {
-    if (this.#tokens === TILE || each === "step") {
-      const wide = this.#wide(t);
-      this.#ofToken.set(t, wide);
-      return wide;
+    const isTurn = this.#tokens === TILE || each === "step";
+    const given: Tensor = { ...t, shape: [BATCH, isTurn ? TILE : this.#tokens, HEADS, ...t.shape] };
+    if (isTurn) {
+      this.#given.set(t, given);
+      return given;
     }
     // Of each token, and again in each of its turns.
-    const given: Tensor = { ...t, shape: [BATCH, HEADS, this.#tokens, ...t.shape] };
     const wide: Tensor = { ...this.#wide(t), name: `${t.name}.turns` };
     const rest = axesFor(wide.shape).slice(3);
     const token = freshAxis(this.#tokens);
-    const own = where(this.#isIn(token), leaf(given, [B, H, token, ...rest]));
+    const own = where(this.#isIn(token), leaf(given, [B, token, H, ...rest]));
     this.#define(wide, sumOver(own, [token]));
     this.#ofToken.set(t, wide);
     return given;
@@ -217,13 +220,12 @@ class Widening {
       if (head) return leaf(head, [H, ...index]);
       const tile = this.#ofTile.get(t);
       if (tile) return leaf(tile, [B, H, ...index]);
-      const token = this.#ofToken.get(t);
-      if (token) return leaf(token, [B, H, NOW, ...index]);
+      const token = this.#at(t, NOW, index);
+      if (token) return token;
       const stacked = this.#stacked.get(t);
-      const stack = stacked && this.#ofToken.get(stacked);
-      if (stacked && stack) {
+      if (stacked) {
         const [s, ...rest] = index as [Axis, ...Axis[]];
-        const all = leaf(stack, [B, H, s, ...rest]);
+        const all = this.#at(stacked, s, rest) as Expr;
         if (later.has(stacked)) return where([call("less", position(s), position(NOW))], all);
         if (earlier.has(stacked)) return where([call("lessEqual", position(s), position(NOW))], all);
         return all;
@@ -232,6 +234,14 @@ class Widening {
       return before && this.#before(before, index);
     });
     return at(made, own, to);
+  }
+
+  /** What a token has of an input or a quantity. */
+  #at(t: Tensor, token: Axis, index: readonly Axis[]): Expr | undefined {
+    const given = this.#given.get(t);
+    if (given) return leaf(given, [B, token, H, ...index]);
+    const made = this.#ofToken.get(t);
+    return made && leaf(made, [B, H, token, ...index]);
   }
 
   /** A quantity of the token before. */
@@ -257,7 +267,7 @@ class Widening {
     const { outputShape, steps } = rule.spec;
     const tensor: Tensor = {
       name: "y",
-      shape: [BATCH, HEADS, this.#tokens, ...outputShape],
+      shape: [BATCH, this.#tokens, HEADS, ...outputShape],
       domain: REAL,
     };
     const axes = axesFor(tensor.shape);
@@ -268,7 +278,7 @@ class Widening {
     }
     // A token's output is that of its last turn.
     const turn = freshAxis(TILE);
-    const last = add(mul(constant(steps), position(axes[2] as Axis)), constant(steps - 1));
+    const last = add(mul(constant(steps), position(axes[1] as Axis)), constant(steps - 1));
     const there = where([call("equal", position(turn), last)], at(value, [NOW], [turn]));
     this.#define(tensor, sumOver(there, [turn]));
     return tensor;
