@@ -12,6 +12,7 @@ const rooms = {
   "compiler/derive": ["compiler/check", "compiler/math", "compiler/source"],
   "compiler/form": ["compiler/derive", "compiler/check", "compiler/math", "compiler/source"],
   "compiler/kernel": ["compiler/form", "compiler/derive", "compiler/math", "compiler/source"],
+  "compiler/dense": ["compiler/kernel", "compiler/network", "compiler/math", "compiler/source"],
   "compiler/emit": ["compiler/kernel", "compiler/form", "compiler/math", "compiler/source"],
   runtime: ["compiler", "grammar"],
 };
