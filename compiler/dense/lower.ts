@@ -7,7 +7,10 @@ import { InternalError } from "../source/diagnostic.ts";
 import { elementsKernel } from "./elements.ts";
 import { type DenseKernel, Frame } from "./frame.ts";
 import { inlined } from "./inline.ts";
+import { narrowProduct } from "./narrow-product.ts";
+import { productOf } from "./product.ts";
 import { type Job, Splitter } from "./split.ts";
+import { tiledProduct } from "./tiled-product.ts";
 import { Work } from "./work.ts";
 
 export type { DenseKernel } from "./frame.ts";
@@ -41,7 +44,13 @@ export function lowerDense(
 
 const titleOf = ({ outputs }: Job): string => outputs.map((o) => o.tensor.name).join(", ");
 
-const lowerJob = (name: string, job: Job, frame: Frame): DenseKernel => elementsKernel(name, job, frame);
+function lowerJob(name: string, job: Job, frame: Frame): DenseKernel {
+  const product = job.main && productOf(job.main, job.axes, frame.sizes);
+  if (!product) return elementsKernel(name, job, frame);
+  const { target } = frame;
+  const isNarrow = target.subgroups && target.spills;
+  return (isNarrow ? narrowProduct : tiledProduct)(name, job, product, frame);
+}
 
 function checkKinds({ tensor, value }: Definition): void {
   const solves = postorder([value]).some((e) => e.kind === "solve");

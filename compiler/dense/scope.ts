@@ -19,9 +19,12 @@ const UNROLLED = 4;
 /** How many parts use each part of the values. */
 export type Uses = ReadonlyMap<Expr, number>;
 
-export function usesIn(roots: readonly Expr[]): Uses {
+/** Counted without what is inside of `known`, which is computed in another way. */
+export function usesIn(roots: readonly Expr[], known: readonly Expr[] = []): Uses {
   const uses = new Map<Expr, number>();
-  for (const e of [...allParts(roots).flatMap(parts), ...roots]) uses.set(e, (uses.get(e) ?? 0) + 1);
+  const enter = (e: Expr): boolean => !known.includes(e);
+  for (const e of [...allParts(roots, enter).filter(enter).flatMap(parts), ...roots])
+    uses.set(e, (uses.get(e) ?? 0) + 1);
   return uses;
 }
 

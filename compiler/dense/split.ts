@@ -2,13 +2,14 @@
  * Definitions as jobs, each of which one kernel can do: at most one reduction that takes a loop, of the job's own
  * axes. Every other one, and whatever it is made from, is a job before it, which leaves its result in memory.
  */
-import { apply, rebuild, reduce, renameAxes } from "../math/algebra.ts";
+import { apply, mul, rebuild, reduce, renameAxes } from "../math/algebra.ts";
 import { type Axis, axesFor, extentOf } from "../math/axis.ts";
 import { domainOf } from "../math/domain.ts";
 import { type Expr, leaf, postorder, type Reduce, type Tensor, tensorsOf } from "../math/expr.ts";
 import type { Definition } from "../network/program.ts";
 import { InternalError } from "../source/diagnostic.ts";
 import { allParts } from "./lookup.ts";
+import { isLight, productOf } from "./product.ts";
 import { count } from "./space.ts";
 import { spread, type Work } from "./work.ts";
 
@@ -69,7 +70,7 @@ export class Splitter {
       const main = this.#mainOf(outer, axes);
       const made = rewrite(e, (x) => {
         if (!(outer as readonly Expr[]).includes(x)) return undefined;
-        return x === main ? this.#plain(main, hint) : this.#temporary(x, hint);
+        return x === main ? this.#plain(main, axes, hint) : this.#temporary(x, hint);
       });
       if (made === e) return { value: e, main };
       e = made;
@@ -77,10 +78,18 @@ export class Splitter {
   }
 
   /** A reduction over elements that hold no heavy one. */
-  #plain(main: Reduce, hint: string): Expr {
+  #plain(main: Reduce, axes: readonly Axis[], hint: string): Expr {
     const { op, over, body } = spread(main);
     const made = rewrite(body, (x) => (this.#work.isHeavy(x) ? this.#temporary(x, hint) : undefined));
-    return made === body ? main : over.reduceRight((e, axis) => reduce(op, axis, e), made);
+    if (made !== body) return over.reduceRight((e, axis) => reduce(op, axis, e), made);
+    const product = productOf(main, axes, this.#work.sizes);
+    if (!product) return main;
+    // What takes work is not computed again for each tile of the product.
+    const [left, right] = [product.left, product.right].map((operand) =>
+      isLight(operand) ? operand : this.#temporary(operand, hint),
+    ) as [Expr, Expr];
+    if (left === product.left && right === product.right) return main;
+    return over.reduceRight((e, axis) => reduce(op, axis, e), mul(left, right));
   }
 
   /** The longest one over all axes of the result. */
