@@ -33,12 +33,23 @@ export interface WholeTile {
 
 const [B, H, NOW] = axesFor([BATCH, HEADS, TILE]) as [Axis, Axis, Axis];
 
+/** Every turn of the tile, one along its axis. */
+const EACH = position(NOW);
+
+/** Of the quantities of a recursion, those that a turn has only of turns before it, and those that it has of itself too. */
+interface Order {
+  readonly later: ReadonlySet<Tensor>;
+  readonly earlier: ReadonlySet<Tensor>;
+}
+const UNORDERED: Order = { later: new Set(), earlier: new Set() };
+
 export function wholeTile(form: TileForm): WholeTile {
   return new Widening(form).all();
 }
 
 class Widening {
   readonly #form: TileForm;
+  readonly #lastStep: Expr;
   readonly #tokens: Dim;
   readonly #steps: Step[] = [];
   /** Inputs, as they are given. */
@@ -53,6 +64,7 @@ class Widening {
 
   constructor(form: TileForm) {
     this.#form = form;
+    this.#lastStep = constant(form.rule.spec.steps - 1);
     this.#tokens = form.rule.spec.steps === 1 ? TILE : TILE_TOKENS;
     const quantities = form.phases.flatMap((p) => p.quantities);
     this.#befores = new Map(quantities.flatMap((q) => (q.before ? [[q.before.tensor, q] as const] : [])));
@@ -142,7 +154,6 @@ class Widening {
       else if (t.name === "step") this.#numbers.set(t, this.#turnOfToken());
       else given.set(t.name, t);
     }
-    this.#numbers.set(this.#form.now, position(NOW));
     return given;
   }
 
@@ -177,7 +188,7 @@ class Widening {
   #ring(ring: readonly Quantity[]): void {
     const [only] = ring as [Quantity];
     if (ring.length > 1 || only.before) this.#recursion(ring);
-    else this.#define(this.#declared(only), this.#value(only, new Set()));
+    else this.#define(this.#declared(only), this.#value(only));
   }
 
   #recursion(quantities: readonly Quantity[]): void {
@@ -185,9 +196,9 @@ class Widening {
     const definitions = quantities.map((q, i): Definition => {
       // In its own place a quantity sees those before it, and itself only in earlier ones.
       const later = new Set(quantities.slice(i).map((o) => o.tensor));
-      const others = new Set(quantities.slice(0, i).map((o) => o.tensor));
+      const earlier = new Set(quantities.slice(0, i).map((o) => o.tensor));
       const tensor = this.#ofToken.get(q.tensor) as Tensor;
-      return { kind: "definition", tensor, value: this.#value(q, later, others) };
+      return { kind: "definition", tensor, value: this.#value(q, { later, earlier }) };
     });
     this.#steps.push({ kind: "recursion", axis: NOW, backwards: false, definitions });
   }
@@ -198,62 +209,60 @@ class Widening {
     return wide;
   }
 
-  #value(q: Quantity, later: ReadonlySet<Tensor>, earlier: ReadonlySet<Tensor> = new Set()): Expr {
+  #value(q: Quantity, order = UNORDERED): Expr {
     const wide = this.#ofToken.get(q.tensor) as Tensor;
-    return this.#widened(q.value, axesFor(q.tensor.shape), axesFor(wide.shape).slice(3), later, earlier);
+    return this.#widened(q.value, axesFor(q.tensor.shape), axesFor(wide.shape).slice(3), EACH, order);
   }
 
-  /** An expression of one token over `from`, as that of all of them, at the axes `to`. */
-  #widened(
-    e: Expr,
-    from: readonly Axis[],
-    to: readonly Axis[],
-    later: ReadonlySet<Tensor> = new Set(),
-    earlier: ReadonlySet<Tensor> = new Set(),
-  ): Expr {
+  /** An expression of one token over `from`, as that of all of them, at the axes `to`; or as that of the turn `turn`. */
+  #widened(e: Expr, from: readonly Axis[], to: readonly Axis[], turn: Expr = EACH, order = UNORDERED): Expr {
     // The first axis of a tile is the token's from here on: what the expression runs over must be another.
     const own = from.map((a) => freshAxis(a.dim));
     const made = substitute(at(e, from, own), (t, index) => {
+      if (t === this.#form.now) return turn;
       const number = this.#numbers.get(t);
-      if (number) return number;
+      if (number) return turn === EACH || t.name !== "step" ? number : this.#lastStep;
       const head = this.#ofHead.get(t);
       if (head) return leaf(head, [H, ...index]);
       const tile = this.#ofTile.get(t);
       if (tile) return leaf(tile, [B, H, ...index]);
-      const token = this.#at(t, NOW, index);
-      if (token) return token;
       const stacked = this.#stacked.get(t);
       if (stacked) {
         const [s, ...rest] = index as [Axis, ...Axis[]];
-        const all = this.#at(stacked, s, rest) as Expr;
-        if (later.has(stacked)) return where([call("less", position(s), position(NOW))], all);
-        if (earlier.has(stacked)) return where([call("lessEqual", position(s), position(NOW))], all);
+        const all = this.#ofTurn(stacked, s, rest) as Expr;
+        if (order.later.has(stacked)) return where([call("less", position(s), turn)], all);
+        if (order.earlier.has(stacked)) return where([call("lessEqual", position(s), turn)], all);
         return all;
       }
       const before = this.#befores.get(t);
-      return before && this.#before(before, index);
+      if (before) return this.#before(before, index, turn);
+      return turn === EACH ? this.#ofTurn(t, NOW, index) : this.#lookedUp(t, index, turn);
     });
     return at(made, own, to);
   }
 
-  /** What a token has of an input or a quantity. */
-  #at(t: Tensor, token: Axis, index: readonly Axis[]): Expr | undefined {
+  /** What the turns along an axis have of an input or a quantity. */
+  #ofTurn(t: Tensor, turns: Axis, index: readonly Axis[]): Expr | undefined {
     const given = this.#given.get(t);
-    if (given) return leaf(given, [B, token, H, ...index]);
+    if (given) return leaf(given, [B, turns, H, ...index]);
     const made = this.#ofToken.get(t);
-    return made && leaf(made, [B, H, token, ...index]);
+    return made && leaf(made, [B, H, turns, ...index]);
   }
 
-  /** A quantity of the token before. */
-  #before({ tensor, before }: Quantity, index: readonly Axis[]): Expr {
+  /** What one turn has of it; 0 where there is none such. */
+  #lookedUp(t: Tensor, index: readonly Axis[], turn: Expr): Expr | undefined {
     const s = freshAxis(TILE);
-    const wide = this.#ofToken.get(tensor) as Tensor;
-    const isBefore = call("equal", position(s), sub(position(NOW), constant(1)));
-    const was = sumOver(where([isBefore], leaf(wide, [B, H, s, ...index])), [s]);
+    const all = this.#ofTurn(t, s, index);
+    return all && sumOver(where([call("equal", position(s), turn)], all), [s]);
+  }
+
+  /** A quantity of the turn before. */
+  #before({ tensor, before }: Quantity, index: readonly Axis[], turn: Expr): Expr {
+    const was = this.#lookedUp(tensor, index, sub(turn, constant(1))) as Expr;
     const start = before?.start ?? 0;
     const first =
       typeof start === "number" ? constant(start) : leaf(this.#ofTile.get(start) as Tensor, [B, H, ...index]);
-    return add(was, where([call("equal", position(NOW), constant(0))], first));
+    return add(was, where([call("equal", turn, constant(0))], first));
   }
 
   #define(tensor: Tensor, value: Expr): void {
@@ -271,16 +280,9 @@ class Widening {
       domain: REAL,
     };
     const axes = axesFor(tensor.shape);
-    const value = this.#widened(output, axesFor(outputShape), axes.slice(3));
-    if (steps === 1) {
-      this.#define(tensor, value);
-      return tensor;
-    }
     // A token's output is that of its last turn.
-    const turn = freshAxis(TILE);
-    const last = add(mul(constant(steps), position(axes[1] as Axis)), constant(steps - 1));
-    const there = where([call("equal", position(turn), last)], at(value, [NOW], [turn]));
-    this.#define(tensor, sumOver(there, [turn]));
+    const last = add(mul(constant(steps), position(axes[1] as Axis)), this.#lastStep);
+    this.#define(tensor, this.#widened(output, axesFor(outputShape), axes.slice(3), last));
     return tensor;
   }
 
@@ -291,11 +293,8 @@ class Widening {
       shape: [BATCH, HEADS, ...shape],
       domain: REAL,
     };
-    const value = this.#widened(e, axesFor(shape), axesFor(tensor.shape).slice(2));
-    const turn = freshAxis(TILE);
-    const isLast = call("equal", position(turn), sub(extent(TILE), constant(1)));
-    const isOfToken = value.axes.includes(NOW);
-    this.#define(tensor, isOfToken ? sumOver(where([isLast], at(value, [NOW], [turn])), [turn]) : value);
+    const last = sub(extent(TILE), constant(1));
+    this.#define(tensor, this.#widened(e, axesFor(shape), axesFor(tensor.shape).slice(2), last));
     return tensor;
   }
 }
