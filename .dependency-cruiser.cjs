@@ -38,14 +38,7 @@ module.exports = {
       { path: "^runtime/(?!node/)" },
       {
         dependencyTypes: ["core", "npm", "npm-dev", "npm-optional", "npm-peer", "npm-no-pkg", "npm-unknown"],
-        // Random numbers, which run in a browser too. What runs a compiled memory does without: see the next rule.
-        pathNot: "(^|/)node_modules/pure-rand/",
       },
-    ),
-    rule(
-      "only runtime/data draws random numbers",
-      { pathNot: "^(runtime/data|tests)/" },
-      { path: "(^|/)node_modules/pure-rand/" },
     ),
     rule(
       "the runtime outside runtime/node runs in a browser: nothing of runtime/node",

@@ -1,6 +1,4 @@
 /** Random numbers of a seed, whose place in their stream can be written down and returned to. */
-import { uniformInt } from "pure-rand/distribution/uniformInt";
-import { xoroshiro128plusFromState } from "pure-rand/generator/xoroshiro128plus";
 
 /** Streams of one seed that have nothing to do with each other. */
 export const STREAM = {
@@ -10,12 +8,15 @@ export const STREAM = {
   fixed: 2,
 } as const;
 
-/** xoroshiro128+ (Blackman and Vigna). */
-export class Random {
-  readonly #bits: ReturnType<typeof xoroshiro128plusFromState>;
+const WORDS = 2 ** 32;
 
-  private constructor(words: readonly number[]) {
-    this.#bits = xoroshiro128plusFromState(words);
+/** xoroshiro128+ with the constants of 2018 (Blackman and Vigna, 1805.01407), on halves of 32 bits. */
+export class Random {
+  /** The two words of 64 bits, the high half of each first. */
+  readonly #words: Int32Array;
+
+  private constructor(words: ArrayLike<number>) {
+    this.#words = Int32Array.from(words);
   }
 
   /** Throws RangeError where the seed is no whole number that is exact. */
@@ -40,23 +41,21 @@ export class Random {
 
   /** Four 32-bit whole numbers, as JSON. */
   state(): number[] {
-    return [...this.#bits.getState()];
+    return [...this.#words];
   }
 
-  /** One of 0, …, n − 1, each as likely. */
+  /** One of 0, …, n − 1, each as likely; n is at most 2^32. */
   below(n: number): number {
-    return uniformInt(this.#bits, 0, n - 1);
-  }
-
-  /** One of `from`, …, `to`, each as likely. */
-  between(from: number, to: number): number {
-    return uniformInt(this.#bits, from, to);
+    const even = WORDS - (WORDS % n);
+    let word = this.#next();
+    while (word >= even) word = this.#next();
+    return word % n;
   }
 
   /** At least 0 and below 1, with 53 random bits. */
   fraction(): number {
-    const high = this.#bits.next() >>> 5;
-    const low = this.#bits.next() >>> 6;
+    const high = this.#next() >>> 5;
+    const low = this.#next() >>> 6;
     return (high * 2 ** 26 + low) / 2 ** 53;
   }
 
@@ -65,7 +64,7 @@ export class Random {
     // Fisher and Yates's shuffle, of which only what moved is kept.
     const moved = new Map<number, number>();
     return Array.from({ length: count }, (_, i) => {
-      const j = this.between(i, n - 1);
+      const j = i + this.below(n - i);
       const chosen = moved.get(j) ?? j;
       moved.set(j, moved.get(i) ?? i);
       return chosen;
@@ -80,6 +79,20 @@ export class Random {
       .sort((a, b) => a.arrival - b.arrival)
       .slice(0, count)
       .map(({ place }) => place);
+  }
+
+  /** The high 32 bits of the next 64: the low ones of this generator are the poorer. */
+  #next(): number {
+    const [aHigh = 0, aLow = 0, bHigh = 0, bLow = 0] = this.#words;
+    const carry = (aLow >>> 0) + (bLow >>> 0) >= WORDS ? 1 : 0;
+    const drawn = (aHigh + bHigh + carry) >>> 0;
+    const [high, low] = [aHigh ^ bHigh, aLow ^ bLow];
+    this.#words[0] = ((aHigh << 24) | (aLow >>> 8)) ^ high ^ ((high << 16) | (low >>> 16));
+    this.#words[1] = ((aLow << 24) | (aHigh >>> 8)) ^ low ^ (low << 16);
+    // By 37, which is by 32, so that the halves change places, and by 5.
+    this.#words[2] = (low << 5) | (high >>> 27);
+    this.#words[3] = (high << 5) | (low >>> 27);
+    return drawn;
   }
 }
 

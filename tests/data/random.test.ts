@@ -1,8 +1,10 @@
 import fc from "fast-check";
+import { xoroshiro128plusFromState } from "pure-rand/generator/xoroshiro128plus";
 import { describe, expect, it } from "vitest";
 import { Random, STREAM } from "../../runtime/data/random.ts";
 import { isNear, tally } from "./sources.ts";
 
+const WORDS = 2 ** 32;
 const seeds = fc.maxSafeInteger();
 
 describe("random numbers", () => {
@@ -16,6 +18,31 @@ describe("random numbers", () => {
         expect(first(a, STREAM.training)).toEqual(first(a, STREAM.training));
         expect(first(a, STREAM.training)).not.toEqual(first(a, STREAM.validation));
         if (a !== b) expect(first(a, STREAM.training)).not.toEqual(first(b, STREAM.training));
+      }),
+    );
+  });
+
+  it("are those of xoroshiro128+, whose states another implementation goes through too", () => {
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        const random = Random.of(seed, STREAM.training);
+        const other = xoroshiro128plusFromState(random.state());
+        for (let n = 0; n < 50; n++) {
+          random.below(WORDS);
+          other.next();
+          expect(random.state()).toEqual(other.getState());
+        }
+      }),
+    );
+  });
+
+  it("draw the high half of the sum of both words", () => {
+    fc.assert(
+      fc.property(seeds, (seed) => {
+        const random = Random.of(seed, STREAM.training);
+        const [a1 = 0, a0 = 0, b1 = 0, b0 = 0] = random.state().map((half) => BigInt(half >>> 0));
+        const sum = BigInt.asUintN(64, (BigInt(a1) << 32n) + BigInt(a0) + (BigInt(b1) << 32n) + BigInt(b0));
+        expect(random.below(WORDS)).toBe(Number(sum >> 32n));
       }),
     );
   });
