@@ -39,13 +39,18 @@ export function characters(all: readonly string[]): Vocabulary {
   const characterAt = (token: number): string => all[token] ?? "\ufffd";
   return {
     size: all.length,
-    encode: (text) =>
-      Int32Array.from(text, (character) => {
+    encode(text) {
+      // There are at most as many characters as UTF-16 units.
+      const tokens = new Int32Array(text.length);
+      let length = 0;
+      for (const character of text) {
         const place = places.get(character);
         if (place === undefined)
           throw new VocabularyError(`${named(character)} is not one of ${someOf(all)}`);
-        return place;
-      }),
+        tokens[length++] = place;
+      }
+      return tokens.subarray(0, length);
+    },
     decode: (tokens) => Array.from(tokens, characterAt).join(""),
     decoder: () => characterAt,
     toJSON: () => ({ kind: "characters", characters: all.join("") }),
