@@ -12,7 +12,7 @@ const EXAMPLES: Readonly<Record<string, Sizes>> = {
   "mqar-tiny": { T: 24 },
   "mad-in-context-recall": { V: 8, T: 20 },
   "mad-fuzzy-in-context-recall": { T: 28 },
-  "mad-noisy-in-context-recall": { V: 24, T: 20, share: 0.4 },
+  "mad-noisy-in-context-recall": { V: 24, T: 24, share: 0.5 },
   "mad-selective-copying": { T: 24, n: 5 },
   "mad-compression": { T: 20 },
   "mad-memorization": { V: 64, T: 16 },
