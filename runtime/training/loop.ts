@@ -15,6 +15,7 @@ import {
   type StepRecord,
 } from "./divergence.ts";
 import { accuracyOf, measureAll } from "./measure.ts";
+import { inOneShape } from "./padding.ts";
 import { learningRateAt, type Schedule } from "./schedule.ts";
 import {
   atStart,
@@ -51,8 +52,8 @@ export interface Observer {
   validated(record: ValidationRecord): void | Promise<void>;
   /** Keeps a snapshot where it outlasts the run. */
   keep(snapshot: Snapshot): void | Promise<void>;
-  /** The device was lost after `step` steps; training goes on from those `back` to which there is a snapshot. */
-  recovered(error: DeviceError, step: number, back: number): void | Promise<void>;
+  /** The device was lost after `step` steps; training goes on from where it was at the last snapshot. */
+  recovered(error: DeviceError, step: number, back: Progress): void | Promise<void>;
 }
 
 export type Outcome = {
@@ -140,7 +141,7 @@ class Run {
     this.#records = this.#records.filter(({ step }) => step <= this.step);
     this.#trainable = await reopen();
     await restoreSnapshot(this.#last, this.#trainable, this.#training.task.training);
-    await this.#observer.recovered(error, lostAt, this.step);
+    await this.#observer.recovered(error, lostAt, this.#progress);
   }
 
   /** From where it is to the end. */
@@ -166,12 +167,12 @@ class Run {
   async #advance(): Promise<Cause | undefined> {
     const { task, accumulate, evaluateEvery, steps } = this.#training;
     const batches = Array.from({ length: accumulate }, () => task.training.next());
-    const { step: done, tokens: read, firstLoss, highFor } = this.#progress;
+    const tokens = batches.reduce((sum, { B, T }) => sum + B * T, this.#progress.tokens);
+    const { step: done, firstLoss, highFor } = this.#progress;
     const step = done + 1;
     const learningRate = learningRateAt(step, this.#training);
-    const stepped = await this.#trainable.step(batches, learningRate);
+    const stepped = await this.#trainable.step(inOneShape(batches), learningRate);
     const { loss, gradientNorm } = stepped;
-    const tokens = batches.reduce((sum, { B, T }) => sum + B * T, read);
     const record = { step, tokens, loss, accuracy: accuracyOf(stepped), learningRate, gradientNorm };
     const first = firstLoss ?? loss;
     this.#progress = {

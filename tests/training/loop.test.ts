@@ -35,7 +35,7 @@ function watcher(then: Partial<Observer> = {}): { seen: Seen; observer: Observer
       return then.keep?.(snapshot);
     },
     recovered: (error, step, back) => {
-      seen.recovered.push([step, back]);
+      seen.recovered.push([step, back.step]);
       return then.recovered?.(error, step, back);
     },
   };
