@@ -37,6 +37,8 @@ export class Recorder implements Observer {
   #since: number;
   #recent: { readonly tokens: number; readonly seconds: number }[] = [];
   #tokens: number;
+  /** Of the steps of this session. */
+  readonly #sum = { tokens: 0, seconds: 0 };
 
   private constructor(recording: Recording, metrics: Metrics, from: Place, io: Io) {
     this.#recording = recording;
@@ -61,10 +63,22 @@ export class Recorder implements Observer {
     return (this.#io.now() - this.#start) / 1000;
   }
 
+  /** Tokens read in all. */
+  get tokens(): number {
+    return this.#tokens;
+  }
+
+  /** In the steps of this session, without what is done between them; NaN before the first one. */
+  get tokensPerSecond(): number {
+    return this.#sum.tokens / this.#sum.seconds;
+  }
+
   async stepped(record: StepRecord): Promise<void> {
     const seconds = this.#lap();
     const tokens = record.tokens - this.#tokens;
     this.#tokens = record.tokens;
+    this.#sum.tokens += tokens;
+    this.#sum.seconds += seconds;
     this.#recent = [...this.#recent, { tokens, seconds }].slice(-RECENT);
     this.#metrics.add({
       kind: "step",

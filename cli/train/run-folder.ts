@@ -10,8 +10,8 @@
  * and for text also `vocabulary.json`. A run folder is made whole or not at all.
  */
 import { randomUUID } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { codeOf, explain, syncDirectory, writeWhole } from "../../runtime/node/files.ts";
 import { UsageError } from "../errors.ts";
 
@@ -69,7 +69,7 @@ export class RunFolder {
     }
   }
 
-  /** One that is there; files that were being written when a run was killed are taken away. */
+  /** One that is there. */
   static async open(path: string): Promise<RunFolder> {
     const folder = new RunFolder(path);
     let entries: string[];
@@ -85,7 +85,6 @@ export class RunFolder {
         `${path} is not a run folder: it has no ${CONFIG}`,
         await runsNear(join(path, "-")),
       );
-    for (const at of [path, folder.checkpoints]) await removeTemporary(at);
     return folder;
   }
 
@@ -101,6 +100,23 @@ export class RunFolder {
   async vocabulary(): Promise<unknown> {
     const entries = await readdir(this.path);
     return entries.includes(VOCABULARY) ? this.#json(VOCABULARY) : undefined;
+  }
+
+  /** Takes away files that were being written when the run was killed. */
+  async removeTemporary(): Promise<void> {
+    for (const at of [this.path, this.checkpoints])
+      for (const entry of await listed(at))
+        if (TEMPORARY.test(entry)) await rm(join(at, entry), { force: true });
+  }
+
+  /** Takes the folder away where nothing has been measured yet, so that there is nothing to go on with; whether it did. */
+  async removeUnused(): Promise<boolean> {
+    const size = await stat(this.metrics).then(
+      (metrics) => metrics.size,
+      () => 0,
+    );
+    if (size === 0) await rm(this.path, { recursive: true, force: true });
+    return size === 0;
   }
 
   async writeCurves(svg: string): Promise<void> {
@@ -123,6 +139,14 @@ export class RunFolder {
     } catch {
       throw new UsageError(`${join(this.path, name)} is not JSON: the file was changed or is damaged`);
     }
+  }
+}
+
+/** The first of `name-1`, `name-2`, … that is not there yet. */
+export async function nextFree(name: string): Promise<string> {
+  for (let n = 1; ; n++) {
+    const path = `${name}-${n}`;
+    if (await isFree(path)) return path;
   }
 }
 
@@ -169,11 +193,6 @@ const json = (value: unknown): string => `${JSON.stringify(value, undefined, 2)}
 const TEMPORARY = /^\.miras-.*\.tmp$/;
 const temporaryName = (): string => `.miras-${randomUUID()}.tmp`;
 
-async function removeTemporary(folder: string): Promise<void> {
-  for (const entry of await listed(folder))
-    if (TEMPORARY.test(entry)) await rm(join(folder, entry), { recursive: true, force: true });
-}
-
 /** What is in a folder; nothing where it cannot be read. */
 const listed = (folder: string): Promise<string[]> => readdir(folder).catch(() => []);
 
@@ -190,7 +209,5 @@ async function runsNear(path: string): Promise<string[]> {
 }
 
 /** What a run folder is called without its number: `deltanet-mqar-2026-01-31`. */
-export const nameOf = (network: string, task: string, date: Date): string =>
-  [network, basename(task), date.toISOString().slice(0, 10)]
-    .map((part) => part.replace(/[^\p{L}\p{Nd}._-]+/gu, "-"))
-    .join("-");
+export const nameOf = (network: string, task: string, day: string): string =>
+  [network, task, day].map((part) => part.replace(/[^\p{L}\p{Nd}._-]+/gu, "-")).join("-");

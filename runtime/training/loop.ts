@@ -74,8 +74,8 @@ const REMEMBERED = 6;
 
 /**
  * Trains to the last step, or until the signal comes: the step that is being done is then finished and a snapshot
- * kept. Throws what the network, the task or the observer throws, and the DeviceError of a device that is lost
- * again and again.
+ * kept. Throws SnapshotError where `from` does not fit, what the network, the task or the observer throws, and the
+ * DeviceError of a device that is lost again and again.
  */
 export async function trainLoop(
   training: Training,

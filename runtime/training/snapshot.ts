@@ -62,12 +62,21 @@ export async function takeSnapshot(
   };
 }
 
-/** Throws RangeError where the snapshot is of another network, or of other batches. */
+/** A snapshot of another network, or of other batches. */
+export class SnapshotError extends Error {
+  override readonly name = "SnapshotError";
+}
+
+/** Throws SnapshotError where the snapshot does not fit. */
 export async function restoreSnapshot(
   { weights, optimizer, position }: Snapshot,
   trainable: Trainable,
   source: BatchSource,
 ): Promise<void> {
-  await trainable.restore(weights, optimizer);
-  source.restore(structuredClone(position));
+  try {
+    await trainable.restore(weights, optimizer);
+    source.restore(structuredClone(position));
+  } catch (error) {
+    throw error instanceof RangeError ? new SnapshotError(error.message, { cause: error }) : error;
+  }
 }

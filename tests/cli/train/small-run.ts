@@ -30,6 +30,7 @@ export async function runIn(path: string, isAgain: boolean): Promise<Trainable> 
     isAgain && existsSync(path)
       ? await RunFolder.open(path)
       : await RunFolder.create(path, { spec: "# a spec", config: { steps: STEPS } });
+  await folder.removeTemporary();
   const from = (await lastCheckpoint(folder.checkpoints))?.snapshot;
   const recording = { folder, steps: STEPS, keep: 1, title: "a run", subtitle: "" };
   const recorder = await Recorder.open(recording, from?.progress ?? atStart, io);
