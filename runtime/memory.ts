@@ -2,11 +2,11 @@
 import { Decoder } from "./decode.ts";
 import type { Device } from "./device.ts";
 import type { KernelCode } from "./kernel.ts";
-import type { MemoryBuild, MemoryCode, Shapes } from "./memory-code.ts";
+import type { MemoryBuild, MemoryCode } from "./memory-code.ts";
+import { readMemory, type Tensors, writeMemory } from "./memory-file.ts";
 import { RecurrentKernel, type RunResult } from "./recurrent.ts";
-import { readSafetensors, type Tensor, writeSafetensors } from "./safetensors.ts";
 import { cut, joined } from "./sequences.ts";
-import { checkNames, checkSizes, countOf, type Extents, tensorProblem, tokensOf } from "./shapes.ts";
+import { checkNames, checkSizes, countOf, type Extents, tokensOf } from "./shapes.ts";
 import { TiledKernel } from "./tiles.ts";
 
 /** A record with numbers under each of its names. */
@@ -29,14 +29,12 @@ export interface Prepared {
   readonly step: KernelCode;
 }
 
-type Tensors = Map<string, Float32Array>;
-
 /** Where sequences stand while their states are not on the GPU: at a chunk's start, with tokens read since. */
 interface Place {
-  readonly atChunk: ReadonlyMap<string, Float32Array>;
+  readonly atChunk: Tensors;
   readonly since: readonly Tensors[];
   /** After those tokens. */
-  readonly states: ReadonlyMap<string, Float32Array>;
+  readonly states: Tensors;
 }
 
 /**
@@ -48,6 +46,8 @@ export class Memory<Inputs extends Numbers<Inputs>, States extends Numbers<State
   #parameters: Tensors = new Map();
   /** The states before the first token, as far as they are known. */
   #start: Tensors = new Map();
+  /** Tokens that those have read. */
+  #startRead = 0;
   #place: Place | undefined;
   #decoder: Decoder | undefined;
   /** Tokens that each sequence has read. */
@@ -56,7 +56,7 @@ export class Memory<Inputs extends Numbers<Inputs>, States extends Numbers<State
 
   protected constructor(made: Prepared) {
     this.#made = made;
-    this.#begin(this.#start);
+    this.#begin(this.#start, 0);
   }
 
   /** Chooses the kernels for a device, and compiles them. Throws RangeError on sizes that were not built, DeviceError where the device refuses. */
@@ -89,15 +89,16 @@ export class Memory<Inputs extends Numbers<Inputs>, States extends Numbers<State
       const tensors = this.#checked(inputs);
       const T = tokensOf(code, build, extents, tensors);
       const start = from ? this.#statesOf(from) : this.#start;
+      const before = from ? 0 : this.#startRead;
       this.#checkReady(start);
-      this.#checkRoom(T);
+      this.#checkRoom(before + T);
       // A chunk that is not over yet is read apart, so that `step` can go on inside it.
       const whole = T - (T % code.chunk);
       const first = await this.#run(cut(tensors, B, T, 0, whole), whole, start);
       const rest = await this.#run(cut(tensors, B, T, whole, T), T - whole, first.states);
       const since = Array.from({ length: T - whole }, (_, t) => cut(tensors, B, T, whole + t, whole + t + 1));
       this.#place = { atChunk: first.states, since, states: rest.states };
-      this.#read = T;
+      this.#read = before + T;
       return { y: joined(first.y, rest.y, B), states: this.#record(rest.states) };
     });
   }
@@ -118,7 +119,10 @@ export class Memory<Inputs extends Numbers<Inputs>, States extends Numbers<State
 
   /** Begins new sequences, with the states that `load` brought, else with zeros, or with those given. */
   init(states?: Partial<States>): Promise<void> {
-    return this.#inTurn(async () => this.#begin(states ? this.#statesOf(states) : this.#start));
+    return this.#inTurn(async () => {
+      if (states) this.#begin(this.#statesOf(states), 0);
+      else this.#begin(this.#start, this.#startRead);
+    });
   }
 
   /** The states after the last token. */
@@ -133,26 +137,13 @@ export class Memory<Inputs extends Numbers<Inputs>, States extends Numbers<State
   load(bytes: Uint8Array): Promise<void> {
     return this.#inTurn(async () => {
       const { build, extents, code } = this.#made;
-      const { tensors } = readSafetensors(bytes);
-      checkNames(
-        code.name,
-        tensors.keys(),
-        [...Object.keys(build.parameters), ...Object.keys(build.states)],
-        [...Object.keys(build.parameters), ...code.learned],
-      );
-      const problems = [...tensors].flatMap(([name, tensor]) => tensorProblem(name, tensor, build, extents));
-      if (problems.length > 0) throw new RangeError(`${code.name} cannot load this: ${problems.join("; ")}`);
-      const taken = (shapes: Shapes): Tensors =>
-        new Map(
-          [...tensors]
-            .filter(([name]) => Object.hasOwn(shapes, name))
-            .map(([n, t]) => [n, this.#spread(n, t)]),
-        );
-      this.#parameters = taken(build.parameters);
-      this.#start = taken(build.states);
+      const found = readMemory(bytes, code, build, extents);
+      this.#parameters = found.parameters;
+      this.#start = found.states;
       this.#decoder?.destroy();
       this.#decoder = undefined;
-      this.#begin(this.#start);
+      this.#startRead = found.read;
+      this.#begin(this.#start, this.#startRead);
     });
   }
 
@@ -165,21 +156,8 @@ export class Memory<Inputs extends Numbers<Inputs>, States extends Numbers<State
         throw new RangeError(
           `${code.name} has read ${into} of the ${code.chunk} tokens of a chunk, and what it holds inside a chunk is not saved: read ${code.chunk - into} more`,
         );
-      const { B, H } = extents;
-      const states = await this.#now();
-      return writeSafetensors(
-        [
-          ...[...this.#parameters].map(([n, data]): [string, Tensor] => [
-            n,
-            { shape: [H, ...(build.parameters[n] ?? [])], data },
-          ]),
-          ...[...states].map(([n, data]): [string, Tensor] => [
-            n,
-            { shape: [B, H, ...(build.states[n] ?? [])], data },
-          ]),
-        ],
-        new Map([["model", code.name]]),
-      );
+      const held = { parameters: this.#parameters, states: await this.#now(), read: this.#read };
+      return writeMemory(held, code, build, extents);
     });
   }
 
@@ -195,16 +173,16 @@ export class Memory<Inputs extends Numbers<Inputs>, States extends Numbers<State
     return done;
   }
 
-  #begin(states: ReadonlyMap<string, Float32Array>): void {
+  #begin(states: Tensors, read: number): void {
     this.#place = { atChunk: states, since: [], states };
-    this.#read = 0;
+    this.#read = read;
   }
 
   async #run(
     tensors: Tensors,
     T: number,
-    states: ReadonlyMap<string, Float32Array>,
-  ): Promise<Pick<RunResult, "y"> & { readonly states: ReadonlyMap<string, Float32Array> }> {
+    states: Tensors,
+  ): Promise<Pick<RunResult, "y"> & { readonly states: Tensors }> {
     const { extents, build, forward, layer } = this.#made;
     if (T === 0) return { y: new Float32Array(), states };
     const data = new Map([...tensors, ...this.#parameters]);
@@ -232,13 +210,13 @@ export class Memory<Inputs extends Numbers<Inputs>, States extends Numbers<State
     return this.#decoder;
   }
 
-  async #now(): Promise<ReadonlyMap<string, Float32Array>> {
+  async #now(): Promise<Tensors> {
     if (this.#place) return this.#all(this.#place.states);
     return (await this.#decoder?.states()) ?? this.#all(this.#start);
   }
 
   /** With zeros for those that are absent. */
-  #all(states: ReadonlyMap<string, Float32Array>): Tensors {
+  #all(states: Tensors): Tensors {
     const { build, extents } = this.#made;
     const count = (shape: readonly number[]): number => extents.B * extents.H * countOf(shape);
     return new Map(
@@ -246,7 +224,7 @@ export class Memory<Inputs extends Numbers<Inputs>, States extends Numbers<State
     );
   }
 
-  #record(states: ReadonlyMap<string, Float32Array>): States {
+  #record(states: Tensors): States {
     return Object.fromEntries(this.#all(states)) as States;
   }
 
@@ -274,19 +252,8 @@ export class Memory<Inputs extends Numbers<Inputs>, States extends Numbers<State
     return given;
   }
 
-  /** A state without a batch of its own is the same for all sequences. */
-  #spread(name: string, { shape, data }: Tensor): Float32Array {
-    const { build, extents } = this.#made;
-    const numbers = Float32Array.from(data);
-    const own = build.states[name];
-    if (!own || shape.length !== own.length + 1) return numbers;
-    const all = new Float32Array(extents.B * numbers.length);
-    for (let b = 0; b < extents.B; b++) all.set(numbers, b * numbers.length);
-    return all;
-  }
-
   /** What is learned has to be there before the first token. */
-  #checkReady(states: ReadonlyMap<string, Float32Array>): void {
+  #checkReady(states: Tensors): void {
     const { code, build } = this.#made;
     const parameters = Object.keys(build.parameters).filter((n) => !this.#parameters.has(n));
     const missing = code.learned.filter((n) => !states.has(n));
