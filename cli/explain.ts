@@ -12,19 +12,21 @@ import type { Io } from "./io.ts";
 
 export interface ExplainOptions {
   readonly model?: string;
-  readonly stage?: Stage;
+  readonly stage?: Stage | "ts";
   readonly tex?: boolean;
   readonly json?: boolean;
 }
 
-export function explain(what: string, options: ExplainOptions, io: Io): number {
+export async function explain(what: string, options: ExplainOptions, io: Io): Promise<number> {
   if (isCode(what)) {
     const lesson = lessonOf(what);
     io.out(options.json ? `${JSON.stringify(codeJson(lesson), undefined, 2)}\n` : codeText(lesson, io));
     return EXIT.well;
   }
   const { model, isRefuted } = modelToExplain(what, options.model, io);
-  if (options.stage) io.out(stageText(model, options.stage));
+  // Loaded when it is asked for: writing TypeScript takes a while to load.
+  if (options.stage === "ts") io.out((await import("./build/shown.ts")).shownModule(model));
+  else if (options.stage) io.out(stageText(model, options.stage));
   else if (options.json) io.out(`${JSON.stringify(asJson(model), undefined, 2)}\n`);
   else if (options.tex) io.out(asTex(pageOf(model)));
   else io.out(layOut(pageOf(model), io.outColors));

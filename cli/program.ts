@@ -134,7 +134,9 @@ Start with: miras explain specs/gated_deltanet.miras`,
     )
     .argument("<file-or-code>", `${FILE}, or a code such as shape-mismatch`)
     .option("--model <name>", "which model of the file (default: the first)")
-    .addOption(new Option("--stage <stage>", "print one stage of the compiler instead").choices(STAGES))
+    .addOption(
+      new Option("--stage <stage>", "print one stage of the compiler instead").choices([...STAGES, "ts"]),
+    )
     .addOption(new Option("--tex", "print the mathematics as TeX").conflicts(["stage", "json"]))
     .addOption(new Option("--json", "print the page as JSON").conflicts("stage"))
     .addHelpText(
@@ -146,7 +148,7 @@ Start with: miras explain specs/gated_deltanet.miras`,
         "miras explain shape-mismatch",
       ),
     )
-    .action((what: string, options) => done(explain(what, options, io)));
+    .action(async (what: string, options) => done(await explain(what, options, io)));
 
   program
     .command("apply")
@@ -190,6 +192,41 @@ one; states are then [N, H, …shape]. Not yet with --form parallel.`,
       ),
     )
     .action(async (file: string, options) => done(await apply(file, options, io)));
+
+  program
+    .command("build")
+    .summary("make WGSL files and a typed ES module")
+    .description(
+      `Writes into a folder, for all models of a file: NAME.js with its types in NAME.d.ts, a class for each
+model that runs in a browser and in Node; the same types as NAME.d.miras.ts, for programs that import the
+spec itself; and the WGSL of every kernel. The module imports miras/runtime and nothing else.
+
+Kernels are made for given sizes, which are dk = dv = 64 unless --sizes says otherwise, and for each kind
+of adapter; a memory of all tokens has room for \`tokens\` of them.`,
+    )
+    .argument("<file>", FILE)
+    .requiredOption("-o, --output <folder>", "where to write; made if it is not there")
+    .option("--model <name>", "this model alone (default: all of the file)")
+    .option("--sizes <list>", "as in dk=64,dv=64; may be repeated, for a choice at run time", collect, [])
+    .option(
+      "--set <name=value>",
+      "override a const, a number or size of a choice, or the chunk; may be repeated",
+      collect,
+      [],
+    )
+    .option("--ts", "write NAME.ts instead of NAME.js and NAME.d.ts")
+    .option("--json", "print what was written as JSON")
+    .addHelpText(
+      "after",
+      examples(
+        "miras build specs/gated_deltanet.miras -o src/memory",
+        "miras build specs/titans.miras -o dist --sizes dk=64 --sizes dk=128",
+      ),
+    )
+    // Loaded when it is asked for: writing TypeScript takes a while to load.
+    .action(async (file: string, options) =>
+      done(await (await import("./build.ts")).build(file, options, io)),
+    );
 
   program
     .command("recall")
