@@ -21,7 +21,17 @@ const rooms = {
     "grammar",
   ],
   "compiler/kernel": ["compiler/form", "compiler/derive", "compiler/math", "compiler/source"],
-  "compiler/dense": ["compiler/kernel", "compiler/network", "compiler/math", "compiler/source"],
+  "compiler/dense": ["compiler/kernel", "compiler/form", "compiler/math", "compiler/source"],
+  "compiler/plan": [
+    "compiler/dense",
+    "compiler/network",
+    "compiler/kernel",
+    "compiler/form",
+    "compiler/derive",
+    "compiler/emit/wgsl",
+    "compiler/math",
+    "compiler/source",
+  ],
   "compiler/emit": ["compiler/kernel", "compiler/form", "compiler/math", "compiler/source"],
   runtime: ["compiler", "grammar"],
 };

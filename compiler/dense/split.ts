@@ -2,11 +2,12 @@
  * Definitions as jobs, each of which one kernel can do: at most one reduction that takes a loop, of the job's own
  * axes. Every other one, and whatever it is made from, is a job before it, which leaves its result in memory.
  */
+
+import type { Definition } from "../form/steps.ts";
 import { apply, mul, rebuild, reduce, renameAxes } from "../math/algebra.ts";
 import { type Axis, axesFor, extentOf } from "../math/axis.ts";
 import { domainOf } from "../math/domain.ts";
 import { type Expr, leaf, postorder, type Reduce, type Tensor, tensorsOf } from "../math/expr.ts";
-import type { Definition } from "../network/program.ts";
 import { InternalError } from "../source/diagnostic.ts";
 import { allParts } from "./lookup.ts";
 import { isLight, productOf } from "./product.ts";

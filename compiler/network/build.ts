@@ -1,4 +1,6 @@
 /** From a checked network to its program. */
+
+import { BATCH } from "../form/steps.ts";
 import { add, at, mul, substitute } from "../math/algebra.ts";
 import { type Axis, axesFor, dim, elements } from "../math/axis.ts";
 import { leaf, type Tensor } from "../math/expr.ts";
@@ -7,7 +9,7 @@ import { Builder, lookup, normal, sumAlong } from "./builder.ts";
 import { Layer, norm } from "./layer.ts";
 import type { MixerPart, Network } from "./network.ts";
 import { sizesOf } from "./network.ts";
-import { BATCH, type Program, TOKENS, VOCABULARY, WIDTH } from "./program.ts";
+import { type Program, TOKENS, VOCABULARY, WIDTH } from "./program.ts";
 
 export function programOf(network: Network): Program {
   const builder = new Builder();

@@ -7,12 +7,13 @@ import type { LayerOperation, Made, TokenInput } from "../check/spec.ts";
 import { squash } from "../check/squash.ts";
 import type { Rule, RuleState } from "../derive/rule.ts";
 import { overOne } from "../form/dimensions.ts";
+import { BATCH, HEADS } from "../form/steps.ts";
 import { add, at, call, mul, neg, pow, square, sub, substitute } from "../math/algebra.ts";
 import { type Axis, axesFor, type Dim, dim, elements, type Sizes } from "../math/axis.ts";
 import { constant, type Expr, extent, leaf, position, type Tensor } from "../math/expr.ts";
 import { InternalError } from "../source/diagnostic.ts";
 import { type Builder, constantly, lookup, normal, sumAlong } from "./builder.ts";
-import { BATCH, HEADS, TOKENS, WIDTH } from "./program.ts";
+import { TOKENS, WIDTH } from "./program.ts";
 import { startDeviation } from "./start.ts";
 
 /** Inside the root of every norm. */

@@ -1,11 +1,13 @@
 /** What a program is trained on: the cross-entropy of the tokens that should come next. */
+
+import { BATCH } from "../form/steps.ts";
 import { add, call, div, neg, reduce, sub } from "../math/algebra.ts";
 import { type Axis, type Dim, freshAxis } from "../math/axis.ts";
 import { constant, type Expr, leaf, type Tensor } from "../math/expr.ts";
 import { interval, NONNEGATIVE, POSITIVE } from "../math/interval.ts";
 import { maxOver } from "../math/ops/index.ts";
 import { Builder, lookup, sumAlong } from "./builder.ts";
-import { BATCH, type Program, type Step, TOKENS, VOCABULARY } from "./program.ts";
+import { type Program, type Step, TOKENS, VOCABULARY } from "./program.ts";
 
 export interface Loss {
   /** `[B, T]`: the token that should be predicted in each place, or -1 where none counts. */

@@ -7,7 +7,7 @@ import { definitionsOf } from "../../compiler/form/steps.ts";
 import { tileAdjoint } from "../../compiler/form/tile-adjoint.ts";
 import { elements, type Sizes } from "../../compiler/math/axis.ts";
 import { postorder, type Tensor } from "../../compiler/math/expr.ts";
-import { lowerTile } from "../../compiler/network/memory.ts";
+import { lowerTile } from "../../compiler/plan/tile.ts";
 import { ProgramRunner } from "../../runtime/program.ts";
 import { Random } from "../numeric/reference/random.ts";
 import { errorRatio } from "../support/compare.ts";
@@ -21,16 +21,12 @@ const STEADY = 100;
 
 afterAll(() => device?.destroy());
 
-describe
-  .skipIf(!device)
-  .each(
-    tiled.map((t, i) => ({
-      ...t,
-      targets: process.env.MIRAS_GPU_ALL
-        ? targets
-        : [targets[i % targets.length] as (typeof targets)[number]],
-    })),
-  )("$name", ({ model, form, ranges }) => {
+describe.skipIf(!device).each(
+  tiled.map((t, i) => ({
+    ...t,
+    targets: process.env.MIRAS_GPU_ALL ? targets : [targets[i % targets.length] as (typeof targets)[number]],
+  })),
+)("$name", ({ model, form, ranges }) => {
   const adjoint = tileAdjoint(form);
   const steps = [...adjoint.tile.steps, ...adjoint.steps];
   const solves = steps.some((s) =>
