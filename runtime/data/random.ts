@@ -59,6 +59,12 @@ export class Random {
     return (high * 2 ** 26 + low) / 2 ** 53;
   }
 
+  /** Of a normal distribution of mean 0 and deviation 1 (Box and Muller's transformation). */
+  normal(): number {
+    const radius = Math.sqrt(-2 * Math.log(1 - this.fraction()));
+    return radius * Math.cos(2 * Math.PI * this.fraction());
+  }
+
   /** `count` different ones of 0, …, n − 1, each choice and each order as likely. */
   distinct(count: number, n: number): number[] {
     // Fisher and Yates's shuffle, of which only what moved is kept.
