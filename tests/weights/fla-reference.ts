@@ -15,6 +15,8 @@ export interface Config {
   readonly isGated: boolean;
   readonly mostBeta: number;
   readonly isTied: boolean;
+  /** Of q and k of DeltaNet: what is done to each channel, and to each head; the others have silu and l2, or nothing. */
+  readonly qk: readonly [activation: "silu" | "relu" | "elu" | "identity", length: "l2" | "sum"];
 }
 
 type Vector = number[];
@@ -25,6 +27,13 @@ export type Checkpoint = ReadonlyMap<
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 const silu = (x: number): number => x * sigmoid(x);
+
+const ACTIVATIONS = {
+  silu,
+  relu: (x: number): number => Math.max(0, x),
+  elu: (x: number): number => (x > 0 ? x : Math.expm1(x)) + 1,
+  identity: (x: number): number => x,
+};
 
 export function logitsOf(config: Config, checkpoint: Checkpoint, tokens: readonly number[]): Vector[] {
   const get = (name: string): Float32Array => {
@@ -74,8 +83,9 @@ export function logitsOf(config: Config, checkpoint: Checkpoint, tokens: readonl
   function mixed(xs: readonly Vector[], at: string): Vector[] {
     const { num_heads: H, dk, dv, model_type: kind } = config;
     const fed = (name: string): Vector[] => {
+      const act = kind === "delta_net" && name !== "v" ? ACTIVATIONS[config.qk[0]] : silu;
       const projected = xs.map((x) => linear(`${at}.${name}_proj.weight`, x));
-      if (config.taps === 0) return kind === "gla" ? projected : projected.map((x) => x.map(silu));
+      if (config.taps === 0) return kind === "gla" ? projected : projected.map((x) => x.map(act));
       const filter = get(`${at}.${name}_conv1d.weight`);
       // As torch's conv1d with zeros before the first token: the last tap is the token's own.
       return projected.map((x, t) =>
@@ -85,11 +95,13 @@ export function logitsOf(config: Config, checkpoint: Checkpoint, tokens: readonl
             const s = t - (config.taps - 1) + j;
             if (s >= 0) sum += (filter[c * config.taps + j] as number) * (projected[s]?.[c] as number);
           }
-          return silu(sum);
+          return act(sum);
         }),
       );
     };
     const unit = (x: Vector): Vector => {
+      if (kind === "delta_net" && config.qk[1] === "sum")
+        return x.map((xi) => xi / x.reduce((a, b) => a + b));
       const scale = 1 / Math.sqrt(x.reduce((sum, xi) => sum + xi * xi, 0) + 1e-6);
       return kind === "gla" ? x : x.map((xi) => xi * scale);
     };

@@ -32,16 +32,23 @@ const ALPHA = {
   gla: "gate alpha [dk] in (0, 1) rank 16 = sigmoid(project) ^ (1/16)",
 };
 
+const ACTIVATIONS = { silu: " |> silu", relu: " |> relu", elu: " |> elu1", identity: "" };
+
 /** A network of ours that computes what this configuration does; `changed` is put in the place of parts of its text. */
 function networkFor(config: Config, changed: Readonly<Record<string, string>> = {}): Network {
   const { model_type: kind, taps } = config;
   const start = taps > 0 ? `project |> conv(${taps})` : "project";
   const act = kind === "gla" && taps === 0 ? "" : " |> silu";
-  const text = `model M {
+  const acts = kind === "delta_net" ? ACTIVATIONS[config.qk[0]] : act;
+  const length =
+    kind === "gla" ? "" : kind === "delta_net" && config.qk[1] === "sum" ? " |> share" : " |> unit";
+  const text = `fn elu1(x) = max(x, 0) + exp(min(x, 0))
+fn share(x) = x / sum(x)
+model M {
  ${CHOICES[kind]}
  ${ALPHA[kind]}
  ${kind === "gla" ? "" : `gate beta in (0, ${config.mostBeta})`}
- input q, k = ${start}${act}${kind === "gla" ? "" : " |> unit"}
+ input q, k = ${start}${acts}${length}
  input v = ${start}${act}
  output = norm(read(q * dk ^ (-1/2)))${config.isGated ? " * silu(project)" : ""}
 }
@@ -67,7 +74,7 @@ network N {
 
 /** fla's config.json. */
 function jsonOf(config: Config): Record<string, unknown> {
-  const { model_type, dk, dv, taps, isGated, mostBeta, isTied, ...shared } = config;
+  const { model_type, dk, dv, taps, isGated, mostBeta, isTied, qk, ...shared } = config;
   const width = config.hidden_size;
   const lengths =
     model_type === "gated_deltanet"
@@ -79,6 +86,7 @@ function jsonOf(config: Config): Record<string, unknown> {
     ...(model_type === "gla"
       ? { use_output_gate: isGated }
       : { use_gate: isGated, allow_neg_eigval: mostBeta === 2 }),
+    ...(model_type === "delta_net" && { qk_activation: qk[0], qk_norm: qk[1] }),
   };
 }
 
@@ -162,6 +170,7 @@ const configs = fc
     isGated: fc.boolean(),
     mostBeta: fc.constantFrom(1, 2),
     isTied: fc.boolean(),
+    qk: fc.constantFrom<Config["qk"][]>(["silu", "l2"], ["relu", "l2"], ["elu", "sum"], ["identity", "l2"]),
   })
   .map((sizes): Config => ({ ...sizes, hidden_size: 8 }));
 
@@ -174,7 +183,7 @@ const SMALL: Config = {
     num_hidden_layers: 2,
     num_heads: 2,
   },
-  ...{ dk: 3, dv: 4, taps: 4, isGated: false, mostBeta: 1, isTied: false },
+  ...{ dk: 3, dv: 4, taps: 4, isGated: false, mostBeta: 1, isTied: false, qk: ["silu", "l2"] },
 };
 
 describe("a checkpoint of flash-linear-attention", () => {
