@@ -23,7 +23,10 @@ const bytesOf = (token: number): readonly number[] => (token < 256 ? [token] : [
 export const bytes: Vocabulary = {
   size: 256,
   encode: (text) => new TextEncoder().encode(text),
-  decode: (tokens) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(Array.from(tokens).flatMap(bytesOf))),
+  decode: (tokens) =>
+    new TextDecoder("utf-8", { ignoreBOM: true }).decode(
+      Uint8Array.from(Array.from(tokens).flatMap(bytesOf)),
+    ),
   decoder() {
     const text = new TextDecoder("utf-8", { ignoreBOM: true });
     return (token) => text.decode(Uint8Array.from(bytesOf(token)), { stream: true });
