@@ -3,8 +3,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { interpretProgram } from "../../compiler/network/interpret.ts";
 import { lossOf } from "../../compiler/network/loss.ts";
-import { type Case, caseOf, compileWithImports, networkOf } from "../support/networks.ts";
-import { specFile, specNames } from "../support/specs.ts";
+import { type Case, caseOf, networkOf } from "../support/networks.ts";
+import { compileText, specFile, specNames } from "../support/specs.ts";
 import {
   conv,
   crossEntropy,
@@ -273,7 +273,7 @@ describe("a program is the network written out in loops", () => {
 });
 
 describe.each(specNames)("%s is a layer", (name) => {
-  const { models } = compileWithImports(specFile(name).text, `specs/${name}.miras`);
+  const { models } = compileText(specFile(name).text);
   const imported = models.map((m) => m.spec.name);
   const network = networkOf(`import ${imported.join(", ")} from "specs/${name}.miras"
 network Net {

@@ -1,31 +1,13 @@
 /** Networks for tests: compiled from text, with random weights and tokens. */
-import { readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { NO_OVERRIDES } from "../../compiler/check/context.ts";
 import { elements, type Sizes } from "../../compiler/math/axis.ts";
 import { programOf } from "../../compiler/network/build.ts";
-import type { Resolve } from "../../compiler/network/imports.ts";
 import { type Network, sizesOf } from "../../compiler/network/network.ts";
 import type { Program } from "../../compiler/network/program.ts";
-import { type Compilation, compile } from "../../compiler/pipeline.ts";
-import { prelude } from "./specs.ts";
-
-/** Reads what an import names from the repository, relative to the file that it stands in. */
-export const fromRepository: Resolve = (path, from) => {
-  const full = join(dirname(from.path), path);
-  try {
-    return { path: full, text: readFileSync(join(import.meta.dirname, "../..", full), "utf8") };
-  } catch {
-    return undefined;
-  }
-};
-
-export const compileWithImports = (text: string, path = "test.miras"): Compilation =>
-  compile({ path, text }, prelude, NO_OVERRIDES, fromRepository);
+import { compileText } from "./specs.ts";
 
 /** The first network of a text; throws with the diagnostics if there are any. */
 export function networkOf(text: string, path?: string): Network {
-  const { networks, diagnostics } = compileWithImports(text, path);
+  const { networks, diagnostics } = compileText(text, path);
   const [network] = networks;
   if (!network || diagnostics.all.length > 0)
     throw new Error(diagnostics.all.map((d) => `${d.code}: ${d.message}`).join("\n"));
