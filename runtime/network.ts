@@ -113,6 +113,13 @@ export class NetworkOnDevice implements Trainable {
     return out;
   }
 
+  /** Of the loss by everything that is learned, as the last step left it. */
+  async gradient(): Promise<Map<string, Weights>> {
+    const name = "gradient, added up";
+    const read = await this.#loaded?.runner.read(name);
+    return this.#apart(read?.get(name) ?? new Float32Array(this.#making.layout.length));
+  }
+
   async weights(): Promise<Map<string, Weights>> {
     return this.#apart((await this.#read()).learned);
   }

@@ -40,7 +40,7 @@ export const checkMessages = {
   ),
   "missing-item": entry<{ what: string; item: string }>(
     ({ what, item }) => `${what} has no \`${item}\``,
-    "A memory needs at least one `state` and a `read(x [dk]) = …`, which says how a key is answered; a bias needs a `loss` or a `grad`; an algorithm needs a `step`, and for each state of its own a line `S' = …`.",
+    "A memory needs at least one `state` and a `read(x [dk]) = …`, which says how a key is answered; a bias needs a `loss` or a `grad`; an algorithm needs a `step`, and for each state of its own a line `S' = …`. A network needs its `vocabulary`, `width`, `heads` and `block`.",
   ),
   "missing-argument": entry<{ what: string; name: string }>(
     ({ what, name }) => `${what} needs \`${name}\``,
@@ -158,15 +158,15 @@ export const checkMessages = {
   ),
   "layer-outside": entry<{ name: string }>(
     ({ name }) => `\`${name}\` belongs to the layer, not to the memory`,
-    "`project`, `conv` and `norm` have learned weights of their own and work on the layer's input: they may stand in `input`, `gate … =` and around the reads in `output`. `norm` is a normalisation of the layer; the length of a vector is `norm2(x)`.",
+    "`project`, `conv` and `norm` have learned weights of their own, and `conv` and `rope` know of other tokens: they may stand in `input`, `gate … =` and around the reads in `output`. `norm` is a normalisation of the layer; the length of a vector is `norm2(x)`.",
   ),
   "layer-output": entry(
     () => "the reads of this output cannot be separated from the layer around them",
-    "The memory's own output y is the part of `output` that holds every `read` and no `project`, `conv` or `norm`: in `norm(read(q)) * silu(project)` it is `read(q)`. Write the layer's operations around one such part.",
+    "The memory's own output y is the part of `output` that holds every `read` and no `project`, `conv`, `norm` or `rope`: in `norm(read(q)) * silu(project)` it is `read(q)`. Write the layer's operations around one such part.",
   ),
   pipeline: entry<{ why: string }>(
     ({ why }) => why,
-    "A pipeline starts from the layer's input: `project |> conv(4) |> silu |> unit`. Each stage is `project`, `conv(width)`, or a function of one argument.",
+    "A pipeline starts from the layer's input: `project |> conv(4) |> silu |> unit`. Each stage is `project`, `conv(width)`, `norm`, `rope`, or a function of one argument. What feeds the memory is made of the layer's input alone: it cannot read the memory's other inputs.",
   ),
   "keep-shape": entry<{ keep: string; state: string; name: string }>(
     ({ keep, state, name }) => `what is kept has shape ${keep}, which does not scale ${name} ${state}`,

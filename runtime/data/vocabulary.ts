@@ -16,14 +16,20 @@ export class VocabularyError extends Error {
   override readonly name = "VocabularyError";
 }
 
+/** The bytes of a token; what is none, as a network with a larger vocabulary may say, is U+FFFD. */
+const bytesOf = (token: number): readonly number[] => (token < 256 ? [token] : [0xef, 0xbf, 0xbd]);
+
 /** Each byte of the UTF-8 of a text is a token: any text has them, in any language. */
 export const bytes: Vocabulary = {
   size: 256,
   encode: (text) => new TextEncoder().encode(text),
-  decode: (tokens) => new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(tokens)),
+  decode: (tokens) =>
+    new TextDecoder("utf-8", { ignoreBOM: true }).decode(
+      Uint8Array.from(Array.from(tokens).flatMap(bytesOf)),
+    ),
   decoder() {
     const text = new TextDecoder("utf-8", { ignoreBOM: true });
-    return (token) => text.decode(Uint8Array.of(token), { stream: true });
+    return (token) => text.decode(Uint8Array.from(bytesOf(token)), { stream: true });
   },
   toJSON: () => ({ kind: "bytes" }),
 };

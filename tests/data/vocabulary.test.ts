@@ -27,6 +27,7 @@ describe.each([
 
 it("bytes by hand: é is two, and is told when its second comes", () => {
   expect([...Array.from(bytes.encode("aé"))]).toEqual([97, 0xc3, 0xa9]);
+  expect(bytes.decode([97, 256, 98])).toBe("a\ufffdb");
   const decode = bytes.decoder();
   expect([97, 0xc3, 0xa9].map((token) => decode(token))).toEqual(["a", "", "é"]);
 });
