@@ -26,9 +26,13 @@ export function elementsKernel(name: string, { axes, outputs }: Job, frame: Fram
   const values = outputs.map(({ tensor, value }): Value => {
     inner.statements.push({
       kind: "comment",
-      text: `${tensor.name}[${axes.map((a) => a.dim.key).join(", ")}]`,
+      text: `${frame.plain(tensor)}[${axes.map((a) => a.dim.key).join(", ")}]`,
     });
-    return outputs.length > 1 ? inner.named(value, tensor.name) : inner.value(value);
+    if (outputs.length === 1) return inner.value(value);
+    const made = inner.named(value, frame.plain(tensor));
+    // Others may be made from it.
+    inner.know(leaf(tensor, axes), made);
+    return made;
   });
   for (const [i, { tensor }] of outputs.entries())
     inner.statements.push({

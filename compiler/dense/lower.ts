@@ -6,6 +6,7 @@ import type { Definition } from "../network/program.ts";
 import { InternalError } from "../source/diagnostic.ts";
 import { elementsKernel } from "./elements.ts";
 import { type DenseKernel, Frame } from "./frame.ts";
+import { fused } from "./fuse.ts";
 import { inlined } from "./inline.ts";
 import { narrowProduct } from "./narrow-product.ts";
 import { productOf } from "./product.ts";
@@ -35,9 +36,11 @@ export function lowerDense(
   const left = inlined(definitions, { kept, replaces }, work);
   checkOrder(left, replaces);
   const splitter = new Splitter(name, work, target);
-  for (const d of left) splitter.define(d);
+  splitter.define(left);
   for (const job of splitter.jobs) checkElements(job, replaces);
-  const jobs = splitter.jobs.filter((job) => job.outputs.some((o) => elements(o.tensor.shape, sizes) > 0));
+  const jobs = fused(splitter.jobs, replaces, target.storageBuffers).filter((job) =>
+    job.outputs.some((o) => elements(o.tensor.shape, sizes) > 0),
+  );
   return jobs.map((job, i) =>
     lowerJob(`${name} ${i}: ${titleOf(job)}`, job, new Frame(sizes, target, replaces)),
   );

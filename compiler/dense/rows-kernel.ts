@@ -181,10 +181,10 @@ class RowsKernel {
   #store(scope: Scope): void {
     const { outputs, axes } = this.#job;
     const write = (here: Scope): void => {
-      const title = outputs.map((o) => o.tensor.name).join(", ");
+      const title = outputs.map((o) => this.#frame.plain(o.tensor)).join(", ");
       here.statements.push({ kind: "comment", text: `${title}[${axes.map((a) => a.dim.key).join(", ")}]` });
       const values = outputs.map(({ tensor, value }) =>
-        outputs.length > 1 ? here.named(value, tensor.name) : here.value(value),
+        outputs.length > 1 ? here.named(value, this.#frame.plain(tensor)) : here.value(value),
       );
       for (const [i, { tensor }] of outputs.entries()) {
         const index = here.place(leaf(tensor, axes));

@@ -40,6 +40,8 @@ export class Splitter {
   readonly #name: string;
   readonly #target: Target;
   readonly #temporaries = new Map<Expr, Tensor>();
+  /** Products that several definitions are made from. */
+  readonly #shared = new Set<Expr>();
   #parted = 0;
 
   constructor(name: string, work: Work, target: Target) {
@@ -48,8 +50,28 @@ export class Splitter {
     this.#target = target;
   }
 
-  define({ tensor, value }: Definition): void {
-    this.#define(tensor, axesFor(tensor.shape), value, tensor.name);
+  define(definitions: readonly Definition[]): void {
+    this.#findShared(definitions);
+    for (const { tensor, value } of definitions) {
+      this.#define(tensor, axesFor(tensor.shape), value, tensor.name);
+      // Others that are made from the same reduction read it.
+      if (this.#work.isHeavy(value)) {
+        const { key, index } = keyOf(value);
+        const isWhole =
+          index.length === tensor.shape.length && index.every((a, i) => a.dim === tensor.shape[i]);
+        if (isWhole && key === value) this.#temporaries.set(key, tensor);
+      }
+    }
+  }
+
+  #findShared(definitions: readonly Definition[]): void {
+    const seen = new Set<Expr>();
+    for (const { value } of definitions) {
+      const own = new Set<Expr>();
+      for (const r of totalsIn([value], this.#work))
+        if (productOf(r, inOrder(r), this.#work.sizes)) own.add(keyOf(r).key);
+      for (const key of own) (seen.has(key) ? this.#shared : seen).add(key);
+    }
   }
 
   /** What is computed before is named after `hint`. */
@@ -74,12 +96,14 @@ export class Splitter {
     let e = value;
     for (;;) {
       const outer = this.#work.outermost(e);
-      const main = this.#longest(outer.filter((r) => this.#isProduct(r, axes)));
+      const main = this.#longest(outer.filter((r) => this.#isProduct(r, axes, r === e)));
       const rows = main ? undefined : this.#rowsOf(outer, axes);
       const made = rewrite(e, (x, go) => {
+        if (x !== e && this.#isMadeOfOne(x, main, rows)) return this.#temporary(x, hint);
         if (!this.#work.isHeavy(x)) return undefined;
         if (x === main) return this.#plain(x, axes, hint);
-        if (!rows || !isAlong(rows, x, this.#work.sizes)) return this.#temporary(x, hint);
+        const stays = rows && isAlong(rows, x, this.#work.sizes) && (x === e || !this.#isShared(x));
+        if (!stays) return this.#temporary(x, hint);
         const { op, over, body } = spread(x);
         const inside = go(body);
         return inside === body ? x : over.reduceRight((b, axis) => reduce(op, axis, b), inside);
@@ -89,10 +113,25 @@ export class Splitter {
     }
   }
 
-  #isProduct(r: Reduce, axes: readonly Axis[]): boolean {
+  /** Whether it is computed, element by element, from one reduction that gets a job of its own, and goes with it. */
+  #isMadeOfOne(x: Expr, main: Reduce | undefined, rows: Rows | undefined): boolean {
+    if (x.kind !== "apply" || x.op.gives !== "real" || !this.#work.hasHeavy(x)) return false;
+    const [own, ...others] = this.#work.outermost(x);
+    if (!own || others.length > 0 || own === main || this.#isShared(own)) return false;
+    if (rows && isAlong(rows, own, this.#work.sizes)) return false;
+    return own.axes.length === x.axes.length;
+  }
+
+  #isProduct(r: Reduce, axes: readonly Axis[], isAlone: boolean): boolean {
     const { sizes } = this.#work;
     const isWhole = axes.every((a) => extentOf(a.dim, sizes) === 1 || r.axes.includes(a));
+    // One that is needed again must lie in memory as it is.
+    if (!isAlone && this.#isShared(r)) return false;
     return isWhole && productOf(r, axes, sizes) !== undefined;
+  }
+
+  #isShared(r: Reduce): boolean {
+    return this.#shared.has(keyOf(r).key);
   }
 
   #longest(candidates: readonly Reduce[]): Reduce | undefined {
@@ -102,7 +141,7 @@ export class Splitter {
 
   #rowsOf(candidates: readonly Reduce[], axes: readonly Axis[]): Rows | undefined {
     const { sizes } = this.#work;
-    const fitting = candidates.filter((r) => rowsOf(r, axes, sizes, this.#target));
+    const fitting = candidates.filter((r) => !this.#isShared(r) && rowsOf(r, axes, sizes, this.#target));
     const longest = this.#longest(fitting);
     return longest && rowsOf(longest, axes, sizes, this.#target);
   }
@@ -120,36 +159,37 @@ export class Splitter {
     return over.reduceRight((e, axis) => reduce(op, axis, e), mul(left, right));
   }
 
-  /** A reduction of few long rows: first of parts of them, and then of those. */
+  /** Reductions of few long rows: first of parts of them, and then of those. */
   #inParts(e: Expr, axes: readonly Axis[], rows: Rows, hint: string): Expr {
     const { sizes } = this.#work;
-    const [total, ...others] = totalsIn([e], this.#work);
-    if (!total || others.length > 0 || rows.hasElements) return e;
-    const parts = partsFor(rows, total, sizes, this.#target);
-    if (parts < 2) return e;
-    const part = axisOf(dim([], parts));
-    const name = `${this.#name}.${hint}.parts${++this.#parted}`;
-    const tensor: Tensor = { name, shape: [part, ...axes].map((a) => a.dim), domain: domainOf(total) };
-    this.jobs.push({
-      axes: [part, ...axes],
-      outputs: [{ tensor, value: total }],
-      rows: { ...rows, parts: part },
-    });
-    const whole = reduce(total.op, part, leaf(tensor, [part, ...axes]));
-    return rewrite(e, (x) => (x === total ? whole : undefined));
+    const totals = totalsIn([e], this.#work);
+    const areApart = totals.every((r) => !this.#work.hasHeavy(spread(r).body));
+    if (rows.hasElements || !areApart) return e;
+    const wholes = new Map<Expr, Expr>();
+    for (const total of totals) {
+      const parts = partsFor(rows, total, sizes, this.#target);
+      if (parts < 2) continue;
+      const part = axisOf(dim([], parts));
+      const name = `${this.#name}.${hint}.parts.${++this.#parted}`;
+      const tensor: Tensor = { name, shape: [part, ...axes].map((a) => a.dim), domain: domainOf(total) };
+      this.jobs.push({
+        axes: [part, ...axes],
+        outputs: [{ tensor, value: total }],
+        rows: { ...rows, parts: part },
+      });
+      wholes.set(total, reduce(total.op, part, leaf(tensor, [part, ...axes])));
+    }
+    return rewrite(e, (x) => wholes.get(x));
   }
 
   /** An element of a tensor that holds the value, which is computed before. */
   #temporary(e: Expr, hint: string): Expr {
-    const index = inOrder(e);
-    const shape = index.map((a) => a.dim);
-    const canonical = axesFor(shape);
-    const key = renameAxes(e, new Map(index.map((a, i) => [a, canonical[i] as Axis])));
+    const { key, index, canonical } = keyOf(e);
     let tensor = this.#temporaries.get(key);
     if (!tensor) {
       const what = e.kind === "reduce" ? (e.op.name === "sum" ? "sum" : "largest") : "part";
-      const name = `${this.#name}.${hint}.${what}${this.#temporaries.size + 1}`;
-      tensor = { name, shape, domain: domainOf(key) };
+      const name = `${this.#name}.${hint}.${what}.${this.#temporaries.size + 1}`;
+      tensor = { name, shape: index.map((a) => a.dim), domain: domainOf(key) };
       this.#temporaries.set(key, tensor);
       this.#define(tensor, canonical, key, hint);
     }
@@ -178,6 +218,20 @@ export class Splitter {
     const one = this.#temporary(best, hint);
     return rewrite(value, (x) => (x === best ? one : undefined));
   }
+}
+
+interface Key {
+  /** The value at canonical axes: the same for all that differ in nothing but the names of theirs. */
+  readonly key: Expr;
+  readonly canonical: readonly Axis[];
+  /** Its own axes, in that order. */
+  readonly index: readonly Axis[];
+}
+
+function keyOf(e: Expr): Key {
+  const index = inOrder(e);
+  const canonical = axesFor(index.map((a) => a.dim));
+  return { key: renameAxes(e, new Map(index.map((a, i) => [a, canonical[i] as Axis]))), canonical, index };
 }
 
 const isNumber = (e: Expr): boolean => e.kind === "reduce" || (e.kind === "apply" && e.op.gives === "real");
