@@ -54,13 +54,12 @@ class RowsKernel {
     const [turn, row] = [frame.name("turn"), frame.name("row")];
     const bodies = this.#totals.map((r) => spread(r).body);
     const uses = usesIn([...this.#job.outputs.map((o) => o.value), ...bodies], this.#totals);
-    const top = new Scope(frame, uses);
-    const scope = top.inner(partsOf(row, axes, sizes));
+    const scope = new Scope(frame, uses);
+    for (const [axis, spot] of partsOf(row, axes, sizes)) scope.bind(axis, spot);
     this.#fill(scope);
     const first = plus(times(named("group"), turns), named(turn));
     const place = this.#shares ? first : plus(times(first, side), named("lane"));
     const body: Stmt[] = [
-      ...top.statements,
       {
         kind: "loop",
         name: turn,

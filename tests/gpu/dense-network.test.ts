@@ -12,7 +12,7 @@ afterAll(() => device?.destroy());
 
 const sizes = [
   { B: 2, T: 9, width: 12, hidden: 20, vocabulary: 37 },
-  { B: 3, T: 1, width: 1, hidden: 33, vocabulary: 64 },
+  { B: 3, T: 1, width: 3, hidden: 33, vocabulary: 64 },
   { B: 1, T: 40, width: 16, hidden: 8, vocabulary: 3 },
 ];
 
