@@ -21,27 +21,30 @@ export function elementsKernel(name: string, { axes, outputs }: Job, frame: Fram
 
   const element = frame.name("element");
   const scope = new Scope(frame, usesIn(outputs.map((o) => o.value)));
-  const inner = scope.inner(partsOf(element, axes, sizes));
+  for (const [axis, spot] of partsOf(element, axes, sizes)) scope.bind(axis, spot);
   // All values before all stores: an output may lie where an input does.
   const values = outputs.map(({ tensor, value }): Value => {
-    inner.statements.push({
+    scope.statements.push({
       kind: "comment",
-      text: `${tensor.name}[${axes.map((a) => a.dim.key).join(", ")}]`,
+      text: `${frame.plain(tensor)}[${axes.map((a) => a.dim.key).join(", ")}]`,
     });
-    return outputs.length > 1 ? inner.named(value, tensor.name) : inner.value(value);
+    if (outputs.length === 1) return scope.value(value);
+    const made = scope.named(value, frame.plain(tensor));
+    // Others may be made from it.
+    scope.know(leaf(tensor, axes), made);
+    return made;
   });
   for (const [i, { tensor }] of outputs.entries())
-    inner.statements.push({
+    scope.statements.push({
       kind: "store",
       buffer: frame.writes(tensor),
-      index: inner.place(leaf(tensor, axes)),
+      index: scope.place(leaf(tensor, axes)),
       value: values[i] as Value,
     });
 
   const turn = frame.name("turn");
   const position = plus(times(plus(times(named("group"), turns), named(turn)), lanes), named("lane"));
   const body: Stmt[] = [
-    ...scope.statements,
     {
       kind: "loop",
       name: turn,
@@ -50,7 +53,7 @@ export function elementsKernel(name: string, { axes, outputs }: Job, frame: Fram
       step: "rolled",
       body: [
         { kind: "index", name: element, value: position },
-        { kind: "when", all: [{ index: named(element), bound: total }], body: inner.statements },
+        { kind: "when", all: [{ index: named(element), bound: total }], body: scope.statements },
       ],
     },
   ];

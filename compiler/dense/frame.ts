@@ -33,6 +33,11 @@ export class Frame {
     return this.#names(hint, suffix);
   }
 
+  /** A tensor's name without numbers that only count, such as that of a layer: kernels of all layers have one text. */
+  plain({ name }: Tensor): string {
+    return name.replaceAll(/(?<=^|[._/])\d+[._/]|[._/]\d+$/g, "") || name;
+  }
+
   /** The buffer of a tensor that is read. */
   reads(t: Tensor): string {
     return this.#bind(this.#inPlace(t), "read");
@@ -57,7 +62,7 @@ export class Frame {
       if (access === "read_write") found.access = access;
       return found.name;
     }
-    const made = { name: this.#names(t.name, "in_memory"), access };
+    const made = { name: this.#names(this.plain(t), "in_memory"), access };
     this.#bindings.set(t, made);
     return made.name;
   }

@@ -4,7 +4,7 @@ import type { Definition } from "../form/steps.ts";
 import { at, rebuild, substitute } from "../math/algebra.ts";
 import { type Axis, axesFor, elements } from "../math/axis.ts";
 import { type Expr, type Leaf, open, type Tensor, tensorsOf } from "../math/expr.ts";
-import { allParts, isLoop, lookupOf, parts, withLookups } from "./lookup.ts";
+import { allParts, lookupOf, parts, withLookups } from "./lookup.ts";
 import { count } from "./space.ts";
 import { cost, type Work } from "./work.ts";
 
@@ -57,8 +57,8 @@ function isInlined(d: Definition, later: readonly Definition[], plan: Plan, work
   if (until.some((l) => read.has(plan.replaces.get(l.tensor) as Tensor))) return false;
   const size = elements(d.tensor.shape, work.sizes);
   const large = [...read].filter((t) => elements(t.shape, work.sizes) >= size);
-  const hasLoop = allParts([d.value]).some(isLoop);
-  if (!hasLoop && cost(d.value) <= CHEAP && large.length <= 1) return true;
+  const reduces = allParts([d.value]).some((e) => e.kind === "reduce");
+  if (!reduces && cost(d.value) <= CHEAP && large.length <= 1) return true;
   const [user] = users;
   if (users.length !== 1 || !user) return false;
   const uses = usesOf(d.tensor, user, work);

@@ -7,9 +7,11 @@ import { postorder, type Tensor, tensorsOf } from "../math/expr.ts";
 import { InternalError } from "../source/diagnostic.ts";
 import { elementsKernel } from "./elements.ts";
 import { type DenseKernel, Frame } from "./frame.ts";
+import { fused } from "./fuse.ts";
 import { inlined } from "./inline.ts";
 import { narrowProduct } from "./narrow-product.ts";
 import { productOf } from "./product.ts";
+import { rowsKernel } from "./rows-kernel.ts";
 import { type Job, Splitter } from "./split.ts";
 import { tiledProduct } from "./tiled-product.ts";
 import { Work } from "./work.ts";
@@ -34,10 +36,12 @@ export function lowerDense(
   const work = new Work(sizes);
   const left = inlined(definitions, { kept, replaces }, work);
   checkOrder(left, replaces);
-  const splitter = new Splitter(name, work, target.storageBuffers);
-  for (const d of left) splitter.define(d);
+  const splitter = new Splitter(name, work, target);
+  splitter.define(left);
   for (const job of splitter.jobs) checkElements(job, replaces);
-  const jobs = splitter.jobs.filter((job) => job.outputs.some((o) => elements(o.tensor.shape, sizes) > 0));
+  const jobs = fused(splitter.jobs, replaces, target.storageBuffers).filter((job) =>
+    job.outputs.some((o) => elements(o.tensor.shape, sizes) > 0),
+  );
   return jobs.map((job, i) =>
     lowerJob(`${name} ${i}: ${titleOf(job)}`, job, new Frame(sizes, target, replaces)),
   );
@@ -46,6 +50,7 @@ export function lowerDense(
 const titleOf = ({ outputs }: Job): string => outputs.map((o) => o.tensor.name).join(", ");
 
 function lowerJob(name: string, job: Job, frame: Frame): DenseKernel {
+  if (job.rows) return rowsKernel(name, job, job.rows, frame);
   const product = job.main && productOf(job.main, job.axes, frame.sizes);
   if (!product) return elementsKernel(name, job, frame);
   const { target } = frame;

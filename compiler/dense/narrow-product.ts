@@ -168,7 +168,7 @@ function storing(job: Job, { rows, columns }: Product, top: Scope, tile: Tile): 
       { kind: "when", all: [{ index: named(column), bound: N }], body: element.statements },
     ],
   };
-  const title = job.outputs.map((o) => o.tensor.name).join(", ");
+  const title = job.outputs.map((o) => frame.plain(o.tensor)).join(", ");
   return [
     { kind: "comment", text: title },
     {

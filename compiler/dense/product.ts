@@ -3,6 +3,7 @@ import { call, mul } from "../math/algebra.ts";
 import { type Axis, extentOf, type Sizes } from "../math/axis.ts";
 import { constant, type Expr, type Reduce } from "../math/expr.ts";
 import { allParts, guarded } from "./lookup.ts";
+import { inReadingOrder } from "./rows.ts";
 import { count } from "./space.ts";
 import { cost, spread } from "./work.ts";
 
@@ -41,14 +42,6 @@ export function productOf(main: Reduce, axes: readonly Axis[], sizes: Sizes): Pr
     return { batch, rows, columns, inner, left: mul(...left), right: mul(...right) };
   }
   return undefined;
-}
-
-/** The axes in the order in which what is read has them, so that neighbours count as one. */
-function inReadingOrder(e: Expr, axes: readonly Axis[]): readonly Axis[] {
-  const found = new Set<Axis>();
-  for (const x of allParts([e])) if (x.kind === "leaf") for (const a of x.index) found.add(a);
-  for (const a of axes) found.add(a);
-  return [...found].filter((a) => axes.includes(a));
 }
 
 /** Operations, and tensors, of an operand's element that are computed and read again for each tile. */

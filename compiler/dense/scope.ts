@@ -144,9 +144,16 @@ export class Scope {
   #make(e: Expr, isForInner: boolean): Value {
     let value = this.#lookUp(e) ?? this.#compute(e);
     const takesWork = value.kind !== "local" && value.kind !== "constant";
-    if (takesWork && (isForInner || (this.#uses.get(e) ?? 1) > 1)) value = this.#name(value, hintOf(e));
+    if (takesWork && (isForInner || (this.#uses.get(e) ?? 1) > 1)) value = this.#name(value, this.#hintOf(e));
     this.#known.set(e, value);
     return value;
+  }
+
+  #hintOf(e: Expr): string {
+    if (e.kind === "leaf") return this.frame.plain(e.tensor);
+    if (e.kind === "apply")
+      return e.op.name === "mul" ? "product" : e.op.name === "add" ? "total" : e.op.name;
+    return e.kind;
   }
 
   #compute(e: Expr): Value {
@@ -240,12 +247,6 @@ export class Scope {
     this.statements.push({ kind: "index", name, value });
     return named(name);
   }
-}
-
-function hintOf(e: Expr): string {
-  if (e.kind === "leaf") return e.tensor.name;
-  if (e.kind === "apply") return e.op.name === "mul" ? "product" : e.op.name === "add" ? "total" : e.op.name;
-  return e.kind;
 }
 
 interface Affine {

@@ -9,10 +9,10 @@ import type { Axis } from "../math/axis.ts";
 import { type Expr, leaf } from "../math/expr.ts";
 import { mul as mulOp, sum } from "../math/ops/index.ts";
 import type { DenseKernel, Frame } from "./frame.ts";
-import { allParts } from "./lookup.ts";
 import type { Product } from "./product.ts";
+import { isContiguous } from "./rows.ts";
 import { Scope, usesIn } from "./scope.ts";
-import { count, partsOf, stridesOf } from "./space.ts";
+import { count, partsOf } from "./space.ts";
 import type { Job } from "./split.ts";
 
 /** Lanes in a row, and in a column. */
@@ -69,7 +69,7 @@ export function tiledProduct(name: string, job: Job, product: Product, frame: Fr
     const [turn, at, line, term, place, deep] = [
       "turn", "tile_element", "tile_line", "tile_term", "line", "inner",
     ].map((n) => frame.name(n)) as [string, string, string, string, string, string]; // biome-ignore format: a list
-    const innerFirst = isAlong(operand, inner, sizes);
+    const innerFirst = isContiguous(operand, inner, sizes);
     const [fast, slow]: [Index, Index] = innerFirst
       ? [
           { kind: "remainder", of: named(at), by: DEPTH },
@@ -185,10 +185,4 @@ export function tiledProduct(name: string, job: Job, product: Product, frame: Fr
     ),
   ];
   return frame.kernel(name, { lanes: LANES, subgroups: false }, matrices * down * across, body);
-}
-
-/** Whether neighbours in memory are neighbours along the summed axes. */
-function isAlong(operand: Expr, inner: readonly Axis[], sizes: Frame["sizes"]): boolean {
-  const leaves = allParts([operand]).filter((x) => x.kind === "leaf");
-  return leaves.some((l) => inner.some((a) => stridesOf(l, sizes).get(a) === 1));
 }
