@@ -10,7 +10,7 @@ import type { Context } from "./context.ts";
 import { RunFolder, SPEC } from "./run-folder.ts";
 import { NetworkHolder, runSession } from "./session.ts";
 import { DEFAULTS, differences, type Settings, taskChoice } from "./settings.ts";
-import { type Run, requestFor, stays, titleOf } from "./start.ts";
+import { introduction, type Run, requestFor, stays, titleOf } from "./start.ts";
 
 /** `path` is the spec, where it is given again: it should still be the run's. */
 export async function resumeRun(run: string, path: string | undefined, context: Context): Promise<Run> {
@@ -37,6 +37,7 @@ export async function resumeRun(run: string, path: string | undefined, context: 
     for (const message of last?.damaged ?? []) io.err(`${io.errColors.yellow("note:")} ${message}\n`);
     for (const note of notes(config, network.current.device))
       io.err(`${io.errColors.yellow("note:")} ${note}\n`);
+    io.err(introduction(config));
     io.err(`going on with ${run} after step ${last?.snapshot.progress.step ?? 0} of ${settings.steps}\n`);
     const { untilAccuracy, keep = DEFAULTS.keep } = options;
     const title = titleOf(config);

@@ -44,6 +44,7 @@ export async function startRun(
       ...(task.text && { vocabulary: task.text.toJSON() }),
     };
     const folder = await place(config, contents);
+    io.err(`${introduction(config)}run folder: ${folder.path}\n`);
     const { untilAccuracy, keep = DEFAULTS.keep } = options;
     const title = titleOf(config);
     try {
@@ -61,6 +62,10 @@ export async function startRun(
     await network.close();
   }
 }
+
+/** What is trained, on what and where. */
+export const introduction = ({ network, parameters, device, task }: RunConfig): string =>
+  `${network}, ${parameters.toLocaleString("en")} parameters, on ${device}\n${task.description}\n`;
 
 /** What to do once the trouble that ended a run is over. */
 export const stays = (path: string): string =>

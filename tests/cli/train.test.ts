@@ -44,7 +44,9 @@ describe("a run", () => {
     expect(out).toMatch(/^finished Bigram on bigram: 40 of 40 steps, 400 tokens in \d+ s/);
     expect(out).toMatch(/\n {2}validation {2}loss [\d.]+, accuracy [\d.]+ %, after step 40\n/);
     expect(out).toContain(`miras generate ${run} --prompt …`);
-    expect(err).toMatch(/^step 10: validation loss [\d.]+, accuracy [\d.]+ %, the best so far\n/);
+    expect(err).toMatch(
+      /^Bigram, 56 parameters, on plain TypeScript\nwhat follows a token, of 7\nrun folder: .*\nstep 10: validation loss [\d.]+, accuracy [\d.]+ %, the best so far\n/,
+    );
     expect(readdirSync(run).sort()).toEqual([
       "checkpoints",
       "config.json",
