@@ -9,7 +9,7 @@ import { closest } from "../compiler/source/suggest.ts";
 import type * as ast from "../grammar/ast.ts";
 import { parse } from "../grammar/parse.ts";
 import { SpecError, UsageError } from "./errors.ts";
-import { readSource } from "./files.ts";
+import { importedSource, readSource } from "./files.ts";
 import type { Io } from "./io.ts";
 import { prelude } from "./prelude.ts";
 
@@ -19,7 +19,7 @@ export interface Compiled extends Compilation {
 
 export function compileFile(path: string, overrides?: Overrides): Compiled {
   const file = readSource(path);
-  return { ...compile(file, prelude(), overrides), file };
+  return { ...compile(file, prelude(), overrides, importedSource), file };
 }
 
 /** Everything that a file can choose from; its own definitions stand last. */

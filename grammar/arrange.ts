@@ -11,7 +11,7 @@ import { Messages } from "./messages.ts";
 import { isConnective, withoutTime } from "./phrases.ts";
 import type { Problems } from "./problems.ts";
 import * as T from "./tokens.ts";
-import { DEFINITIONS, ITEMS, isDefinitionWord, WORDS } from "./vocabulary.ts";
+import { DEFINITIONS, ITEMS, isDefinitionWord, WORDS, wordIn } from "./vocabulary.ts";
 import { endOf, isAdjacent, operatorIsDue, Words } from "./words.ts";
 
 /** Brackets within brackets. The parser spends some 3 KB of stack on each, and a thread may have little. */
@@ -54,11 +54,11 @@ function retype(token: IToken, type: TokenType): void {
 }
 
 const takesNoEquals = ({ tokenType }: IToken): boolean =>
-  tokenType === T.ValueWord || tokenType === T.MinimizeWord;
+  tokenType === T.ValueWord || tokenType === T.MinimizeWord || tokenType === T.BlockWord;
 
 function mayHaveEquals(word: IToken): boolean {
   if (word.tokenType === T.DefineWord) return word.image === "fn" || word.image === "bias";
-  return !takesNoEquals(word) && word.tokenType !== T.ChoiceWord;
+  return !takesNoEquals(word) && word.tokenType !== T.ChoiceWord && word.tokenType !== T.ImportWord;
 }
 
 const signOf = (closer: TokenType): string => (closer === T.RParen ? ")" : "]");
@@ -117,6 +117,12 @@ class Arranger {
 
   /** Deals with the token at `i` and returns the index of the next one. */
   #take(i: number, token: IToken): number {
+    if (this.#isPath(token)) {
+      retype(token, T.Text);
+      this.#emit(token);
+      this.#previous = token;
+      return i + 1;
+    }
     if (token.tokenType === T.Stray && !this.#unquoted(token)) {
       this.#problems.report(token.startOffset, this.#messages.stray(token));
       return i + 1;
@@ -127,11 +133,25 @@ class Arranger {
     return next;
   }
 
+  /** What is quoted in an import is where it reads from. */
+  #isPath({ tokenType, image }: IToken): boolean {
+    return this.#item?.token.tokenType === T.ImportWord && tokenType === T.Stray && image.startsWith('"');
+  }
+
   #takeName(i: number, token: IToken): number {
+    if (this.#item?.token.tokenType === T.ImportWord && WORDS.get(token.image)?.role !== "reserved") {
+      const isDue = operatorIsDue(this.#previous);
+      if (!isDue || token.image === "from") {
+        retype(token, isDue ? T.FromWord : T.Identifier);
+        this.#emit(token);
+        return i + 1;
+      }
+    }
     const type = this.#words.typeAt(i, token, {
       previous: this.#previous,
       inBrackets: this.#rounds > 0,
       mayChoose: this.#depth > 0 || (this.#header?.image === "model" && this.#header !== this.#previous),
+      owner: this.#enclosing?.image,
       awaitsEquals: this.#awaitsEquals,
     });
     this.#habitOfNames(i, token);
@@ -145,7 +165,9 @@ class Arranger {
     retype(token, type);
     if (tokenMatcher(token, T.ItemStart)) {
       const goesOn = this.#skipping && this.#depth > 0 && this.#words.sharesLine(this.#previous, token);
-      return goesOn && WORDS.get(token.image)?.role === "item" ? i + 1 : this.#begin(i, token);
+      return goesOn && wordIn(this.#enclosing?.image, token.image)?.role === "item"
+        ? i + 1
+        : this.#begin(i, token);
     }
     if (type === T.Identifier) this.#name(i, token);
     else this.#emit(token);
@@ -270,6 +292,7 @@ class Arranger {
     if (type === T.Comma) {
       if (this.#awaitsEquals && this.#gatesTogether(i, token, item)) return true;
       if (item.token.tokenType === T.InputWord && this.#awaitsEquals) return false;
+      if (item.token.tokenType === T.BlockWord && next?.tokenType === T.Identifier) return false;
       if (next && this.#words.sharesLine(token, next) && !WORDS.has(next.image)) return false;
       if (!operatorIsDue(previous)) return false;
       this.#problems.reportFirst(token.startOffset, this.#messages.needlessComma(token));
@@ -442,8 +465,8 @@ class Arranger {
     this.#item = { token, hasEquals: false, operators: 0 };
     this.#skipping = false;
     const meant = closest(token.image, ITEMS[owner]);
-    const word = meant && WORDS.get(meant);
-    if (word) {
+    const word = meant === undefined ? undefined : wordIn(owner, meant);
+    if (meant !== undefined && word) {
       this.#problems.report(token.startOffset, this.#messages.unknownItem(token, owner, meant));
       token.image = meant;
       retype(token, word.type);
@@ -516,6 +539,11 @@ class Arranger {
     this.#item = { token, hasEquals: false, operators: 0 };
     const owner = this.#enclosing;
     if (isDefinition && owner) return this.#nested(i, token, owner);
+    if (token.tokenType === T.ImportWord && !owner) {
+      this.#outside = false;
+      this.#emit(token);
+      return i + 1;
+    }
     if (isDefinition) {
       this.#outside = false;
       this.#header = token;

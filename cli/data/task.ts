@@ -80,14 +80,14 @@ function kindOf(name: string): TaskKind {
   );
 }
 
-function named(name: string, { T, B, sizes, seed, tokenizer }: TaskChoice): Task {
+function named(name: string, { T, B, sizes, seed, tokenizer }: TaskChoice): ChosenTask {
   const kind = kindOf(name);
   if (tokenizer !== undefined) {
     throw new UsageError(`--tokenizer is for --data: ${name} has tokens of its own`);
   }
-  return fitting(name, () =>
-    kind.task({ ...sizes, ...(T !== undefined && { T }), ...(B !== undefined && { B }) }, seed),
-  );
+  const given = { ...sizes, ...(T !== undefined && { T }), ...(B !== undefined && { B }) };
+  const task = fitting(name, () => kind.task(given, seed));
+  return { ...task, ...(kind.text && { text: kind.text }) };
 }
 
 function textFrom(paths: readonly string[], choice: TaskChoice): ChosenTask {

@@ -2,6 +2,7 @@
 import type { Task } from "./batch.ts";
 import { generatedTask, type Sequences } from "./generated.ts";
 import { Random, STREAM } from "./random.ts";
+import type { Vocabulary } from "./vocabulary.ts";
 
 export interface Size {
   /** Unless another one is given. */
@@ -21,6 +22,8 @@ export interface TaskKind {
   /** Who defined it, and where. */
   readonly source: string;
   readonly sizes: Readonly<Record<string, Size>>;
+  /** What the tokens say, where they are text. */
+  readonly text?: Vocabulary;
   /** Throws RangeError, with a message for people, where the sizes are none of the task's or do not fit together. */
   task(sizes: Readonly<Record<string, number>>, seed: number): Task;
 }
@@ -31,6 +34,7 @@ interface Definition<S extends Readonly<Record<string, Size>>> {
   readonly source: string;
   /** Its own. `B` and `validation` come to them. */
   readonly sizes: S;
+  readonly text?: Vocabulary;
   /** How many sequences there are to validate by. */
   readonly validated: number;
   readonly B: number;
@@ -49,6 +53,7 @@ export function taskKind<S extends Readonly<Record<string, Size>>>(of: Definitio
     summary: of.summary,
     source: of.source,
     sizes,
+    ...(of.text && { text: of.text }),
     task(given, seed) {
       const values = valuesOf(of.name, sizes, given);
       const known = values as Readonly<Record<keyof S | "B" | "validation", number>>;
