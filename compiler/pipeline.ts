@@ -58,8 +58,14 @@ export function compile(
   const models = compiled.filter((m) => m !== undefined);
   const known = new Map<string, KnownModel>();
   const imports = readImports(tree, library, resolve, reporter);
-  for (const [name, { definition, library: own }] of imports)
-    known.set(name, knownModel(definition, own, reporter, undefined));
+  for (const [name, imported] of imports) {
+    known.set(
+      name,
+      imported
+        ? knownModel(imported.definition, imported.library, reporter, undefined)
+        : { name, definitions: [], compile: () => undefined },
+    );
+  }
   for (const [i, definition] of definitions.models.entries())
     known.set(definition.name.text, knownModel(definition, definitions, reporter, compiled[i]));
   const networks = definitions.networks.map((d) => checkNetwork(d, known, definitions, reporter));

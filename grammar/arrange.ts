@@ -75,6 +75,8 @@ class Arranger {
   readonly #open: (Round | Curly)[] = [];
   /** Reserved words that have been told not to be names. */
   readonly #reserved = new Set<string>();
+  /** Brackets that close what has been dropped. */
+  readonly #wraps = new Set<IToken>();
   /** How many of the open brackets are round. */
   #rounds = 0;
   /** The braces that the text opens, less those that it closes. */
@@ -117,12 +119,9 @@ class Arranger {
 
   /** Deals with the token at `i` and returns the index of the next one. */
   #take(i: number, token: IToken): number {
-    if (this.#isPath(token)) {
-      retype(token, T.Text);
-      this.#emit(token);
-      this.#previous = token;
-      return i + 1;
-    }
+    const path = this.#path(i, token);
+    if (path !== undefined) return path;
+    if (this.#isWrapping(i, token)) return i + 1;
     if (token.tokenType === T.Stray && !this.#unquoted(token)) {
       this.#problems.report(token.startOffset, this.#messages.stray(token));
       return i + 1;
@@ -133,9 +132,39 @@ class Arranger {
     return next;
   }
 
-  /** What is quoted in an import is where it reads from. */
-  #isPath({ tokenType, image }: IToken): boolean {
-    return this.#item?.token.tokenType === T.ImportWord && tokenType === T.Stray && image.startsWith('"');
+  /** Whether a bracket is dropped, with a report, that other languages would have around a list: `{ A } from`, `[A, B]`. */
+  #isWrapping(i: number, token: IToken): boolean {
+    if (this.#wraps.delete(token)) return true;
+    const [item, type] = [this.#item?.token, token.tokenType];
+    if (!item || this.#previous !== item || this.#skipping) return false;
+    const isImport = item.tokenType === T.ImportWord && type === T.LCurly;
+    const close = this.#tokens[this.#partner.get(i) ?? -1];
+    if (!close || !(isImport || (item.tokenType === T.BlockWord && type === T.LSquare))) return false;
+    this.#wraps.add(close);
+    this.#problems.report(token.startOffset, this.#messages.wrapped(item, token, close));
+    return true;
+  }
+
+  /** What is quoted in an import is where it reads from. Returns the index of the token after it. */
+  #path(i: number, token: IToken): number | undefined {
+    const { tokenType: type, image, startOffset: start } = token;
+    if (this.#item?.token.tokenType !== T.ImportWord) return undefined;
+    let next = i + 1;
+    if (type === T.Prime || (type === T.Stray && image.startsWith("'"))) {
+      const isOne = type === T.Stray;
+      while (!isOne && this.#tokens[next] && this.#tokens[next]?.tokenType !== T.Prime) next++;
+      const close = isOne ? token : this.#tokens[next];
+      if (!close || !this.#words.sharesLine(token, close)) return undefined;
+      const path = this.#text.slice(start + 1, endOf(close) - 1);
+      this.#problems.report(start, this.#messages.singleQuotes(token, close, path));
+      token.image = `"${path}"`;
+      token.endOffset = endOf(close) - 1;
+      next = isOne ? next : next + 1;
+    } else if (type !== T.Stray || !image.startsWith('"')) return undefined;
+    retype(token, T.Text);
+    this.#emit(token);
+    this.#previous = token;
+    return next;
   }
 
   #takeName(i: number, token: IToken): number {
@@ -478,6 +507,9 @@ class Arranger {
     } else if (this.#tokens[i + 1]?.tokenType === T.Equals) {
       this.#problems.report(token.startOffset, this.#messages.bareAssignment(token, owner));
       this.#assumeAssignment(token, owner);
+    } else if (owner !== "network" && ITEMS.network.includes(token.image)) {
+      this.#problems.report(token.startOffset, this.#messages.wrongPlace(token, owner));
+      this.#skipping = true;
     } else {
       const next = this.#tokens[i + 1];
       const isBare = !next || next.tokenType !== T.Identifier || !this.#words.sharesLine(token, next);
@@ -501,6 +533,12 @@ class Arranger {
   /** A name or a number directly after an operand. */
   #sideBySide(token: IToken, previous: IToken | undefined): void {
     const item = this.#item;
+    if (item?.token.tokenType === T.BlockWord && previous) {
+      this.#problems.reportFirst(token.startOffset, this.#messages.noCommaBetween(token, previous));
+      this.#insert(T.Comma, ",");
+      this.#emit(token);
+      return;
+    }
     if (
       item?.token.tokenType === T.GateWord &&
       this.#awaitsEquals &&
@@ -857,7 +895,7 @@ class Arranger {
       this.#skipping = true;
     }
     const lacksEquals = operatorIsDue(this.#previous) && this.#rounds === 0 && this.#awaitsEquals;
-    if (lacksEquals) this.#sideBySide(token, this.#previous);
+    if (lacksEquals && !this.#skipping) this.#sideBySide(token, this.#previous);
     else this.#emit(token);
   }
 

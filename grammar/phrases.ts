@@ -88,6 +88,8 @@ export function mismatch(expected: TokenType, actual: IToken, previous: IToken, 
       ? `${found(actual)} follows ${found(previous)} with no operator between them`
       : `${found(actual)} cannot follow ${found(previous)}`;
   }
+  if (rule === "import")
+    return `expected ${tokenLabel(expected)} after ${found(previous)}: an import is written \`import Name from "file.miras"\``;
   const member = { args: "an argument", params: "a parameter" }[rule];
   const what =
     member && expected.name === "RParen"

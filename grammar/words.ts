@@ -64,6 +64,9 @@ export class Words {
     if (isDue) {
       if (word.role === "item" && place.inBrackets && !isFirst) return T.Identifier;
     } else if (word.role === "reserved") {
+      const isArgument = place.inBrackets && this.#tokens[i + 1]?.tokenType === T.Colon;
+      // A part of a network may be given another `chunk`.
+      if (isArgument && place.owner === "network") return T.Identifier;
       if (!isFirst && !this.nameFollows(i)) return "reserved";
     } else if (!this.#beginsItemAnyway(i, token, isFirst, place)) return T.Identifier;
     return word.type === T.ChoiceWord && (this.#defines(i) || !place.mayChoose) ? T.DefineWord : word.type;

@@ -23,7 +23,7 @@ export function checkNetwork(
   reporter: Reporter,
 ): Network | undefined {
   const before = reporter.errors;
-  const elaborator = new Elaborator(reporter, library.functions, new Equalities(), () => []);
+  const elaborator = new Elaborator(reporter, library.functions, new Equalities(), () => [], sizesIn);
   const ctx: NetworkContext = { reporter, models, elaborator, scope: new Scope() };
   const items = itemsOf(definition, reporter);
   const settings = new Settings(ctx, items);
@@ -36,10 +36,7 @@ export function checkNetwork(
   const dv = settings.size("dv") ?? settings.known("dv", perHead);
   const isTied = settings.choice("embeddings", ["tied", "untied"]) !== "untied";
   const hasFinalNorm = settings.choice("norm", ["final", "none"]) !== "none";
-  if (!vocabulary || !width || !heads || !dk || !dv) {
-    // The parts are looked at all the same, where that needs no sizes.
-    return undefined;
-  }
+  if (!vocabulary || !width || !heads || !dk || !dv) return undefined;
   const sizes: NetworkSizes = { vocabulary, width, heads, dk, dv, layers };
   const block = items.get("block");
   const parts = block?.kind === "block" ? block.parts.map((p) => checkPart(p, sizes, ctx)) : [];
@@ -47,6 +44,11 @@ export function checkNetwork(
   const { name, span } = definition;
   return { name: name.text, span, sizes, parts: parts as Part[], isTied, hasFinalNorm };
 }
+
+const sizesIn = (scope: Scope): string[] => {
+  const names = scope.names();
+  return names.length > 0 ? [`the sizes that are known here: ${names.join(", ")}`] : [];
+};
 
 type Items = ReadonlyMap<string, ast.SettingItem | ast.BlockItem>;
 
@@ -65,10 +67,12 @@ function itemsOf({ name, items }: ast.NetworkDef, reporter: Reporter): Items {
     }
   }
   const missing = REQUIRED.filter((word) => !found.has(word));
-  if (missing.length > 0 && !reporter.isBroken(name.span)) {
+  if (missing.length > 0) {
     const what = `network \`${name.text}\``;
-    reporter.error("missing-item", { what, item: missing.join("` and no `") }, name.span, {
-      notes: [`a network says its ${REQUIRED.join(", ")}, and may say its layers, embeddings, dk, dv, norm`],
+    reporter.error("missing-item", { what, item: missing.join("`, no `") }, name.span, {
+      notes: [
+        "a network says its vocabulary, width, heads and block, and may say its layers, embeddings, dk, dv and norm",
+      ],
       fix: { text: `add ${missing.map((m) => `a line \`${m} …\``).join(" and ")}`, edits: [] },
     });
   }

@@ -19,17 +19,19 @@ export interface Imported {
   readonly library: Library;
 }
 
+/** By name; undefined for what could not be read, which has been reported. */
 export function readImports(
   tree: ast.File,
   prelude: readonly ast.File[],
   resolve: Resolve,
   reporter: Reporter,
-): Map<string, Imported> {
-  const found = new Map<string, Imported>();
+): Map<string, Imported | undefined> {
+  const found = new Map<string, Imported | undefined>();
   const own = new Map(tree.definitions.map((d) => [d.name.text, d.name]));
   const seen = new Map<string, ast.Name>();
   for (const item of tree.imports) {
     const { file } = item.span;
+    for (const { text } of item.names) if (!found.has(text)) found.set(text, undefined);
     const source = resolve(item.path.text, file);
     if (!source) {
       reporter.error("import-missing", { path: item.path.text }, item.path.span, {

@@ -1,6 +1,7 @@
 /** The parts of a block: models, and maps of the channels of a token. */
 import type * as ast from "../../grammar/ast.ts";
 import { NO_OVERRIDES, type Overrides } from "../check/context.ts";
+import { showShape } from "../check/dimensions.ts";
 import { settableOf } from "../check/settable.ts";
 import { bind, Scope, whole } from "../check/value.ts";
 import type { Rule } from "../derive/rule.ts";
@@ -99,9 +100,25 @@ function memoryPart(
   const plain = model.compile();
   if (!plain) return undefined;
   const overrides = overridesOf(model, plain, args, ctx);
-  const rule = overrides && (args.size > 0 ? model.compile(overrides) : plain);
+  if (!overrides) return undefined;
+  const rule = args.size > 0 ? overridden(model, overrides, e, ctx) : plain;
   if (!rule || !fits(model, rule, e, sizes, ctx)) return undefined;
   return { kind: "memory", name: model.name, span: e.span, rule };
+}
+
+/** The model with other values; what is wrong with these is told of the part that gives them. */
+function overridden(
+  { name, compile }: KnownModel,
+  overrides: Overrides,
+  { span }: ast.Expr,
+  { reporter }: NetworkContext,
+): Rule | undefined {
+  reporter.calls.push({ name, span });
+  try {
+    return compile(overrides);
+  } finally {
+    reporter.calls.pop();
+  }
 }
 
 /** The arguments as values in place of the model's own. */
@@ -252,6 +269,10 @@ function activation(argument: ast.Argument | undefined, x: Tensor, part: ast.Nam
   const args: ast.Argument[] = [{ value: { kind: "ident", text: "x", span }, span }];
   const value = ctx.elaborator.real({ kind: "call", callee, args, span }, scope);
   if (!value || value.shape.length === 1) return value?.expr;
-  const params = { what: `\`act\` of \`${part.text}\``, wants: "a function of each channel", is: "none" };
+  const params = {
+    what: `\`act\` of \`${part.text}\``,
+    wants: "a function of each channel",
+    is: `one that gives ${showShape(value.shape)}`,
+  };
   return ctx.reporter.error("bad-setting", params, span);
 }
