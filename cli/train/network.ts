@@ -33,5 +33,5 @@ export interface OpenedNetwork {
 export type OpenNetwork = (request: NetworkRequest, io: Io) => Promise<OpenedNetwork>;
 
 export const openNetwork: OpenNetwork = async ({ file }) => {
-  throw new UsageError(`${file.path} cannot be trained: this version of miras compiles no networks yet`);
+  throw new UsageError(`${file.path} cannot be trained: this version of miras cannot train networks yet`);
 };

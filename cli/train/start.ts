@@ -11,6 +11,7 @@ import { resumeCommand } from "./report.ts";
 import { type Contents, nameOf, RunFolder } from "./run-folder.ts";
 import { type Ended, NetworkHolder, runSession } from "./session.ts";
 import { DEFAULTS, type Settings, taskChoice } from "./settings.ts";
+import { specFiles } from "./spec-files.ts";
 
 export interface Run {
   readonly config: RunConfig;
@@ -39,7 +40,7 @@ export async function startRun(
     checkVocabulary(network.current, task);
     const config = configOf(file, settings, task, network.current);
     const contents = {
-      spec: file.text,
+      spec: specFiles(file),
       config,
       ...(task.text && { vocabulary: task.text.toJSON() }),
     };
@@ -96,7 +97,7 @@ function checkVocabulary({ name, trainable }: OpenedNetwork, task: ChosenTask): 
   if (trainable.vocabulary >= task.vocabulary) return;
   throw new UsageError(
     `${name} has a vocabulary of ${trainable.vocabulary}, and the task has tokens up to ${task.vocabulary - 1}`,
-    [`give the network a vocabulary of at least ${task.vocabulary}, or none of its own`],
+    [`give the network a vocabulary of at least ${task.vocabulary}`],
   );
 }
 

@@ -17,7 +17,7 @@ const sayWith = (io: Partial<Io>, make: Factories, run: string, ...argv: string[
   mirasMaking(make, io, "generate", run, ...argv);
 
 beforeAll(async () => {
-  const spec = file("net.miras", "# a network\n");
+  const spec = file("net.miras", "// a network\n");
   const text = file("tale.txt", "abc abc abc ".repeat(50));
   const train = (...argv: string[]) =>
     mirasMaking(
@@ -91,7 +91,7 @@ describe("generate", () => {
   it("opens the network that was trained, and closes it", async () => {
     const make = fakes();
     await sayWith({}, make, tale, "--prompt", "a", "--tokens", "1");
-    expect(make.requests).toMatchObject([{ vocabulary: 4, seed: 1, file: { text: "# a network\n" } }]);
+    expect(make.requests).toMatchObject([{ vocabulary: 4, seed: 1, file: { text: "// a network\n" } }]);
     expect(make.opened.every(({ isDestroyed }) => isDestroyed)).toBe(true);
   });
 

@@ -6,7 +6,7 @@ import { DeviceError } from "../../runtime/device.ts";
 import { file, miras, mirasMaking, read, scratch } from "./support.ts";
 import { beforeStep, type Fakes, fakes } from "./train/fakes.ts";
 
-const SPEC = "# a network\n# of two lines\n";
+const SPEC = "// a network\n// of two lines\n";
 const spec = file("net.miras", SPEC);
 const short = ["--steps", "40", "--lr", "0.1", "--evaluate-every", "10", "--checkpoint-every", "10"];
 const onTask = ["--task", "bigram", ...short];
@@ -181,7 +181,7 @@ describe("going on", () => {
 
   it("refuses other ones, and names them", async () => {
     const run = await interrupted(...onTask);
-    const changed = file("changed.miras", "# a network\n# of 2 lines\n");
+    const changed = file("changed.miras", "// a network\n// of 2 lines\n");
     const { code, err } = await trained(
       fakes(),
       ...[changed, "--resume", run, "--lr", "0.2", "--steps", "40", "--weight-decay", "0"],
@@ -189,12 +189,37 @@ describe("going on", () => {
     expect(code).toBe(2);
     expect(err).toBe(
       `error: ${run} can only go on as it began
-  ${changed} has changed: line 2 is \`# of 2 lines\` now, and was \`# of two lines\` (${run}/spec.miras)
+  ${changed} has changed: line 2 is \`// of 2 lines\` now, and was \`// of two lines\`
   --lr is 0.2 now, and the run was made with 0.1
   --weight-decay is 0 now, and the run was made with 0.1
   leave these out to go on with the run, or start a new one without --resume
 `,
     );
+  });
+
+  it("takes what is imported along, and tells where that has changed", async () => {
+    mkdirSync(scratch("models"), { recursive: true });
+    const model = file("models/some.miras", 'import Y from "../some.miras"\n// one\n');
+    file("some.miras", "// the other\n");
+    const importing = file("importing.miras", 'import X from "models/some.miras"\n// a network\n');
+    const run = newRun();
+    const make = fakes((network) => beforeStep(network, 17, () => process.emit("SIGINT")));
+    await trained(make, importing, ...onTask, "--out", run);
+    const texts = ["spec.miras", "imports/some.miras", "imports/some-2.miras"].map((name) =>
+      readFileSync(join(run, name), "utf8"),
+    );
+    expect(texts).toEqual([
+      'import X from "imports/some.miras"\n// a network\n',
+      'import Y from "some-2.miras"\n// one\n',
+      "// the other\n",
+    ]);
+    writeFileSync(model, 'import Y from "../some.miras"\n// two\n');
+    expect((await trained(fakes(), importing, "--resume", run)).err).toContain(
+      `some.miras, which ${importing} imports, has changed: line 2 is \`// two\` now, and was \`// one\`\n`,
+    );
+    const again = fakes();
+    expect(await trained(again, "--resume", run)).toMatchObject({ code: 0 });
+    expect(again.requests).toMatchObject([{ file: { path: join(run, "spec.miras"), text: texts[0] } }]);
   });
 
   it("finds the text where it is now, and refuses another one", async () => {

@@ -20,7 +20,7 @@ function shapeOf(value: unknown): unknown {
 it("shows the files and the results that there are", async () => {
   const run = scratch("run");
   const text = file("book.txt", "a text to learn from. ".repeat(30));
-  const argv = ["train", file("net.miras", "# a network\n"), "--data", text, "--tokenizer", "characters"];
+  const argv = ["train", file("net.miras", "// a network\n"), "--data", text, "--tokenizer", "characters"];
   const sizes = ["--steps", "3", "--batch", "1", "--length", "8"];
   const { out } = await mirasMaking(fakes(), {}, ...argv, ...sizes, "--out", run, "--json");
   const lines = readFileSync(join(run, "metrics.jsonl"), "utf8").trimEnd().split("\n");
