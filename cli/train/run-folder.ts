@@ -153,6 +153,9 @@ export class RunFolder {
 
 /** The first of `name-1`, `name-2`, … that is not there yet. */
 export async function nextFree(name: string): Promise<string> {
+  await mkdir(dirname(name), { recursive: true }).catch((error: unknown) => {
+    throw explain("write", name, error);
+  });
   for (let n = 1; ; n++) {
     const path = `${name}-${n}`;
     if (await isFree(path)) return path;

@@ -238,10 +238,13 @@ describe("going on", () => {
     await trained(fakes(), spec, ...onTask, "--out", whole);
     const run = await interrupted(...onTask);
     writeFileSync(join(run, "checkpoints", "step-17.safetensors"), "torn");
-    const { code, err } = await trained(fakes(), "--resume", run);
-    expect(code).toBe(0);
-    expect(err).toMatch(/note: cannot read .*step-17\.safetensors: .*cut short/);
-    expect(err).toContain("after step 10 of 40");
+    const soon = fakes((network) => beforeStep(network, 2, () => process.emit("SIGINT")));
+    const first = await trained(soon, "--resume", run, "--keep", "1");
+    expect(first.err).toMatch(/note: cannot read .*step-17\.safetensors: .*cut short/);
+    expect(first.err).toContain("after step 10 of 40");
+    const left = readdirSync(join(run, "checkpoints")).sort();
+    expect(left).toEqual([10, 12].map((step) => `step-${step}.safetensors`));
+    expect(await trained(fakes(), "--resume", run)).toMatchObject({ code: 0 });
     expect(lastFile(run).equals(lastFile(whole))).toBe(true);
   });
 
@@ -371,6 +374,20 @@ describe("a sweep", () => {
     expect(firsts[0]).toBe(firsts[1]);
   });
 
+  it("takes a name and a number in runs/", async () => {
+    const before = process.cwd();
+    mkdirSync(scratch("sweeps"));
+    process.chdir(scratch("sweeps"));
+    try {
+      for (let i = 0; i < 2; i++) await trained(fakes(), spec, ...sweep, "lr=0.1");
+      const day = new Date().toISOString().slice(0, 10);
+      expect(readdirSync("runs").sort()).toEqual([1, 2].map((n) => `Bigram-bigram-${day}-${n}`));
+      expect(readdirSync(`runs/Bigram-bigram-${day}-2`)).toEqual(["lr-0.1"]);
+    } finally {
+      process.chdir(before);
+    }
+  });
+
   it("is there as JSON, and goes past a rate that breaks down", async () => {
     const make = fakes((network, n) => {
       if (n === 1) network.measure = async () => ({ loss: Number.NaN, correct: 0, counted: 1 });
@@ -394,6 +411,19 @@ describe("a sweep", () => {
     const ran = await trained(make, spec, ...sweep, "lr=0.01", "--out", newRun());
     expect(ran.code).toBe(1);
     expect(ran.out).toMatch(/ 0\.01 {2}broke down at step 10: the loss of the validation is not finite\n/);
+  });
+
+  it("shows what there is where a later run fails", async () => {
+    const make = fakes((network, n) => {
+      if (n !== 1) return;
+      network.step = async () => {
+        throw new DeviceError("out-of-memory", ["a step"], "too much");
+      };
+    });
+    const ran = await trained(make, spec, ...sweep, "lr=0.01,0.1", "--out", newRun());
+    expect(ran.code).toBe(69);
+    expect(ran.out).toMatch(/ 0\.01 .* best\n$/);
+    expect(ran.err).toContain("ran out of memory");
   });
 
   it("ends with Ctrl-C", async () => {
