@@ -1,5 +1,4 @@
 /** `miras generate`: a trained network goes on with a prompt, one token at a time. */
-import { join } from "node:path";
 import { Random, STREAM } from "../runtime/data/random.ts";
 import { type Vocabulary, VocabularyError } from "../runtime/data/vocabulary.ts";
 import { generate as generated } from "../runtime/training/sample.ts";
@@ -9,11 +8,11 @@ import { EXIT, UsageError } from "./errors.ts";
 import type { Io } from "./io.ts";
 import { bestCheckpoint, type Loaded } from "./train/checkpoints.ts";
 import { configIn } from "./train/config.ts";
+import { interruption } from "./train/interrupt.ts";
 import { type OpenNetwork, openNetwork } from "./train/network.ts";
 import { json, resumeCommand } from "./train/report.ts";
-import { RunFolder, SPEC } from "./train/run-folder.ts";
+import { RunFolder } from "./train/run-folder.ts";
 import { requestFor } from "./train/start.ts";
-import { interruption } from "./watch.ts";
 
 export interface GenerateOptions {
   readonly prompt: string;
@@ -47,8 +46,8 @@ export async function generate(
   const read = script.read(prompt);
   if (read.length === 0) throw new UsageError("the prompt is empty: give at least one token to go on from");
   const { snapshot, path } = await checkpointOf(folder);
-  const file = { path: join(run, SPEC), text: await folder.spec() };
-  const { signal, release } = interruption();
+  const file = await folder.spec();
+  const { signal, release } = interruption(() => {});
   const network = await open(requestFor(file, settings, vocabulary, device), io);
   try {
     await network.trainable.restore(snapshot.weights).catch((error: unknown) => {

@@ -10,7 +10,7 @@ import { asObject, asText, breakdownNotes, causeOf, isMissed, json } from "./tra
 import { resumeRun } from "./train/resume.ts";
 import { settingsOf, type TrainOptions } from "./train/settings.ts";
 import { placeAt, type Run, startRun } from "./train/start.ts";
-import { bestOf, sweepObject, sweepRuns, sweepText } from "./train/sweep.ts";
+import { bestOf, ratesOf, type Swept, sweepObject, sweepRuns, sweepText } from "./train/sweep.ts";
 
 export const factories: Factories = { openNetwork, taskFor };
 
@@ -36,8 +36,13 @@ export async function train(
     const settings = settingsOf(options);
     if (sweep === undefined)
       return tell(await startRun(file, settings, context, placeAt(options.out)), options, io);
-    const swept = await sweepRuns(sweep, file, settings, context);
-    io.out(options.json ? json(sweepObject(swept)) : sweepText(swept, io));
+    const swept: Swept[] = [];
+    try {
+      await sweepRuns(ratesOf(sweep), file, settings, context, (one) => swept.push(one));
+    } finally {
+      // Where a run fails, those before it have cost as much.
+      if (swept.length > 0) io.out(options.json ? json(sweepObject(swept)) : sweepText(swept, io));
+    }
     return bestOf(swept) === undefined && !signal.aborted ? EXIT.fails : EXIT.well;
   } finally {
     release();

@@ -19,10 +19,15 @@ export async function saveCheckpoint(folder: string, snapshot: Snapshot, keep: n
   await removeOld(folder, snapshot.progress, keep);
 }
 
-/** Removes all snapshots but the last `keep`, which are at least one, and the best. */
-export async function removeOld(folder: string, { best }: Progress, keep: number): Promise<void> {
-  const old = (await stepsIn(folder)).slice(0, -keep);
-  for (const step of old) if (step !== best?.step) await rm(join(folder, fileOf(step)), { force: true });
+/**
+ * Removes all snapshots but the last `keep`, which are at least one, and the best. What comes later than where the run
+ * is could not be read when the run went on from there.
+ */
+export async function removeOld(folder: string, { step, best }: Progress, keep: number): Promise<void> {
+  const all = await stepsIn(folder);
+  const kept = all.filter((other) => other <= step).slice(-keep);
+  for (const other of all)
+    if (!kept.includes(other) && other !== best?.step) await rm(join(folder, fileOf(other)), { force: true });
 }
 
 export interface Loaded {

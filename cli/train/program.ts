@@ -40,7 +40,7 @@ export function addTraining(
     .option("--length <n>", "tokens of a sequence (default: the task's own)", wholeFrom(1))
     .option("--steps <n>", `steps of the optimizer (default: ${DEFAULTS.steps})`, wholeFrom(1))
     .option("--lr <x>", `the largest learning rate (default: ${DEFAULTS.lr})`, numberAbove(0))
-    .option("--warmup <n>", "steps until it is reached (default: a tenth, at most 100)", wholeFrom(0))
+    .option("--warmup <n>", "steps until it is reached (default: a tenth of all, at most 100)", wholeFrom(0))
     .option("--accumulate <n>", "batches of one step", wholeFrom(1))
     .option(
       "--clip <x>",
@@ -51,12 +51,12 @@ export function addTraining(
     .option("--seed <n>", `seed of the weights and of the batches (default: ${DEFAULTS.seed})`, wholeFrom(0))
     .option(
       "--evaluate-every <n>",
-      `steps between validations (default: ${DEFAULTS.evaluateEvery})`,
+      "steps between validations (default: a tenth of all, at most 1000)",
       wholeFrom(1),
     )
     .option(
       "--checkpoint-every <n>",
-      `steps between checkpoints (default: ${DEFAULTS.checkpointEvery})`,
+      "steps between checkpoints (default: a tenth of all, at most 1000)",
       wholeFrom(1),
     )
     .option(

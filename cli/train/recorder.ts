@@ -1,4 +1,5 @@
 /** Writes down what training does, and tells of it on stderr. */
+import type { Batch } from "../../runtime/data/batch.ts";
 import type { DeviceError } from "../../runtime/device.ts";
 import type { StepRecord } from "../../runtime/training/divergence.ts";
 import type { Observer } from "../../runtime/training/loop.ts";
@@ -89,6 +90,15 @@ export class Recorder implements Observer {
     this.#line.say(this.#told(record));
     // So that Ctrl-C is heard even where a step never waits for anything.
     await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** The batches of a validation, of which the line of progress tells as they are taken. */
+  *telling(batches: Iterable<Batch>): Iterable<Batch> {
+    let n = 0;
+    for (const batch of batches) {
+      this.#line.say(`validation, batch ${++n}`);
+      yield batch;
+    }
   }
 
   validated(record: ValidationRecord): void {

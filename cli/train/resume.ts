@@ -1,25 +1,24 @@
 /** Goes on with a run from its last snapshot, with the spec and the settings that it was made with. */
-import { join } from "node:path";
-import type { SourceFile } from "../../compiler/source/span.ts";
 import { UsageError } from "../errors.ts";
 import { readSource } from "../files.ts";
 import { version } from "../package.ts";
 import { lastCheckpoint } from "./checkpoints.ts";
 import { configIn, type RunConfig } from "./config.ts";
 import type { Context } from "./context.ts";
-import { RunFolder, SPEC } from "./run-folder.ts";
+import { RunFolder } from "./run-folder.ts";
 import { NetworkHolder, runSession } from "./session.ts";
 import { DEFAULTS, differences, type Settings, taskChoice } from "./settings.ts";
-import { type Run, requestFor, stays, titleOf } from "./start.ts";
+import { specChanges, specFiles } from "./spec-files.ts";
+import { introduction, type Run, requestFor, stays, titleOf } from "./start.ts";
 
 /** `path` is the spec, where it is given again: it should still be the run's. */
 export async function resumeRun(run: string, path: string | undefined, context: Context): Promise<Run> {
   const { options, io, make, signal } = context;
   const folder = await RunFolder.open(run);
   const config = await configIn(folder);
-  const file = { path: join(run, SPEC), text: await folder.spec() };
+  const file = await folder.spec();
   const changed = [
-    ...(path === undefined ? [] : changesIn(readSource(path), file)),
+    ...(path === undefined ? [] : specChanges(path, specFiles(readSource(path)), await folder.specFiles())),
     ...differences(config.settings, options),
   ];
   if (changed.length > 0)
@@ -37,6 +36,7 @@ export async function resumeRun(run: string, path: string | undefined, context: 
     for (const message of last?.damaged ?? []) io.err(`${io.errColors.yellow("note:")} ${message}\n`);
     for (const note of notes(config, network.current.device))
       io.err(`${io.errColors.yellow("note:")} ${note}\n`);
+    io.err(introduction(config));
     io.err(`going on with ${run} after step ${last?.snapshot.progress.step ?? 0} of ${settings.steps}\n`);
     const { untilAccuracy, keep = DEFAULTS.keep } = options;
     const title = titleOf(config);
@@ -50,18 +50,6 @@ export async function resumeRun(run: string, path: string | undefined, context: 
   } finally {
     await network.close();
   }
-}
-
-/** Where a file differs from the one of the run. */
-function changesIn(now: SourceFile, then: SourceFile): string[] {
-  if (now.text === then.text) return [];
-  const [a, b] = [now.text.split("\n"), then.text.split("\n")];
-  const n = a.findIndex((line, i) => line !== b[i]);
-  const line = n < 0 ? a.length : n;
-  const shown = (text: string | undefined): string => (text === undefined ? "nothing" : `\`${text.trim()}\``);
-  return [
-    `${now.path} has changed: line ${line + 1} is ${shown(a[line])} now, and was ${shown(b[line])} (${then.path})`,
-  ];
 }
 
 /** Why the numbers may be a little other than without the stop. */

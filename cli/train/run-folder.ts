@@ -1,7 +1,7 @@
 /**
  * What a run leaves on disk:
  *
- *     spec.miras      the file that was trained
+ *     spec.miras      the file that was trained; what it imports in imports/
  *     config.json     all settings, versions, the device
  *     metrics.jsonl   a line of JSON for each step and each validation
  *     curves.svg      loss and accuracy
@@ -12,10 +12,12 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
+import type { SourceFile } from "../../compiler/source/span.ts";
 import { codeOf, explain, syncDirectory, writeWhole } from "../../runtime/node/files.ts";
 import { UsageError } from "../errors.ts";
+import { IMPORTS, type SpecFiles } from "./spec-files.ts";
 
-export const SPEC = "spec.miras";
+const SPEC = "spec.miras";
 const CONFIG = "config.json";
 const METRICS = "metrics.jsonl";
 const CURVES = "curves.svg";
@@ -24,8 +26,7 @@ const VOCABULARY = "vocabulary.json";
 
 /** What is there from the start, besides an empty folder for checkpoints. */
 export interface Contents {
-  /** The text of the `.miras` file. */
-  readonly spec: string;
+  readonly spec: SpecFiles;
   /** As JSON. */
   readonly config: unknown;
   /** Of a text, as JSON. */
@@ -88,8 +89,16 @@ export class RunFolder {
     return folder;
   }
 
-  async spec(): Promise<string> {
-    return this.#read(SPEC);
+  /** The `.miras` file. */
+  async spec(): Promise<SourceFile> {
+    return { path: join(this.path, SPEC), text: await this.#read(SPEC) };
+  }
+
+  /** The same, with what it imports. */
+  async specFiles(): Promise<SpecFiles> {
+    const names = await listed(join(this.path, IMPORTS));
+    const texts = names.map(async (name) => [name, await this.#read(join(IMPORTS, name))] as const);
+    return { spec: await this.#read(SPEC), imports: new Map(await Promise.all(texts)) };
   }
 
   async config(): Promise<unknown> {
@@ -144,6 +153,9 @@ export class RunFolder {
 
 /** The first of `name-1`, `name-2`, … that is not there yet. */
 export async function nextFree(name: string): Promise<string> {
+  await mkdir(dirname(name), { recursive: true }).catch((error: unknown) => {
+    throw explain("write", name, error);
+  });
   for (let n = 1; ; n++) {
     const path = `${name}-${n}`;
     if (await isFree(path)) return path;
@@ -159,7 +171,13 @@ async function made(path: string, { spec, config, vocabulary }: Contents): Promi
     if (!(await isFree(path))) return false;
     try {
       await mkdir(join(temporary, CHECKPOINTS), { recursive: true });
-      await writeFile(join(temporary, SPEC), spec, { flush: true });
+      await writeFile(join(temporary, SPEC), spec.spec, { flush: true });
+      if (spec.imports.size > 0) {
+        await mkdir(join(temporary, IMPORTS));
+        for (const [name, text] of spec.imports)
+          await writeFile(join(temporary, IMPORTS, name), text, { flush: true });
+        await syncDirectory(join(temporary, IMPORTS));
+      }
       await writeFile(join(temporary, CONFIG), json(config), { flush: true });
       if (vocabulary !== undefined)
         await writeFile(join(temporary, VOCABULARY), json(vocabulary), { flush: true });

@@ -79,7 +79,12 @@ export async function runSession(session: Session, io: Io, signal: AbortSignal):
       {
         ...scheduleOf(settings),
         trainable: network.current.trainable,
-        task,
+        task: {
+          description: task.description,
+          vocabulary: task.vocabulary,
+          training: task.training,
+          validation: () => recorder.telling(task.validation()),
+        },
         accumulate,
         evaluateEvery,
         checkpointEvery,

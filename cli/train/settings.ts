@@ -59,19 +59,20 @@ export const DEFAULTS = {
   clip: 1,
   weightDecay: 0.1,
   seed: 1,
-  evaluateEvery: 100,
-  checkpointEvery: 100,
   keep: 3,
 } as const;
 
 /** Where nothing is asked for, the rate rises over a tenth of the steps, and over no more than so many. */
 const MOST_WARMUP = 100;
+/** Validations and checkpoints come after each tenth of the steps, and at least after so many. */
+const MOST_BETWEEN = 1000;
 /** The rate of the last step, relative to the largest. */
 const FLOOR = 0.1;
 
 export function settingsOf(options: TrainOptions): Settings {
   const steps = options.steps ?? DEFAULTS.steps;
   const warmup = options.warmup ?? Math.min(MOST_WARMUP, Math.round(steps / 10));
+  const every = Math.max(1, Math.min(MOST_BETWEEN, Math.round(steps / 10)));
   if (warmup > steps)
     throw new UsageError(`a warm-up of ${warmup} steps does not fit into ${steps}`, [
       "give a smaller --warmup, or more --steps",
@@ -91,8 +92,8 @@ export function settingsOf(options: TrainOptions): Settings {
     clip: options.clip ?? DEFAULTS.clip,
     weightDecay: options.weightDecay ?? DEFAULTS.weightDecay,
     seed: options.seed ?? DEFAULTS.seed,
-    evaluateEvery: options.evaluateEvery ?? DEFAULTS.evaluateEvery,
-    checkpointEvery: options.checkpointEvery ?? DEFAULTS.checkpointEvery,
+    evaluateEvery: options.evaluateEvery ?? every,
+    checkpointEvery: options.checkpointEvery ?? every,
   };
 }
 

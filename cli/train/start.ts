@@ -11,6 +11,7 @@ import { resumeCommand } from "./report.ts";
 import { type Contents, nameOf, RunFolder } from "./run-folder.ts";
 import { type Ended, NetworkHolder, runSession } from "./session.ts";
 import { DEFAULTS, type Settings, taskChoice } from "./settings.ts";
+import { specFiles } from "./spec-files.ts";
 
 export interface Run {
   readonly config: RunConfig;
@@ -39,11 +40,12 @@ export async function startRun(
     checkVocabulary(network.current, task);
     const config = configOf(file, settings, task, network.current);
     const contents = {
-      spec: file.text,
+      spec: specFiles(file),
       config,
       ...(task.text && { vocabulary: task.text.toJSON() }),
     };
     const folder = await place(config, contents);
+    io.err(`${introduction(config)}run folder: ${folder.path}\n`);
     const { untilAccuracy, keep = DEFAULTS.keep } = options;
     const title = titleOf(config);
     try {
@@ -61,6 +63,10 @@ export async function startRun(
     await network.close();
   }
 }
+
+/** What is trained, on what and where. */
+export const introduction = ({ network, parameters, device, task }: RunConfig): string =>
+  `${network}, ${parameters.toLocaleString("en")} parameters, on ${device}\n${task.description}\n`;
 
 /** What to do once the trouble that ended a run is over. */
 export const stays = (path: string): string =>
@@ -91,7 +97,7 @@ function checkVocabulary({ name, trainable }: OpenedNetwork, task: ChosenTask): 
   if (trainable.vocabulary >= task.vocabulary) return;
   throw new UsageError(
     `${name} has a vocabulary of ${trainable.vocabulary}, and the task has tokens up to ${task.vocabulary - 1}`,
-    [`give the network a vocabulary of at least ${task.vocabulary}, or none of its own`],
+    [`give the network a vocabulary of at least ${task.vocabulary}`],
   );
 }
 

@@ -18,29 +18,26 @@ export interface Swept {
 
 /**
  * Trains at each rate, from the same weights and on the same batches, until the signal comes. Each run has a folder of
- * its own, in that of the sweep.
+ * its own, in that of the sweep; `ended` is told of it.
  */
 export async function sweepRuns(
-  sweep: string,
+  rates: readonly number[],
   file: SourceFile,
   settings: Settings,
   context: Context,
-): Promise<Swept[]> {
+  ended: (swept: Swept) => void,
+): Promise<void> {
   const { options, io, signal } = context;
-  const rates = ratesOf(sweep);
-  const swept: Swept[] = [];
   let base = options.out;
   for (const [i, lr] of rates.entries()) {
     if (signal.aborted) break;
-    io.err(`learning rate ${lr}, ${i + 1} of ${rates.length}
-`);
-    const { ended } = await startRun(file, { ...settings, lr }, context, async (config, contents) => {
+    io.err(`learning rate ${lr}, ${i + 1} of ${rates.length}\n`);
+    const run = await startRun(file, { ...settings, lr }, context, async (config, contents) => {
       base ??= await nextFree(defaultPath(config));
       return RunFolder.create(join(base, `lr-${lr}`), contents);
     });
-    swept.push({ learningRate: lr, ended });
+    ended({ learningRate: lr, ended: run.ended });
   }
-  return swept;
 }
 
 /** The rates of `lr=1e-3,3e-3,1e-2`, in order. */

@@ -1,5 +1,5 @@
 /** `miras generate` from runs on text and on numbers. */
-import { rmSync, writeFileSync } from "node:fs";
+import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Io } from "../../cli/io.ts";
@@ -17,10 +17,22 @@ const sayWith = (io: Partial<Io>, make: Factories, run: string, ...argv: string[
   mirasMaking(make, io, "generate", run, ...argv);
 
 beforeAll(async () => {
-  const spec = file("net.miras", "# a network\n");
+  const spec = file("net.miras", "// a network\n");
   const text = file("tale.txt", "abc abc abc ".repeat(50));
   const train = (...argv: string[]) =>
-    mirasMaking(fakes(), {}, "train", spec, "--lr", "0.3", "--steps", "60", ...argv);
+    mirasMaking(
+      fakes(),
+      {},
+      "train",
+      spec,
+      "--lr",
+      "0.3",
+      "--steps",
+      "60",
+      "--evaluate-every",
+      "60",
+      ...argv,
+    );
   const small = ["--batch", "2", "--length", "8"];
   const learned = [
     await train("--data", text, "--tokenizer", "characters", ...small, "--out", tale),
@@ -79,7 +91,7 @@ describe("generate", () => {
   it("opens the network that was trained, and closes it", async () => {
     const make = fakes();
     await sayWith({}, make, tale, "--prompt", "a", "--tokens", "1");
-    expect(make.requests).toMatchObject([{ vocabulary: 4, seed: 1, file: { text: "# a network\n" } }]);
+    expect(make.requests).toMatchObject([{ vocabulary: 4, seed: 1, file: { text: "// a network\n" } }]);
     expect(make.opened.every(({ isDestroyed }) => isDestroyed)).toBe(true);
   });
 
@@ -142,7 +154,7 @@ describe("generate", () => {
       make.openNetwork({ ...request, vocabulary: 9 }, io);
     const other = await sayWith({}, { ...make, openNetwork }, tale, "--prompt", "a");
     expect(other).toMatchObject({ code: 2, err: expect.stringMatching(/step-60.safetensors does not fit/) });
-    rmSync(join(bytes, "checkpoints", "step-3.safetensors"));
+    for (const name of readdirSync(join(bytes, "checkpoints"))) rmSync(join(bytes, "checkpoints", name));
     const bare = await say(bytes, "--prompt", "a");
     expect(bare).toMatchObject({ code: 2, err: expect.stringMatching(/has no checkpoint yet/) });
     writeFileSync(join(bytes, "vocabulary.json"), "{}");

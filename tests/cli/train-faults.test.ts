@@ -50,7 +50,7 @@ vi.mock("node:fs", async (original) => {
 
 afterEach(() => Object.assign(fault, { code: "", after: 0, in: "" }));
 
-const spec = file("net.miras", "# a network\n");
+const spec = file("net.miras", "// a network\n");
 const argv = ["--task", "bigram", "--steps", "30", "--evaluate-every", "10", "--checkpoint-every", "10"];
 let runs = 0;
 

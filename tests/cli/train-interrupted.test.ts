@@ -6,7 +6,7 @@ import { expect, it } from "vitest";
 import { file, mirasMaking, scratch } from "./support.ts";
 import { fakes } from "./train/fakes.ts";
 
-const spec = file("net.miras", "# a network\n");
+const spec = file("net.miras", "// a network\n");
 const argv = ["--task", "bigram", "--steps", "100000", "--lr", "0.01"];
 
 /** A run that trains, and has done some steps. */

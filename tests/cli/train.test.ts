@@ -6,7 +6,7 @@ import { DeviceError } from "../../runtime/device.ts";
 import { file, miras, mirasMaking, read, scratch } from "./support.ts";
 import { beforeStep, type Fakes, fakes } from "./train/fakes.ts";
 
-const SPEC = "# a network\n# of two lines\n";
+const SPEC = "// a network\n// of two lines\n";
 const spec = file("net.miras", SPEC);
 const short = ["--steps", "40", "--lr", "0.1", "--evaluate-every", "10", "--checkpoint-every", "10"];
 const onTask = ["--task", "bigram", ...short];
@@ -44,7 +44,9 @@ describe("a run", () => {
     expect(out).toMatch(/^finished Bigram on bigram: 40 of 40 steps, 400 tokens in \d+ s/);
     expect(out).toMatch(/\n {2}validation {2}loss [\d.]+, accuracy [\d.]+ %, after step 40\n/);
     expect(out).toContain(`miras generate ${run} --prompt …`);
-    expect(err).toMatch(/^step 10: validation loss [\d.]+, accuracy [\d.]+ %, the best so far\n/);
+    expect(err).toMatch(
+      /^Bigram, 56 parameters, on plain TypeScript\nwhat follows a token, of 7\nrun folder: .*\nstep 10: validation loss [\d.]+, accuracy [\d.]+ %, the best so far\n/,
+    );
     expect(readdirSync(run).sort()).toEqual([
       "checkpoints",
       "config.json",
@@ -179,7 +181,7 @@ describe("going on", () => {
 
   it("refuses other ones, and names them", async () => {
     const run = await interrupted(...onTask);
-    const changed = file("changed.miras", "# a network\n# of 2 lines\n");
+    const changed = file("changed.miras", "// a network\n// of 2 lines\n");
     const { code, err } = await trained(
       fakes(),
       ...[changed, "--resume", run, "--lr", "0.2", "--steps", "40", "--weight-decay", "0"],
@@ -187,12 +189,37 @@ describe("going on", () => {
     expect(code).toBe(2);
     expect(err).toBe(
       `error: ${run} can only go on as it began
-  ${changed} has changed: line 2 is \`# of 2 lines\` now, and was \`# of two lines\` (${run}/spec.miras)
+  ${changed} has changed: line 2 is \`// of 2 lines\` now, and was \`// of two lines\`
   --lr is 0.2 now, and the run was made with 0.1
   --weight-decay is 0 now, and the run was made with 0.1
   leave these out to go on with the run, or start a new one without --resume
 `,
     );
+  });
+
+  it("takes what is imported along, and tells where that has changed", async () => {
+    mkdirSync(scratch("models"), { recursive: true });
+    const model = file("models/some.miras", 'import Y from "../some.miras"\n// one\n');
+    file("some.miras", "// the other\n");
+    const importing = file("importing.miras", 'import X from "models/some.miras"\n// a network\n');
+    const run = newRun();
+    const make = fakes((network) => beforeStep(network, 17, () => process.emit("SIGINT")));
+    await trained(make, importing, ...onTask, "--out", run);
+    const texts = ["spec.miras", "imports/some.miras", "imports/some-2.miras"].map((name) =>
+      readFileSync(join(run, name), "utf8"),
+    );
+    expect(texts).toEqual([
+      'import X from "imports/some.miras"\n// a network\n',
+      'import Y from "some-2.miras"\n// one\n',
+      "// the other\n",
+    ]);
+    writeFileSync(model, 'import Y from "../some.miras"\n// two\n');
+    expect((await trained(fakes(), importing, "--resume", run)).err).toContain(
+      `some.miras, which ${importing} imports, has changed: line 2 is \`// two\` now, and was \`// one\`\n`,
+    );
+    const again = fakes();
+    expect(await trained(again, "--resume", run)).toMatchObject({ code: 0 });
+    expect(again.requests).toMatchObject([{ file: { path: join(run, "spec.miras"), text: texts[0] } }]);
   });
 
   it("finds the text where it is now, and refuses another one", async () => {
@@ -211,10 +238,13 @@ describe("going on", () => {
     await trained(fakes(), spec, ...onTask, "--out", whole);
     const run = await interrupted(...onTask);
     writeFileSync(join(run, "checkpoints", "step-17.safetensors"), "torn");
-    const { code, err } = await trained(fakes(), "--resume", run);
-    expect(code).toBe(0);
-    expect(err).toMatch(/note: cannot read .*step-17\.safetensors: .*cut short/);
-    expect(err).toContain("after step 10 of 40");
+    const soon = fakes((network) => beforeStep(network, 2, () => process.emit("SIGINT")));
+    const first = await trained(soon, "--resume", run, "--keep", "1");
+    expect(first.err).toMatch(/note: cannot read .*step-17\.safetensors: .*cut short/);
+    expect(first.err).toContain("after step 10 of 40");
+    const left = readdirSync(join(run, "checkpoints")).sort();
+    expect(left).toEqual([10, 12].map((step) => `step-${step}.safetensors`));
+    expect(await trained(fakes(), "--resume", run)).toMatchObject({ code: 0 });
     expect(lastFile(run).equals(lastFile(whole))).toBe(true);
   });
 
@@ -344,6 +374,20 @@ describe("a sweep", () => {
     expect(firsts[0]).toBe(firsts[1]);
   });
 
+  it("takes a name and a number in runs/", async () => {
+    const before = process.cwd();
+    mkdirSync(scratch("sweeps"));
+    process.chdir(scratch("sweeps"));
+    try {
+      for (let i = 0; i < 2; i++) await trained(fakes(), spec, ...sweep, "lr=0.1");
+      const day = new Date().toISOString().slice(0, 10);
+      expect(readdirSync("runs").sort()).toEqual([1, 2].map((n) => `Bigram-bigram-${day}-${n}`));
+      expect(readdirSync(`runs/Bigram-bigram-${day}-2`)).toEqual(["lr-0.1"]);
+    } finally {
+      process.chdir(before);
+    }
+  });
+
   it("is there as JSON, and goes past a rate that breaks down", async () => {
     const make = fakes((network, n) => {
       if (n === 1) network.measure = async () => ({ loss: Number.NaN, correct: 0, counted: 1 });
@@ -367,6 +411,19 @@ describe("a sweep", () => {
     const ran = await trained(make, spec, ...sweep, "lr=0.01", "--out", newRun());
     expect(ran.code).toBe(1);
     expect(ran.out).toMatch(/ 0\.01 {2}broke down at step 10: the loss of the validation is not finite\n/);
+  });
+
+  it("shows what there is where a later run fails", async () => {
+    const make = fakes((network, n) => {
+      if (n !== 1) return;
+      network.step = async () => {
+        throw new DeviceError("out-of-memory", ["a step"], "too much");
+      };
+    });
+    const ran = await trained(make, spec, ...sweep, "lr=0.01,0.1", "--out", newRun());
+    expect(ran.code).toBe(69);
+    expect(ran.out).toMatch(/ 0\.01 .* best\n$/);
+    expect(ran.err).toContain("ran out of memory");
   });
 
   it("ends with Ctrl-C", async () => {

@@ -29,7 +29,10 @@ export async function runIn(path: string, isAgain: boolean): Promise<Trainable> 
   const folder =
     isAgain && existsSync(path)
       ? await RunFolder.open(path)
-      : await RunFolder.create(path, { spec: "# a spec", config: { steps: STEPS } });
+      : await RunFolder.create(path, {
+          spec: { spec: "// a spec", imports: new Map([["a.miras", "// another"]]) },
+          config: { steps: STEPS },
+        });
   await folder.removeTemporary();
   const from = (await lastCheckpoint(folder.checkpoints))?.snapshot;
   const recording = { folder, steps: STEPS, keep: 1, title: "a run", subtitle: "" };
