@@ -63,7 +63,7 @@ export type LayerOperation =
     }
   /** A root-mean-square norm of a vector, with a learned gain. */
   | { readonly kind: "norm"; readonly result: Tensor; readonly from: Expr; readonly isWide: boolean }
-  /** Rotates pairs of channels by angles that grow with the token's position. */
+  /** Rotates channels, two at a time, by angles that grow with the token's position. */
   | {
       readonly kind: "rope";
       readonly result: Tensor;

@@ -189,7 +189,7 @@ function fits(
           )
         : 0;
     if (length % 2 === 0) continue;
-    const why = `\`rope\` in \`${name}\` rotates pairs of channels, and there are ${length}`;
+    const why = `\`rope\` in \`${name}\` rotates channels two at a time, and there are ${length}`;
     reporter.error("bad-part", { why }, span);
     return false;
   }
