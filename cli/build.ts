@@ -15,6 +15,9 @@ import { EXIT, UsageError } from "./errors.ts";
 import type { Io } from "./io.ts";
 import { count } from "./words.ts";
 
+/** Where kernels go, in the folder of the build. */
+const KERNELS = "wgsl";
+
 export interface BuildOptions {
   readonly output: string;
   readonly model?: string;
@@ -29,10 +32,12 @@ export async function build(path: string, options: BuildOptions, io: Io): Promis
   const models = loaded(path, options, io);
   const built = builtOf(path, models, asked);
   const name = basename(path, ".miras");
-  const files = [...moduleFiles(name, built, options.ts ?? false), ...built.kernels];
-  makeFolder(options.output);
+  const kernels = built.kernels.map((k) => ({ ...k, name: join(KERNELS, k.name) }));
+  const files = [...moduleFiles(name, built, options.ts ?? false), ...kernels];
+  makeFolder(join(options.output, KERNELS));
+  removeKernels(join(options.output, KERNELS), built);
   for (const { name: file, text } of files) await writeWhole(join(options.output, file), Buffer.from(text));
-  io.out(options.json ? asJson(built, files, options) : asText(built, name, files, options));
+  io.out(options.json ? asJson(built, files, options) : asText(built, name, options));
   return EXIT.well;
 }
 
@@ -62,6 +67,13 @@ const moduleFiles = (name: string, { module }: Built, asSource: boolean): BuiltF
   { name: `${name}.d.miras.ts`, text: module.dts },
 ];
 
+/** Those of the same models from an earlier build, perhaps for other sizes. */
+function removeKernels(folder: string, { models }: Built): void {
+  for (const file of readdirSync(folder))
+    if (file.endsWith(".wgsl") && models.some(({ name }) => file.startsWith(`${name}.`)))
+      rmSync(join(folder, file));
+}
+
 function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true });
@@ -71,17 +83,12 @@ function makeFolder(folder: string): void {
   }
 }
 
-function asText(
-  { models, module, kernels }: Built,
-  name: string,
-  files: readonly BuiltFile[],
-  { output, ts }: BuildOptions,
-): string {
+function asText({ models, module, kernels }: Built, name: string, { output, ts }: BuildOptions): string {
   const bytes = gzipSync(ts ? module.ts : module.js).length;
   const main = join(output, `${name}.${ts ? "ts" : "js"}`);
   const lines = models.map(({ name: model, sizes }) => `  ${model} for ${sizes.map(sizesText).join("; ")}`);
   return [
-    `${main}: ${(bytes / 1000).toFixed(1)} kB gzipped, ${count(files.length, "file")} in ${output}, ${count(kernels.length, "kernel")} among them`,
+    `${main}: ${(bytes / 1000).toFixed(1)} kB gzipped, and ${count(kernels.length, "kernel")} in ${join(output, KERNELS)}`,
     ...lines,
     "",
   ].join("\n");

@@ -199,7 +199,7 @@ one; states are then [N, H, …shape]. Not yet with --form parallel.`,
     .description(
       `Writes into a folder, for all models of a file: NAME.js with its types in NAME.d.ts, a class for each
 model that runs in a browser and in Node; the same types as NAME.d.miras.ts, for programs that import the
-spec itself; and the WGSL of every kernel. The module imports miras/runtime and nothing else.
+spec itself; and in wgsl/ the text of every kernel. The module imports miras/runtime and nothing else.
 
 Kernels are made for given sizes, which are dk = dv = 64 unless --sizes says otherwise, and for each kind
 of adapter; a memory of all tokens has room for \`tokens\` of them.`,

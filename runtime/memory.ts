@@ -131,7 +131,7 @@ export class Memory<Inputs extends Numbers<Inputs>, States extends Numbers<State
   }
 
   /**
-   * Takes params `[H, …]` and states `[H, …]` or `[B, H, …]` from a safetensors file, such as `save` or `miras apply` writes,
+   * Takes params `[H, …]` and states `[H, …]` or `[B, H, …]` from a safetensors file, such as `save` writes,
    * and begins new sequences there. Throws SafetensorsError on a file that is none, RangeError on tensors that do not fit.
    */
   load(bytes: Uint8Array): Promise<void> {

@@ -5,6 +5,7 @@ import { blocksOf, pages } from "./pages.ts";
 
 const well = vi.hoisted(() => () => 0);
 vi.mock("../../cli/apply.ts", () => ({ apply: well }));
+vi.mock("../../cli/build.ts", () => ({ build: well }));
 vi.mock("../../cli/check.ts", () => ({ check: well }));
 vi.mock("../../cli/explain.ts", () => ({ explain: well }));
 vi.mock("../../cli/fmt.ts", () => ({ fmt: well }));

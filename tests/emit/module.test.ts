@@ -1,6 +1,5 @@
 /** What is built of a spec: word for word for three of them, and as TypeScript sees it. */
-import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -9,10 +8,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { shownModule } from "../../cli/build/shown.ts";
 import { miras } from "../cli/support.ts";
 import { specModel } from "../support/specs.ts";
+import { typeErrors, writeDeclarations } from "../support/typescript.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 const folder = mkdtempSync(join(tmpdir(), "miras-emit-"));
-const types = join(folder, "types");
+const declarations = join(folder, "types");
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 // A plain one, one with params and several steps a token among them, and one that learns where it starts.
@@ -20,40 +20,6 @@ test.each(["gated_deltanet", "deltaproduct", "mesanet", "titans"])("the module o
   const golden = join(import.meta.dirname, "golden", `${name}.ts.txt`);
   await expect(shownModule(specModel(name))).toMatchFileSnapshot(golden);
 });
-
-const tsc = (...argv: readonly string[]): string => {
-  const { stdout, stderr } = spawnSync(join(root, "node_modules/.bin/tsc"), argv, { encoding: "utf8" });
-  return stdout + stderr;
-};
-
-/** What TypeScript 7 says of a program in a folder of its own, under strict settings. */
-function typeErrors(name: string, files: Readonly<Record<string, string>>): string {
-  const project = join(folder, name);
-  mkdirSync(project, { recursive: true });
-  for (const [file, text] of Object.entries(files)) writeFileSync(join(project, file), text);
-  const compilerOptions = {
-    target: "es2023",
-    lib: ["es2023", "dom"],
-    module: "nodenext",
-    types: [],
-    strict: true,
-    noUncheckedIndexedAccess: true,
-    exactOptionalPropertyTypes: true,
-    noImplicitOverride: true,
-    noUnusedLocals: true,
-    verbatimModuleSyntax: true,
-    isolatedModules: true,
-    erasableSyntaxOnly: true,
-    allowArbitraryExtensions: true,
-    allowImportingTsExtensions: true,
-    noEmit: true,
-    paths: { "miras/runtime": [join(types, "runtime/index.d.ts")] },
-  };
-  const config = { compilerOptions, files: Object.keys(files).filter((f) => f.endsWith(".ts")) };
-  writeFileSync(join(project, "package.json"), JSON.stringify({ type: "module" }));
-  writeFileSync(join(project, "tsconfig.json"), JSON.stringify(config));
-  return tsc("-p", project);
-}
 
 const USE = (from: string) => `import { requestDevice } from "miras/runtime";
 import { GatedDeltaNet } from "${from}";
@@ -84,10 +50,8 @@ memory.init({ S: some });
 `;
 
 describe("to TypeScript", () => {
-  // As the package has it: users have its declarations, and no other types of WebGPU than TypeScript's own.
   beforeAll(() => {
-    const options = ["--emitDeclarationOnly", "--sourceMap", "false", "--outDir", types];
-    expect(tsc("-p", join(root, "tsconfig.build.json"), ...options)).toBe("");
+    writeDeclarations(declarations);
   });
 
   const built = join(folder, "built");
@@ -96,8 +60,10 @@ describe("to TypeScript", () => {
     const { code, err } = await miras("build", "specs/gated_deltanet.miras", "-o", built);
     expect([code, err]).toEqual([0, ""]);
     const files = { "module.ts": USE("./gated_deltanet.js"), "spec.ts": USE("./gated_deltanet.miras") };
-    expect(typeErrors("built", files)).toBe("");
-    const lines = [...typeErrors("built", { "misuse.ts": MISUSE }).matchAll(/misuse\.ts\((\d+),/g)];
+    expect(typeErrors(built, files, { declarations })).toBe("");
+    const lines = [
+      ...typeErrors(built, { "misuse.ts": MISUSE }, { declarations }).matchAll(/misuse\.ts\((\d+),/g),
+    ];
     expect(lines.map(([, line]) => Number(line))).toEqual([5, 6, 7, 8, 9]);
   });
 
@@ -118,7 +84,7 @@ describe("to TypeScript", () => {
     }
     expect(readdirSync(sources)).not.toContain("yaad.js");
     const all = specs.map((name) => `export * from "./${name}.ts";\n`).join("");
-    expect(typeErrors("sources", { "all.ts": all })).toBe("");
+    expect(typeErrors(sources, { "all.ts": all }, { declarations })).toBe("");
   });
 });
 

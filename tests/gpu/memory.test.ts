@@ -6,6 +6,7 @@ import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { tolerance } from "../../cli/fuzz/rounding.ts";
 import type { Device } from "../../runtime/device.ts";
+import { writeSafetensors } from "../../runtime/safetensors.ts";
 import { errorRatio } from "../support/compare.ts";
 import type { Task, Told } from "../support/exercise.ts";
 import { bundleOf, caseOf, together } from "../support/modules.ts";
@@ -23,6 +24,20 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
   device?.destroy();
 });
+
+type AnyClass = {
+  create(
+    device: Device,
+    sizes: object,
+  ): Promise<{
+    forward(inputs: object): Promise<{ readonly y: Float32Array }>;
+    step(inputs: object): Promise<Float32Array>;
+    init(states?: object): Promise<void>;
+    load(bytes: Uint8Array): Promise<void>;
+    save(): Promise<Uint8Array>;
+    destroy(): void;
+  }>;
+};
 
 interface Module {
   exercise(classes: unknown, device: Device, task: Task): Promise<Told>;
@@ -55,4 +70,56 @@ describe.skipIf(!device)("a built module", () => {
       else expect(told.again).toEqual([]);
     },
   );
+
+  test("what does not fit is said, and the memory goes on", async () => {
+    const { GatedDeltaNet, MesaNet, Titans, Attention } = module as unknown as Record<string, AnyClass>;
+    const create = (of: AnyClass | undefined, sizes: object) =>
+      (of as AnyClass).create(device as Device, { H: 1, dk: 12, dv: 12, ...sizes });
+    await expect(create(GatedDeltaNet, { dv: 13 })).rejects.toThrow(
+      /was built for dk = 12, dv = 12, and not for/,
+    );
+    await expect(create(GatedDeltaNet, { H: 0 })).rejects.toThrow(
+      "H is 0, and should be a whole number from 1 on",
+    );
+
+    const some = (n: number) => new Float32Array(n).fill(0.5);
+    const token = { q: some(12), k: some(12), v: some(12), alpha: some(1), beta: some(1) };
+    const plain = await create(GatedDeltaNet, {});
+    const { q, ...without } = token;
+    await expect(plain.forward(without)).rejects.toThrow("is missing q; it takes q, k, v, alpha, beta");
+    await expect(plain.forward({ ...token, x: q })).rejects.toThrow("does not know x");
+    await expect(plain.forward({ ...token, k: some(13) })).rejects.toThrow(
+      "k has 13 numbers, and GatedDeltaNet takes [1, T, 1, 12]: a multiple of 12",
+    );
+    await expect(plain.forward({ ...token, v: some(24) })).rejects.toThrow("v has 2 tokens, and q has 1");
+    await expect(plain.init({ W: some(3) })).rejects.toThrow(
+      "W has 3 numbers, and a state [1, 1, 12, 12] has 144",
+    );
+    const two = { q: some(24), k: some(24), v: some(24), alpha: some(2), beta: some(2) };
+    await expect(plain.step(two)).rejects.toThrow("step reads one token, and was given 2");
+    const { y } = await plain.forward(two);
+    await plain.init();
+    expect([...(await plain.step(token)), ...(await plain.step(token))]).toEqual([...y]);
+    await expect(plain.load(new Uint8Array(3))).rejects.toThrow(/it is cut short, or not safetensors/);
+    const wrong = writeSafetensors([["W", { shape: [1, 12, 11], data: some(132) }]]);
+    await expect(plain.load(wrong)).rejects.toThrow(
+      "W is [1, 12, 11], and should be [1, 12, 12] or [1, 1, 12, 12]",
+    );
+    plain.destroy();
+
+    const withParams = await create(MesaNet, {});
+    await expect(withParams.step(token)).rejects.toThrow("nothing brought lambda: give them to load");
+    withParams.destroy();
+    const deep = await create(Titans, {});
+    await expect(deep.save()).resolves.toBeDefined();
+    await expect(deep.forward({ ...without, q })).rejects.toThrow(
+      /is missing eta, theta and does not know beta/,
+    );
+    deep.destroy();
+    const long = await create(Attention, { tokens: 37 });
+    await expect(long.forward({ q: some(12 * 38), k: some(12 * 38), v: some(12 * 38) })).rejects.toThrow(
+      "Attention was built for 37 tokens, and this would be token 38",
+    );
+    long.destroy();
+  });
 });
