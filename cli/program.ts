@@ -1,5 +1,5 @@
 /** The command line: what there is, and what each way of ending means. */
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { DeviceError } from "../runtime/device.ts";
 import { FileError } from "../runtime/node/files.ts";
 import { CapacityError } from "../runtime/resources.ts";
@@ -13,15 +13,28 @@ import { explain } from "./explain.ts";
 import { fmt } from "./fmt.ts";
 import { init } from "./init.ts";
 import type { Io } from "./io.ts";
+import {
+  collect,
+  deviceOption,
+  examples,
+  FILE,
+  fraction,
+  listOfWhole,
+  numberFrom,
+  wholeFrom,
+} from "./options.ts";
 import { version } from "./package.ts";
 import { recall } from "./recall.ts";
+import type { Factories } from "./train/context.ts";
+import { addTraining } from "./train/program.ts";
 
-/** Runs one command, and gives the exit code. Never throws. */
-export async function run(argv: readonly string[], io: Io): Promise<number> {
+/** Runs one command, and gives the exit code. Never throws. `make` is how networks and tasks are had, where not as usual. */
+export async function run(argv: readonly string[], io: Io, make?: Factories): Promise<number> {
   let code: number = EXIT.well;
-  const program = commands(io, (result) => {
+  const done = (result: number): void => {
     code = result;
-  });
+  };
+  const program = commands(io, done, make);
   try {
     await program.parseAsync([...argv], { from: "user" });
     return code;
@@ -52,9 +65,7 @@ function ending(error: unknown, argv: readonly string[], io: Io): number {
   return EXIT.bug;
 }
 
-const FILE = "a .miras file";
-
-function commands(io: Io, done: (code: number) => void): Command {
+function commands(io: Io, done: (code: number) => void, make: Factories | undefined): Command {
   const program = new Command("miras")
     .description(
       "Sequence models that are associative memories: four choices in, proved rules and kernels out.",
@@ -123,7 +134,9 @@ Start with: miras explain specs/gated_deltanet.miras`,
     )
     .argument("<file-or-code>", `${FILE}, or a code such as shape-mismatch`)
     .option("--model <name>", "which model of the file (default: the first)")
-    .addOption(new Option("--stage <stage>", "print one stage of the compiler instead").choices(STAGES))
+    .addOption(
+      new Option("--stage <stage>", "print one stage of the compiler instead").choices([...STAGES, "ts"]),
+    )
     .addOption(new Option("--tex", "print the mathematics as TeX").conflicts(["stage", "json"]))
     .addOption(new Option("--json", "print the page as JSON").conflicts("stage"))
     .addHelpText(
@@ -135,7 +148,7 @@ Start with: miras explain specs/gated_deltanet.miras`,
         "miras explain shape-mismatch",
       ),
     )
-    .action((what: string, options) => done(explain(what, options, io)));
+    .action(async (what: string, options) => done(await explain(what, options, io)));
 
   program
     .command("apply")
@@ -179,6 +192,41 @@ one; states are then [N, H, …shape]. Not yet with --form parallel.`,
       ),
     )
     .action(async (file: string, options) => done(await apply(file, options, io)));
+
+  program
+    .command("build")
+    .summary("make WGSL files and a typed ES module")
+    .description(
+      `Writes into a folder, for all models of a file: NAME.js with its types in NAME.d.ts, a class for each
+model that runs in a browser and in Node; the same types as NAME.d.miras.ts, for programs that import the
+spec itself; and the WGSL of every kernel. The module imports miras/runtime and nothing else.
+
+Kernels are made for given sizes, which are dk = dv = 64 unless --sizes says otherwise, and for each kind
+of adapter; a memory of all tokens has room for \`tokens\` of them.`,
+    )
+    .argument("<file>", FILE)
+    .requiredOption("-o, --output <folder>", "where to write; made if it is not there")
+    .option("--model <name>", "this model alone (default: all of the file)")
+    .option("--sizes <list>", "as in dk=64,dv=64; may be repeated, for a choice at run time", collect, [])
+    .option(
+      "--set <name=value>",
+      "override a const, a number or size of a choice, or the chunk; may be repeated",
+      collect,
+      [],
+    )
+    .option("--ts", "write NAME.ts instead of NAME.js and NAME.d.ts")
+    .option("--json", "print what was written as JSON")
+    .addHelpText(
+      "after",
+      examples(
+        "miras build specs/gated_deltanet.miras -o src/memory",
+        "miras build specs/titans.miras -o dist --sizes dk=64 --sizes dk=128",
+      ),
+    )
+    // Loaded when it is asked for: writing TypeScript takes a while to load.
+    .action(async (file: string, options) =>
+      done(await (await import("./build.ts")).build(file, options, io)),
+    );
 
   program
     .command("recall")
@@ -232,35 +280,6 @@ forms, and kernels where there is an adapter. Prints the smallest case that fail
       done(await (await import("./fuzz.ts")).fuzz(files, options, io)),
     );
 
+  addTraining(program, io, done, make);
   return program;
 }
-
-const deviceOption = (): Option =>
-  new Option("--device <device>", "where to run (default: an adapter if there is one)").choices([
-    "webgpu",
-    "interpreter",
-  ]);
-
-const examples = (...lines: readonly string[]): string =>
-  `\n${lines.length > 1 ? "Examples" : "Example"}:\n${lines.map((line) => `  ${line}`).join("\n")}`;
-
-// ---------------------------------------------------------------- values of options
-
-const collect = (value: string, before: readonly string[]): string[] => [...before, value];
-
-function numberIn(text: string, test: (x: number) => boolean, wants: string): number {
-  const x = text.trim() === "" ? Number.NaN : Number(text);
-  if (!test(x)) throw new InvalidArgumentError(`It should be ${wants}.`);
-  return x;
-}
-
-const wholeFrom = (least: number) => (text: string) =>
-  numberIn(text, (x) => Number.isSafeInteger(x) && x >= least, `a whole number from ${least} on`);
-
-const numberFrom = (least: number) => (text: string) =>
-  numberIn(text, (x) => Number.isFinite(x) && x >= least, `a number from ${least} on`);
-
-const fraction = (text: string): number => numberIn(text, (x) => x >= 0 && x < 1, "a number in [0, 1)");
-
-const listOfWhole = (text: string): number[] =>
-  [...new Set(text.split(",").map(wholeFrom(1)))].sort((a, b) => a - b);

@@ -70,6 +70,13 @@ export class Decoder {
     return this.#device.during(`a token of ${this.#code.block.name}`, () => this.#step(data));
   }
 
+  /** Starts new sequences from these states, which are those where a chunk starts; zero where absent. */
+  restart(states: Numbers): void {
+    const { B, H } = this.#options;
+    this.#device.gpu.queue.writeBuffer(this.#state, 0, packStates(this.#code.block, states, B * H));
+    this.#tokens = 0;
+  }
+
   /** The states after the last token by name, `[B, H, …shape]`. */
   states(): Promise<Map<string, Float32Array>> {
     const { B, H } = this.#options;

@@ -1,10 +1,28 @@
 /** A kernel on its way to a dispatch: its code, compiled, and bound to buffers. */
-import type { Block } from "../compiler/kernel/block.ts";
+import type { Block, Slot } from "../compiler/kernel/block.ts";
+import type { TileKernel } from "../compiler/kernel/tile/lower.ts";
 
-/** A kernel as the compiler emits it: its text, and where everything lies. */
+/** What running a kernel takes of its block: where everything lies, and how it is split. */
+export interface Launch
+  extends Pick<Block, "name" | "tiles" | "scratchStride" | "steps" | "passes" | "quantum"> {
+  readonly bindings: readonly {
+    readonly name: string;
+    readonly holds: readonly { readonly name: string }[];
+  }[];
+  /** The record of states of one batch and head, in the `state` buffer. */
+  readonly state: { readonly stride: number; readonly slots: readonly Omit<Slot, "tensor">[] };
+}
+
+/** A kernel as the compiler emits it: its text, and what running it takes. */
 export interface KernelCode {
   readonly wgsl: string;
-  readonly block: Block;
+  readonly block: Launch;
+}
+
+/** The kernels of a tile form, in the order in which they run, and the turns of a tile. */
+export interface TiledCode {
+  readonly kernels: readonly (KernelCode & Pick<TileKernel, "stage" | "groups">)[];
+  readonly length: number;
 }
 
 export function pipelineOf(gpu: GPUDevice, { wgsl, block }: KernelCode): Promise<GPUComputePipeline> {

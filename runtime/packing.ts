@@ -1,6 +1,6 @@
 /** Numbers on their way to the GPU and back: as buffers hold them. */
-import type { Block } from "../compiler/kernel/block.ts";
 import type { BufferPool } from "./buffers.ts";
+import type { Launch } from "./kernel.ts";
 
 /** The uniform buffer of a dispatch: `RUN_FIELDS`, then the block's own. */
 export function uniforms(
@@ -18,7 +18,7 @@ export function uniforms(
 }
 
 export function packStates(
-  block: Block,
+  block: Launch,
   states: ReadonlyMap<string, ArrayLike<number>>,
   records: number,
 ): Float32Array<ArrayBuffer> {
@@ -35,7 +35,11 @@ export function packStates(
   return packed;
 }
 
-export function unpackStates(block: Block, packed: Float32Array, records: number): Map<string, Float32Array> {
+export function unpackStates(
+  block: Launch,
+  packed: Float32Array,
+  records: number,
+): Map<string, Float32Array> {
   const { stride, slots } = block.state;
   return new Map(
     slots.map((slot) => {

@@ -2,14 +2,19 @@
  * Runs a program of kernels over named tensors: all in memory of the GPU, and sequences of dispatches that go from one
  * to the other. Tensors that only one sequence uses share memory where their lifetimes do not overlap.
  */
-import type { Binding } from "../compiler/kernel/block.ts";
+import type { Binding, Block } from "../compiler/kernel/block.ts";
 import type { Device } from "./device.ts";
-import type { KernelCode } from "./kernel.ts";
 import { CapacityError } from "./resources.ts";
+
+/** A kernel's text, and what running it takes of its block. */
+export interface ProgramCode {
+  readonly wgsl: string;
+  readonly block: Pick<Block, "name" | "bindings" | "lanes" | "workgroup">;
+}
 
 /** A kernel with its workgroups. */
 export interface Dispatch {
-  readonly code: KernelCode;
+  readonly code: ProgramCode;
   readonly groups: readonly [number, number, number];
   /** Words of the uniform buffer, where they are not those of `plainUniform`. */
   readonly uniform?: Uint32Array<ArrayBuffer>;

@@ -1,8 +1,7 @@
 /** Runs a recurrent kernel over whole sequences: uploads, dispatches span by span, reads back. */
-import type { Block } from "../compiler/kernel/block.ts";
 import { BufferPool } from "./buffers.ts";
 import type { Device } from "./device.ts";
-import { groupOf, type KernelCode, pipelineOf } from "./kernel.ts";
+import { groupOf, type KernelCode, type Launch, pipelineOf } from "./kernel.ts";
 import { download, numbersOf, packStates, uniforms, unpackStates } from "./packing.ts";
 import { checkGrid, Resources } from "./resources.ts";
 import { boundsOf, boundsProblem, lengthsOf, longestOf } from "./sequences.ts";
@@ -140,11 +139,11 @@ export class RecurrentKernel {
   }
 }
 
-const isPacked = ({ bindings }: Block): boolean => bindings.some((b) => b.name === "cu_seqlens");
+const isPacked = ({ bindings }: Launch): boolean => bindings.some((b) => b.name === "cu_seqlens");
 
 function checkBounds(
   bounds: ArrayLike<number>,
-  block: Block,
+  block: Launch,
   extents: { readonly B: number; readonly T: number },
 ): void {
   if (!isPacked(block)) throw new RangeError(`${block.name} takes no cu_seqlens: make it with compilePacked`);
@@ -153,7 +152,7 @@ function checkBounds(
 }
 
 /** Tokens of a dispatch over so many heads, a multiple of the block's quantum. */
-function spanFor(block: Block, heads: number): number {
+function spanFor(block: Launch, heads: number): number {
   const perToken = Math.max(
     1,
     heads * block.steps * block.passes * (block.state.stride + block.scratchStride),

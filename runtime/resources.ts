@@ -1,7 +1,7 @@
 /** What one run takes of its device: buffers and workgroups, never more than there are. */
-import type { Block } from "../compiler/kernel/block.ts";
 import type { BufferPool } from "./buffers.ts";
 import type { Device } from "./device.ts";
+import type { Launch } from "./kernel.ts";
 import { boundsOf } from "./sequences.ts";
 
 const NAN_BITS = 0x7fc00000;
@@ -67,7 +67,7 @@ export class Resources {
 
   /** The run's `own` buffers by name, and one for each other binding: its inputs, uploaded once for all kernels that read them. */
   bind(
-    { bindings }: Block,
+    { bindings }: Launch,
     own: Readonly<Record<string, GPUBuffer>>,
     numbersOf: (input: string) => Float32Array<ArrayBuffer>,
   ): Bound {

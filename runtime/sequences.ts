@@ -47,3 +47,35 @@ export const lengthsOf = (bounds: ArrayLike<number>): number[] =>
   Array.from(bounds, (start, i) => (bounds[i + 1] ?? start) - start).slice(0, -1);
 
 export const longestOf = (lengths: readonly number[]): number => lengths.reduce((a, b) => Math.max(a, b), 0);
+
+/** Tokens `from` to `to` of tensors `[B, T, …]`. */
+export function cut(
+  tensors: ReadonlyMap<string, Float32Array>,
+  B: number,
+  T: number,
+  from: number,
+  to: number,
+): Map<string, Float32Array> {
+  return new Map(
+    [...tensors].map(([name, data]) => {
+      if (from === 0 && to === T) return [name, data];
+      const each = data.length / (B * T);
+      const out = new Float32Array(B * (to - from) * each);
+      for (let b = 0; b < B; b++)
+        out.set(data.subarray((b * T + from) * each, (b * T + to) * each), b * (to - from) * each);
+      return [name, out];
+    }),
+  );
+}
+
+/** What comes first in each of B sequences, and what follows it. */
+export function joined(first: Float32Array, rest: Float32Array, B: number): Float32Array {
+  if (rest.length === 0) return first;
+  const [a, b] = [first.length / B, rest.length / B];
+  const out = new Float32Array(first.length + rest.length);
+  for (let s = 0; s < B; s++) {
+    out.set(first.subarray(s * a, (s + 1) * a), s * (a + b));
+    out.set(rest.subarray(s * b, (s + 1) * b), s * (a + b) + a);
+  }
+  return out;
+}

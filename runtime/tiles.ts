@@ -2,10 +2,9 @@
  * Runs the kernels of a tile form: those that need no state over all tiles of a span at once, then the states from tile
  * to tile, then what is read of them over all tiles at once.
  */
-import type { TileCode } from "../compiler/pipeline.ts";
 import { BufferPool } from "./buffers.ts";
 import type { Device } from "./device.ts";
-import { groupOf, pipelineOf } from "./kernel.ts";
+import { groupOf, pipelineOf, type TiledCode } from "./kernel.ts";
 import { download, numbersOf, packStates, uniforms, unpackStates } from "./packing.ts";
 import type { RunOptions, RunResult } from "./recurrent.ts";
 import { checkGrid, Resources } from "./resources.ts";
@@ -17,11 +16,11 @@ const ALIGNMENT = 256;
 
 export class TiledKernel {
   readonly #device: Device;
-  readonly #code: TileCode;
+  readonly #code: TiledCode;
   readonly #pipelines: readonly GPUComputePipeline[];
   readonly #pool: BufferPool;
 
-  private constructor(device: Device, code: TileCode, pipelines: readonly GPUComputePipeline[]) {
+  private constructor(device: Device, code: TiledCode, pipelines: readonly GPUComputePipeline[]) {
     this.#device = device;
     this.#code = code;
     this.#pipelines = pipelines;
@@ -29,7 +28,7 @@ export class TiledKernel {
   }
 
   /** Compiles the kernels. Throws DeviceError where the device refuses one. */
-  static create(device: Device, code: TileCode): Promise<TiledKernel> {
+  static create(device: Device, code: TiledCode): Promise<TiledKernel> {
     const [first] = code.kernels;
     return device.during(`the compilation of ${first?.block.name}`, async () => {
       const pipelines = code.kernels.map((kernel) => pipelineOf(device.gpu, kernel));
@@ -63,7 +62,7 @@ export class TiledKernel {
     options: RunOptions,
   ): Promise<RunResult> {
     const { kernels, length } = this.#code;
-    const { block } = kernels[0] as TileCode["kernels"][number];
+    const { block } = kernels[0] as TiledCode["kernels"][number];
     const { gpu } = this.#device;
     const { stride } = block.state;
     const tokens = length / block.steps;
@@ -131,7 +130,7 @@ export class TiledKernel {
             0,
             groupOf(gpu, pipeline, buffers, { buffer: uniform, offset: slot * i, size: run.byteLength }),
           );
-          pass.dispatchWorkgroups((kernels[k] as TileCode["kernels"][number]).groups, H, B * wide);
+          pass.dispatchWorkgroups((kernels[k] as TiledCode["kernels"][number]).groups, H, B * wide);
         }
         pass.end();
         gpu.queue.writeBuffer(uniform, 0, fields);

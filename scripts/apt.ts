@@ -1,5 +1,5 @@
 // What `npm run setup` does on Debian and Ubuntu, worked out without touching the machine: from its os-release
-// and its apt sources to the commands that install a software Vulkan driver.
+// and its apt sources to the commands that install a software Vulkan driver, and on Debian a browser.
 
 export interface System {
   /** The text of /etc/os-release. */
@@ -37,6 +37,28 @@ export function planApt(system: System): Step[] {
     (id === "ubuntu" && Number(version) >= 24.04);
   if (!mesaIsNew) throw new SetupError(`${name} is not one that this script sets up. ${byHand(id)}`);
   return [refresh, install()];
+}
+
+/** The steps, for root, that install a browser for the tests. */
+export function planBrowser({ release }: System): Step[] {
+  const fields = new Map(release.split("\n").map(releaseField));
+  const id = fields.get("ID");
+  if (id !== "debian") throw new SetupError(browserByHand(id));
+  const say = "Install Chromium for the browser test, about 100 MB to download: chromium";
+  return [refresh, { say, command: [...apt, "install", "-y", "--no-install-recommends", "chromium"] }];
+}
+
+function browserByHand(id: string | undefined): string {
+  switch (id) {
+    case "ubuntu":
+      return "Ubuntu has Chromium as a snap alone, which this script leaves to you: sudo snap install chromium";
+    case "fedora":
+      return "Run: sudo dnf install chromium";
+    case "arch":
+      return "Run: sudo pacman -S chromium";
+    default:
+      return "Install Chromium or Chrome.";
+  }
 }
 
 function byHand(id: string | undefined): string {

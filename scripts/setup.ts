@@ -1,11 +1,12 @@
 // `npm run setup`: makes sure that this machine has a GPU adapter, by installing a software Vulkan driver if
-// there is none. With --dry-run it only says what it would do.
+// there is none, and a browser for the tests. With --dry-run it only says what it would do.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { findDevice, noAdapterHelp } from "../runtime/node/adapter.ts";
-import { planApt, SetupError, type Step, type System } from "./apt.ts";
+import { planApt, planBrowser, SetupError, type Step, type System } from "./apt.ts";
+import { findBrowser } from "./browser.ts";
 
 const dryRun = process.argv.includes("--dry-run");
 
@@ -13,7 +14,8 @@ if (process.argv.includes("--probe")) {
   await probe();
 } else {
   try {
-    setup();
+    setUpAdapter();
+    setUpBrowser();
   } catch (error) {
     if (!(error instanceof SetupError)) throw error;
     console.error(error.message);
@@ -21,10 +23,10 @@ if (process.argv.includes("--probe")) {
   }
 }
 
-function setup(): void {
+function setUpAdapter(): void {
   const before = look();
   if (before.adapter !== undefined) {
-    console.log(`GPU adapter: ${before.adapter}. There is nothing to install.`);
+    console.log(`GPU adapter: ${before.adapter}. There is no driver to install.`);
     return;
   }
   if (process.platform !== "linux") throw new SetupError(before.help);
@@ -37,6 +39,26 @@ function setup(): void {
     throw new SetupError(`\nThe driver is installed, and there is still no adapter. ${after.help}`);
   }
   console.log(`\nGPU adapter: ${after.adapter}.`);
+}
+
+/** Only one test needs a browser: without one it is skipped, and the rest of the machine is set up. */
+function setUpBrowser(): void {
+  const before = findBrowser();
+  if (before !== undefined) {
+    console.log(`Browser for the tests: ${before}. There is nothing to install.`);
+    return;
+  }
+  console.log("\nNo Chromium was found for the browser test.");
+  try {
+    if (process.platform !== "linux") throw new SetupError("Install Chrome.");
+    runAll(planBrowser(readSystem()));
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    console.log(`${error.message}\nWithout a browser its test is skipped, and says so.`);
+    return;
+  }
+  const after = findBrowser();
+  if (after !== undefined) console.log(`\nBrowser for the tests: ${after}.`);
 }
 
 interface Look {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseSources, planApt, type System } from "../scripts/apt.ts";
+import { parseSources, planApt, planBrowser, type System } from "../scripts/apt.ts";
 
 const bookworm = 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID=debian\nVERSION_ID="12"\n';
 const keyring = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -149,5 +149,22 @@ describe("other systems", () => {
     ["", /this system is not .*Install the Vulkan loader/],
   ])("are told what to do by hand: %j", (release, message) => {
     expect(() => planApt(system(release))).toThrow(message);
+  });
+});
+
+describe("a browser for the tests", () => {
+  it("is Debian's chromium, and what it takes is said", () => {
+    const [update, install] = planBrowser(system(bookworm));
+    expect(update?.command.at(-1)).toBe("update");
+    expect(install?.command.join(" ")).toMatch(/install -y --no-install-recommends chromium$/);
+    expect(install?.say).toMatch(/about 100 MB/);
+  });
+
+  it.each([
+    ["ID=ubuntu\n", /snap install chromium/],
+    ["ID=fedora\n", /dnf install chromium/],
+    ["", /Install Chromium/],
+  ])("is for the user to install elsewhere: %j", (release, message) => {
+    expect(() => planBrowser(system(release))).toThrow(message);
   });
 });

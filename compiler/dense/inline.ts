@@ -1,9 +1,9 @@
 /** Which definitions are computed where they are used: they get no memory and no kernel of their own. */
 
+import type { Definition } from "../form/steps.ts";
 import { at, rebuild, substitute } from "../math/algebra.ts";
 import { type Axis, axesFor, elements } from "../math/axis.ts";
 import { type Expr, type Leaf, open, type Tensor, tensorsOf } from "../math/expr.ts";
-import type { Definition } from "../network/program.ts";
 import { allParts, lookupOf, parts, withLookups } from "./lookup.ts";
 import { count } from "./space.ts";
 import { cost, type Work } from "./work.ts";

@@ -1,8 +1,9 @@
 /** Lowers the dense half of a network, values in index notation over named tensors, to kernels. */
+
+import type { Definition } from "../form/steps.ts";
 import type { Target } from "../kernel/target.ts";
 import { elements, type Sizes } from "../math/axis.ts";
 import { postorder, type Tensor, tensorsOf } from "../math/expr.ts";
-import type { Definition } from "../network/program.ts";
 import { InternalError } from "../source/diagnostic.ts";
 import { elementsKernel } from "./elements.ts";
 import { type DenseKernel, Frame } from "./frame.ts";

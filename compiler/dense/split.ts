@@ -2,12 +2,12 @@
  * Definitions as jobs, each of which one kernel can do: elementwise, a product of matrices, or reductions along the same
  * rows. Every other reduction, and whatever it is made from, is a job before it, which leaves its result in memory.
  */
+import type { Definition } from "../form/steps.ts";
 import type { Target } from "../kernel/target.ts";
 import { apply, mul, rebuild, reduce, renameAxes } from "../math/algebra.ts";
 import { type Axis, axesFor, axisOf, dim, extentOf } from "../math/axis.ts";
 import { domainOf } from "../math/domain.ts";
 import { type Expr, leaf, postorder, type Reduce, type Tensor, tensorsOf } from "../math/expr.ts";
-import type { Definition } from "../network/program.ts";
 import { InternalError } from "../source/diagnostic.ts";
 import { allParts } from "./lookup.ts";
 import { isLight, type Product, productOf } from "./product.ts";

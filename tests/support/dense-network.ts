@@ -3,6 +3,7 @@
  * what comes next, its gradients by the differentiator, clipping, and AdamW in place.
  */
 import { pullBack } from "../../compiler/derive/gradient.ts";
+import type { Definition } from "../../compiler/form/steps.ts";
 import { add, call, div, mul, pow, sqrt, square, sub } from "../../compiler/math/algebra.ts";
 import { type Axis, axesFor, axisOf, dim, elements, type Sizes } from "../../compiler/math/axis.ts";
 import {
@@ -15,7 +16,6 @@ import {
   tensorsOf,
 } from "../../compiler/math/expr.ts";
 import { NONNEGATIVE, POSITIVE } from "../../compiler/math/interval.ts";
-import type { Definition } from "../../compiler/network/program.ts";
 import { define, type Graph, numbers, random, tensor } from "./dense.ts";
 import { most, silu, total, where } from "./dense-graphs.ts";
 

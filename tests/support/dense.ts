@@ -1,12 +1,12 @@
 /** Definitions as the dense kernels compute them, and as the f64 interpreter does. */
 import { type DenseKernel, lowerDense } from "../../compiler/dense/lower.ts";
 import { printWgsl } from "../../compiler/emit/wgsl/print.ts";
+import type { Definition } from "../../compiler/form/steps.ts";
 import type { Target } from "../../compiler/kernel/target.ts";
 import { axesFor, type Dim, elements, type Sizes } from "../../compiler/math/axis.ts";
 import { evaluator } from "../../compiler/math/evaluate.ts";
 import { type Expr, type Tensor, tensorsOf } from "../../compiler/math/expr.ts";
 import { type Interval, REAL } from "../../compiler/math/interval.ts";
-import type { Definition } from "../../compiler/network/program.ts";
 import type { Device } from "../../runtime/device.ts";
 import { validateWgsl } from "../../runtime/node/adapter.ts";
 import { ProgramRunner } from "../../runtime/program.ts";

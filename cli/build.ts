@@ -1,0 +1,96 @@
+/** `miras build`: kernels as WGSL, and a typed ES module that runs them. */
+
+import { mkdirSync } from "node:fs";
+import { basename, join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { settableOf } from "../compiler/check/settable.ts";
+import type { Sizes } from "../compiler/math/axis.ts";
+import type { Model } from "../compiler/pipeline.ts";
+import { writeWhole } from "../runtime/node/files.ts";
+import { overridesOf } from "./apply/overrides.ts";
+import { type Built, type BuiltFile, builtOf } from "./build/files.ts";
+import { askedSizes } from "./build/sizes.ts";
+import { chosen, compileFile, definitionsFor, modelsOf } from "./compile.ts";
+import { EXIT, UsageError } from "./errors.ts";
+import type { Io } from "./io.ts";
+import { count } from "./words.ts";
+
+export interface BuildOptions {
+  readonly output: string;
+  readonly model?: string;
+  readonly sizes: readonly string[];
+  readonly set: readonly string[];
+  readonly ts?: boolean;
+  readonly json?: boolean;
+}
+
+export async function build(path: string, options: BuildOptions, io: Io): Promise<number> {
+  const asked = options.sizes.map(askedSizes);
+  const models = loaded(path, options, io);
+  const built = builtOf(path, models, asked);
+  const name = basename(path, ".miras");
+  const files = [...moduleFiles(name, built, options.ts ?? false), ...built.kernels];
+  makeFolder(options.output);
+  for (const { name: file, text } of files) await writeWhole(join(options.output, file), Buffer.from(text));
+  io.out(options.json ? asJson(built, files, options) : asText(built, name, files, options));
+  return EXIT.well;
+}
+
+/** The models of the file, or the one that is asked for, with the settings of the command line. */
+function loaded(path: string, { model: name, set }: BuildOptions, io: Io): readonly Model[] {
+  const all = modelsOf(path, io);
+  const models = name === undefined && all.length > 0 ? all : [chosen(all, path, name)];
+  if (set.length === 0) return models;
+  return models.map(({ spec }) => {
+    const compiled = compileFile(path, overridesOf(set, settableOf(spec, definitionsFor(path))));
+    // The file by itself is well, so that these errors are those of the settings.
+    const errors = compiled.diagnostics.all.filter((d) => d.severity === "error").map((d) => d.message);
+    if (errors.length > 0)
+      throw new UsageError(`with --set ${set.join(" --set ")} the model is in error`, errors);
+    return chosen(compiled.models, path, spec.name);
+  });
+}
+
+/** The module, and beside it what types an import of the spec itself. */
+const moduleFiles = (name: string, { module }: Built, asSource: boolean): BuiltFile[] => [
+  ...(asSource
+    ? [{ name: `${name}.ts`, text: module.ts }]
+    : [
+        { name: `${name}.js`, text: module.js },
+        { name: `${name}.d.ts`, text: module.dts },
+      ]),
+  { name: `${name}.d.miras.ts`, text: module.dts },
+];
+
+function makeFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`the folder ${folder} cannot be made: ${why}`);
+  }
+}
+
+function asText(
+  { models, module, kernels }: Built,
+  name: string,
+  files: readonly BuiltFile[],
+  { output, ts }: BuildOptions,
+): string {
+  const bytes = gzipSync(ts ? module.ts : module.js).length;
+  const main = join(output, `${name}.${ts ? "ts" : "js"}`);
+  const lines = models.map(({ name: model, sizes }) => `  ${model} for ${sizes.map(sizesText).join("; ")}`);
+  return [
+    `${main}: ${(bytes / 1000).toFixed(1)} kB gzipped, ${count(files.length, "file")} in ${output}, ${count(kernels.length, "kernel")} among them`,
+    ...lines,
+    "",
+  ].join("\n");
+}
+
+const sizesText = (sizes: Sizes): string =>
+  Object.entries(sizes)
+    .map(([name, n]) => `${name} = ${n}`)
+    .join(", ");
+
+const asJson = ({ models }: Built, files: readonly BuiltFile[], { output }: BuildOptions): string =>
+  `${JSON.stringify({ models, files: files.map((f) => join(output, f.name)) }, undefined, 2)}\n`;

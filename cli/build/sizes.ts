@@ -1,0 +1,69 @@
+/** `--sizes dk=64,dv=64`: the sizes that kernels are made for. */
+import type { Rule } from "../../compiler/derive/rule.ts";
+import type { Sizes } from "../../compiler/math/axis.ts";
+import { closest } from "../../compiler/source/suggest.ts";
+import { UsageError } from "../errors.ts";
+
+/** Where nothing else is said. */
+const USUAL = 64;
+/** Tokens that a memory of all tokens has room for, where nothing else is said. */
+const USUAL_TOKENS = 1024;
+
+/** Sizes as they are asked for: those of a model may be more, or fewer. */
+export type Asked = ReadonlyMap<string, number>;
+
+/** The value of one `--sizes`. */
+export function askedSizes(text: string): Asked {
+  const sizes = new Map<string, number>();
+  for (const part of text.split(",")) {
+    const [, name = "", value = ""] = /^\s*([^=\s]+)\s*=\s*(.*?)\s*$/.exec(part) ?? [];
+    const size = Number(value);
+    if (name === "" || value === "" || !Number.isSafeInteger(size) || size < 1)
+      throw new UsageError(
+        `--sizes ${text}: \`${part.trim()}\` should be a size and a whole number from 1 on, as in --sizes dk=64,dv=64`,
+      );
+    if (sizes.has(name)) throw new UsageError(`--sizes ${text}: ${name} is there twice`);
+    sizes.set(name, size);
+  }
+  return sizes;
+}
+
+/** The sizes of a rule for each that is asked for: all its names, and those only. */
+export function sizesOf(rule: Rule, asked: readonly Asked[]): Sizes[] {
+  const names = namesOf(rule);
+  if (asked.length === 0) return [completed(rule, new Map(), names)];
+  return asked.map((sizes) => {
+    const unknown = [...sizes.keys()].find((n) => !KNOWN.includes(n));
+    if (unknown !== undefined) {
+      const near = closest(unknown, KNOWN);
+      throw new UsageError(`--sizes: there is no size ${unknown}`, [
+        near ? `did you mean ${near}?` : `the sizes of ${rule.spec.name}: ${names.join(", ")}`,
+      ]);
+    }
+    return completed(rule, sizes, names);
+  });
+}
+
+/** Every size that a model can have. A file may have models with and without one of them. */
+const KNOWN = ["dk", "dv", "tokens"];
+
+/** A size that must equal a given one is that one; any other that is absent has its usual value. */
+function completed({ spec }: Rule, asked: Asked, names: readonly string[]): Sizes {
+  const sizes = new Map(asked);
+  for (const [a, b] of spec.equalities.required) {
+    const [x, y] = [sizes.get(a), sizes.get(b)];
+    if (x !== undefined && y !== undefined && x !== y)
+      throw new UsageError(`--sizes: ${spec.name} requires ${a} = ${b}, and ${a} is ${x} and ${b} is ${y}`);
+    if (x !== undefined) sizes.set(b, x);
+    else if (y !== undefined) sizes.set(a, y);
+  }
+  const usual = (name: string): number => (name === "tokens" ? USUAL_TOKENS : USUAL);
+  return Object.fromEntries(names.map((name) => [name, sizes.get(name) ?? usual(name)]));
+}
+
+/** The names of sizes that the tensors of a rule have. */
+function namesOf({ spec, states }: Rule): string[] {
+  const tensors = [...spec.inputs, ...spec.parameters].map((i) => i.tensor);
+  const shapes = [...tensors, ...states].map((t) => t.shape);
+  return [...new Set([...shapes, spec.outputShape].flat().flatMap((d) => d.names))].sort();
+}
