@@ -130,7 +130,7 @@ Start with: miras explain specs/gated_deltanet.miras`,
     .command("explain")
     .summary("explain a spec, or the code of a diagnostic")
     .description(
-      "Derives what a spec means: objective, gradient, update rule, and what was proved. With the code of a diagnostic, explains that.",
+      "Derives what a spec means: objective, gradient, update rule, and what was proved. Of a network, tells what it learns, carries and computes. With the code of a diagnostic, explains that.",
     )
     .argument("<file-or-code>", `${FILE}, or a code such as shape-mismatch`)
     .option("--model <name>", "which model of the file (default: the first)")
@@ -145,6 +145,7 @@ Start with: miras explain specs/gated_deltanet.miras`,
         "miras explain specs/gated_deltanet.miras",
         "miras explain specs/titans.miras --tex",
         "miras explain specs/deltanet.miras --stage spec",
+        "miras explain specs/nets/deltanet_tiny.miras",
         "miras explain shape-mismatch",
       ),
     )

@@ -321,7 +321,7 @@ class Arranger {
     if (type === T.Comma) {
       if (this.#awaitsEquals && this.#gatesTogether(i, token, item)) return true;
       if (item.token.tokenType === T.InputWord && this.#awaitsEquals) return false;
-      if (item.token.tokenType === T.BlockWord && next?.tokenType === T.Identifier) return false;
+      if (item.token.tokenType === T.BlockWord && !this.#beginsSetting(i + 1)) return false;
       if (next && this.#words.sharesLine(token, next) && !WORDS.has(next.image)) return false;
       if (!operatorIsDue(previous)) return false;
       this.#problems.reportFirst(token.startOffset, this.#messages.needlessComma(token));
@@ -337,6 +337,14 @@ class Arranger {
     if (!hasShape || item.hasEquals || !opens) return false;
     this.#problems.reportFirst(token.startOffset, this.#messages.needlessColon(token));
     return true;
+  }
+
+  /** Whether the next item of a network, or its end, is at `i`: a comma before that is one too many. */
+  #beginsSetting(i: number): boolean {
+    const [token, value] = [this.#tokens[i], this.#tokens[i + 1]];
+    if (!token || token.tokenType === T.RCurly) return true;
+    const isValue = value?.tokenType === T.Identifier || value?.tokenType === T.NumberLiteral;
+    return isValue && ITEMS.network.includes(token.image) && this.#words.sharesLine(token, value);
   }
 
   /** Reads `gate a, b in (0, 1)` as two gates. */

@@ -109,7 +109,7 @@ export class ProgramRunner {
       });
       gpu.queue.writeBuffer(uniforms, 0, data);
       const ready = (d: Dispatch): Ready => {
-        const { pipeline, layout } = pipelines.get(d.code.wgsl) as Compiled;
+        const { pipeline, layout } = pipelines.get(meaningOf(d.code)) as Compiled;
         const resources: GPUBindingResource[] = d.code.block.bindings.map((b) => {
           const { buffer, offset, bytes } = placeOf(b, d, parts, places);
           return { buffer: buffers[buffer] as GPUBuffer, offset, size: bytes };
@@ -224,10 +224,22 @@ interface Compiled {
   readonly layout: GPUBindGroupLayout;
 }
 
-/** A pipeline for each text. */
+/**
+ * What a text says, whatever it calls things and remarks on them: compiling takes long, and the layers of a network differ
+ * in their names alone.
+ */
+function meaningOf({ wgsl }: KernelCode): string {
+  const code = wgsl.replaceAll(/\/\/.*/g, "");
+  const declared = code.matchAll(/\b(?:let|var(?:<[^>]*>)?)\s+(\w+)/g);
+  const names = new Map<string, string>();
+  for (const [, name = ""] of declared) if (!names.has(name)) names.set(name, `$${names.size}`);
+  return code.replaceAll(/\b[A-Za-z_]\w*/g, (name) => names.get(name) ?? name);
+}
+
+/** A pipeline for each meaning. */
 async function compiled(gpu: GPUDevice, dispatches: readonly Dispatch[]): Promise<Map<string, Compiled>> {
-  const byText = new Map(dispatches.map(({ code }) => [code.wgsl, code]));
-  const made = [...byText.values()].map(async ({ wgsl, block }): Promise<[string, Compiled]> => {
+  const byText = new Map(dispatches.map(({ code }) => [meaningOf(code), code]));
+  const made = [...byText].map(async ([meaning, { wgsl, block }]): Promise<[string, Compiled]> => {
     // Not the layout that is taken from the text: that lacks the bindings that are not used.
     const types: GPUBufferBindingType[] = [
       ...block.bindings.map((b) => (b.access === "read" ? "read-only-storage" : "storage")),
@@ -245,7 +257,7 @@ async function compiled(gpu: GPUDevice, dispatches: readonly Dispatch[]): Promis
       compute: { module: gpu.createShaderModule({ code: wgsl, label: block.name }), entryPoint: "main" },
       label: block.name,
     });
-    return [wgsl, { pipeline, layout }];
+    return [meaning, { pipeline, layout }];
   });
   return new Map(await Promise.all(made));
 }

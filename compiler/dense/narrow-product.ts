@@ -162,7 +162,7 @@ function storing(job: Job, { rows, columns }: Product, top: Scope, tile: Tile): 
     name: c,
     from: 0,
     to: FOUR,
-    step: "rolled",
+    step: "one",
     body: [
       { kind: "index", name: column, value: plus(named(firstColumn), named("lane"), times(lanes, named(c))) },
       { kind: "when", all: [{ index: named(column), bound: N }], body: element.statements },

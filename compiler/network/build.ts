@@ -45,7 +45,7 @@ class Stack {
         } else {
           const number = { index: memories++, count: perLayer * sizes.layers };
           const output = new Layer(builder, part.rule, prefix, x, number, this.#sizes).output();
-          stream = this.#back(output, `${prefix}.output.back`, `${prefix}.sum`, stream);
+          stream = this.#back(output, `${prefix}.output.back`, `${prefix}.output.sum`, stream);
         }
       }
     }

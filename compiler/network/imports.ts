@@ -29,6 +29,16 @@ export function readImports(
   const found = new Map<string, Imported | undefined>();
   const own = new Map(tree.definitions.map((d) => [d.name.text, d.name]));
   const seen = new Map<string, ast.Name>();
+  const files = new Map<string, { readonly tree: ast.File; readonly library: Library }>();
+  /** Read once, so that what is wrong in it is told once. */
+  const read = (source: SourceFile) => {
+    const known = files.get(source.path);
+    if (known) return known;
+    const imported = parse(source, reporter.diagnostics);
+    const made = { tree: imported, library: new Library([...prelude, imported], reporter) };
+    files.set(source.path, made);
+    return made;
+  };
   for (const item of tree.imports) {
     const { file } = item.span;
     for (const { text } of item.names) if (!found.has(text)) found.set(text, undefined);
@@ -46,8 +56,7 @@ export function readImports(
       });
       continue;
     }
-    const imported = parse(source, reporter.diagnostics);
-    const library = new Library([...prelude, imported], reporter);
+    const { tree: imported, library } = read(source);
     for (const name of item.names) {
       const definition = modelIn(imported, source, name, reporter);
       if (!definition) continue;

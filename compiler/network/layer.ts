@@ -55,7 +55,10 @@ export class Layer {
     this.#sizes = sizes;
   }
 
-  /** What the layer gives, `[B, T, H, …shape]`, before it goes back to the width. */
+  /**
+   * What the layer gives, `[B, T, H, …shape]`, before it goes back to the width. Names that are the layer's own begin
+   * with a word of the language, which no input, param or state is called.
+   */
   output(): Tensor {
     const { spec } = this.#rule;
     this.#lifts.set(LAYER_INPUT, this.#wide(this.#x));
@@ -72,7 +75,7 @@ export class Layer {
     const { layerOutput } = spec;
     const y = this.#builder.memory(
       { rule: this.#rule, layer: this.#number, inputs, parameters, states },
-      `${this.#prefix}.y`,
+      `${this.#prefix}.output.read`,
       [BATCH, TOKENS, HEADS, ...this.#one(spec.outputShape)],
     );
     this.#lifts.set(layerOutput.y, this.#perHead(y, false));

@@ -14,6 +14,8 @@ export interface Loss {
   readonly targets: Tensor;
   /** What follows the program's own steps. */
   readonly steps: readonly Step[];
+  /** The loss is made with these and does not depend on them: a derivative may take them for constants. */
+  readonly constants: readonly Tensor[];
   /** `[]`: in nats, the mean over the places that count; 0 where none does. */
   readonly loss: Tensor;
   /** `[]`: places that count where no token is likelier than the target. */
@@ -59,5 +61,5 @@ export function lossOf({ logits }: Program): Loss {
     );
     return div(surprise, call("max", leaf(counted, []), constant(1)));
   });
-  return { targets, steps: builder.steps, loss, correct, counted };
+  return { targets, steps: builder.steps, constants: [largest], loss, correct, counted };
 }

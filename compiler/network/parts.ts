@@ -6,7 +6,7 @@ import { settableOf } from "../check/settable.ts";
 import { bind, Scope, whole } from "../check/value.ts";
 import type { Rule } from "../derive/rule.ts";
 import { call, mul } from "../math/algebra.ts";
-import { axesFor, dim } from "../math/axis.ts";
+import { axesFor, dim, elements } from "../math/axis.ts";
 import { leaf, type Tensor } from "../math/expr.ts";
 import { REAL } from "../math/interval.ts";
 import { closest } from "../source/suggest.ts";
@@ -180,14 +180,9 @@ function fits(
     return false;
   }
   const operations = [...spec.inputs.map((i) => i.made), spec.layerOutput].flatMap((m) => m.operations);
+  const extents = { ...numbers, width: sizes.width };
   for (const { kind, result } of operations) {
-    const length =
-      kind === "rope"
-        ? result.shape.reduce(
-            (n, d) => n * d.names.reduce((m, s) => m * (numbers[s] ?? sizes.width), d.scale),
-            1,
-          )
-        : 0;
+    const length = kind === "rope" ? elements(result.shape, extents) : 0;
     if (length % 2 === 0) continue;
     const why = `\`rope\` in \`${name}\` rotates channels two at a time, and there are ${length}`;
     reporter.error("bad-part", { why }, span);

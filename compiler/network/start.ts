@@ -5,6 +5,8 @@ import { axesFor, elements, extentOf, type Sizes } from "../math/axis.ts";
 import { evaluator } from "../math/evaluate.ts";
 import { tensorsOf } from "../math/expr.ts";
 
+const LARGEST = 64;
+
 /**
  * The deviation with which an untrained start is drawn. What is read should vary as a linear map of its last dimension
  * does, by 1/√n. Where a link stands between what is kept and what is read, this deviation and 1 are tried, and the one
@@ -14,12 +16,15 @@ export function startDeviation(rule: Rule, { name, shape }: RuleState, sizes: Si
   const last = shape.at(-1);
   const usual = last ? extentOf(last, sizes) ** -0.5 : 1;
   const state = rule.spec.states.find((s) => s.name === name);
-  if (!state?.link || [...tensorsOf(state.link)].some((t) => t !== state.linkArgument)) return usual;
+  if (!state?.link || !last || [...tensorsOf(state.link)].some((t) => t !== state.linkArgument)) return usual;
+  // Which of the two it is does not depend on how large a large memory is.
+  const small = Object.fromEntries(Object.entries(sizes).map(([key, n]) => [key, Math.min(n, LARGEST)]));
+  const wanted = extentOf(last, small) ** -0.5;
   const distance = (deviation: number): number => {
-    const spread = spreadOfLink(state, deviation, sizes);
-    return spread > 0 ? Math.abs(Math.log(spread / usual)) : Infinity;
+    const spread = spreadOfLink(state, deviation, small);
+    return spread > 0 ? Math.abs(Math.log(spread / wanted)) : Infinity;
   };
-  return distance(1) < distance(usual) ? 1 : usual;
+  return distance(1) < distance(wanted) ? 1 : usual;
 }
 
 /** How far what is read lies from its mean along the last dimension, where the accumulator is drawn at random. */

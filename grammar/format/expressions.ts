@@ -152,17 +152,19 @@ function operation(nodes: readonly Node[], at: readonly number[], indents: boole
 
 const image = (node: Node): string => headOf(node).token.image;
 
-/** Side by side, broken only within brackets. */
+/** Side by side, broken within brackets, and behind the commas of a list that stands in none. */
 function sequence(nodes: readonly Node[]): Doc {
-  return nodes.map((node, i) => {
+  const docs = nodes.map((node, i): Doc => {
     const before = nodes[i - 1];
     const { notes } = headOf(node);
     const text = isBrackets(node) ? brackets(node) : image(node);
     if (!before) return text;
+    if (notes.length === 0 && typeOf(before) === T.Comma) return [line, text];
     if (notes.length === 0) return [isSpaced(nodes, i) ? " " : "", text];
     const { before: lines, second } = settle([], notes);
     return [lines, ` ${spaced(second)}`, text];
   });
+  return nodes.some((node) => typeOf(node) === T.Comma) ? group(nest(docs)) : docs;
 }
 
 function brackets({ open, parts, close }: Brackets): Doc {

@@ -308,3 +308,37 @@ network Net {
     );
   });
 });
+
+it("names of a model are none of the layer's own", () => {
+  const network = networkOf(`
+model Names {
+  memory     matrix
+  bias       l2
+  retention  decay(up)
+  algorithm  gd(inside)
+  gate  up     in (0, 1)
+  gate  inside in (0, 1)
+  param y [dv]
+  const heads2 = 2
+  output = read(q) * heads2 + y
+}
+
+network Net {
+  vocabulary 3
+  width      4
+  heads      2
+  block      Names, Names, Names_2
+}
+
+model Names_2 {
+  memory     matrix
+  bias       l2
+  retention  none
+  algorithm  gd(0.1)
+}`);
+  const { program } = caseOf(network, 1, 2, randomFrom(1));
+  const names = program.learned.map((l) => l.tensor.name);
+  expect(new Set(names).size).toBe(names.length);
+  expect(names).toContain("layers.0.Names_2.y");
+  expect(names).toContain("layers.0.Names_2_2.q.project");
+});

@@ -4,6 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { elements, interpret } from "../../compiler/derive/interpret.ts";
+import { programOf } from "../../compiler/network/build.ts";
 import { compileText, prelude, specFile, specNames } from "../support/specs.ts";
 
 const RUNS = Number(process.env.MIRAS_FUZZ_RUNS ?? 150);
@@ -23,14 +24,17 @@ async function survive(text: string): Promise<void> {
   // What was built for one program can be collected before the next.
   await setImmediate();
   const started = performance.now();
-  const { models, ast, diagnostics } = compileText(text);
+  const { models, networks, ast, diagnostics } = compileText(text);
   const took = performance.now() - started;
   if (took > longest) [longest, slowest] = [took, text];
   expect(took, `took ${took.toFixed(0)} ms`).toBeLessThan(LONGEST_MS);
   const written = ast.definitions.filter((d) => d.kind === "model").length;
   if (models.length < written) expect(diagnostics.hasErrors, "rejected without a word").toBe(true);
+  const meant = ast.definitions.filter((d) => d.kind === "network").length;
+  if (networks.length < meant) expect(diagnostics.hasErrors, "rejected without a word").toBe(true);
   for (const d of diagnostics.all) expect(d.message).not.toBe("");
   if (diagnostics.hasErrors) return;
+  for (const network of networks) expect(programOf(network).steps.length).toBeGreaterThan(1);
   for (const { rule, spec } of models) {
     const sizes = { dk: 2, dv: spec.equalities.required.length > 0 ? 2 : 3, tokens: 2 };
     const ones = (n: number): Float64Array => new Float64Array(n).fill(0.5);
@@ -51,7 +55,31 @@ async function survive(text: string): Promise<void> {
   }
 }
 
-const texts = [...specNames.map((n) => specFile(n).text), ...prelude.map((f) => f.text)];
+/** A network with its own model and one of another file, and every item. */
+const NETWORK = `import Titans from "specs/titans.miras"
+
+model Rotary {
+  memory     pairs
+  bias       l2
+  retention  none
+  algorithm  nonparametric(dk ^ (-1/2))
+  input q, k = project |> conv(3) |> rope
+  gate  g in (0, 1) = sigmoid(project)
+  output = norm(read(q)) * g * silu(project)
+}
+
+network Net {
+  vocabulary 16
+  width      8
+  heads      2
+  layers     2
+  block      Rotary(window: 4), swiglu(expand: 2), Titans(chunk: 4), feedforward(hidden: 2 * width, act: relu)
+  embeddings untied
+  norm       none
+}
+`;
+
+const texts = [...specNames.map((n) => specFile(n).text), ...prelude.map((f) => f.text), NETWORK, NETWORK];
 const words = [...new Set(texts.join(" ").match(/[\p{L}_][\p{L}\p{N}_]*|\d+|[^\s\p{L}\p{N}]/gu) ?? [])];
 const PIECES = /\s+|[\p{L}_][\p{L}\p{N}_]*|\d+(?:\.\d+)?|[^\s]/gu;
 
