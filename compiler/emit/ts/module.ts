@@ -4,6 +4,7 @@ import {
   type InterfaceDeclarationStructure,
   ModuleDeclarationKind,
   Project,
+  type PropertyDeclarationStructure,
   type StatementStructures,
   StructureKind,
   type TypeAliasDeclarationStructure,
@@ -69,8 +70,20 @@ function sourceOf({ source, version, models }: ModuleDescription): string {
 
 /** The class of a model: all that it does is the runtime's, and its types are its own. */
 function classOf(model: ModelDescription): StatementStructures {
-  const { name, gates, states, knowsLayer } = model;
-  const names = (of: readonly string[]): string => `[${of.map((n) => JSON.stringify(n)).join(", ")}]`;
+  const { name, gates, parameters, states, knowsLayer } = model;
+  const list = (property: string, type: string, names: readonly string[]): PropertyDeclarationStructure[] =>
+    names.length === 0
+      ? []
+      : [
+          {
+            kind: StructureKind.Property,
+            name: property,
+            isStatic: true,
+            isReadonly: true,
+            type: `readonly ${name}.${type}[]`,
+            initializer: `[${names.map((n) => JSON.stringify(n)).join(", ")}]`,
+          },
+        ];
   return {
     kind: StructureKind.Class,
     name,
@@ -78,20 +91,17 @@ function classOf(model: ModelDescription): StatementStructures {
     docs: [aboutModel(model)],
     extends: `runtime.Memory<${name}.Inputs, ${name}.States>`,
     properties: [
-      {
-        name: "gates",
-        isStatic: true,
-        isReadonly: true,
-        type: `readonly ${gates.length > 0 ? `${name}.Gate` : "never"}[]`,
-        initializer: names(gates),
-      },
-      {
-        name: "states",
-        isStatic: true,
-        isReadonly: true,
-        type: `readonly ${name}.State[]`,
-        initializer: names(states.map((s) => s.name)),
-      },
+      ...list("gates", "Gate", gates),
+      ...list(
+        "parameters",
+        "Parameter",
+        parameters.map((p) => p.name),
+      ),
+      ...list(
+        "states",
+        "State",
+        states.map((s) => s.name),
+      ),
     ],
     methods: [
       {
