@@ -1,6 +1,7 @@
 /** `miras apply`: the memory of a model alone, from tensors to tensors. */
 import { existsSync } from "node:fs";
 import { dirname } from "node:path";
+import { settableOf } from "../compiler/check/settable.ts";
 import type { Extents, Result } from "../compiler/derive/interpret.ts";
 import type { Rule } from "../compiler/derive/rule.ts";
 import { extentOf } from "../compiler/math/axis.ts";
@@ -8,7 +9,7 @@ import type { Model } from "../compiler/pipeline.ts";
 import { readTensors, writeWhole } from "../runtime/node/files.ts";
 import { type Tensor, writeSafetensors } from "../runtime/safetensors.ts";
 import { inputsOf } from "./apply/inputs.ts";
-import { overridesOf, settableOf } from "./apply/overrides.ts";
+import { overridesOf } from "./apply/overrides.ts";
 import type { FormName } from "./backend.ts";
 import { type DeviceName, onBackend } from "./choose.ts";
 import { chosen, compileFile, definitionsFor, modelOf } from "./compile.ts";

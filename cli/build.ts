@@ -1,11 +1,13 @@
 /** `miras build`: kernels as WGSL, and a typed ES module that runs them. */
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+
+import { mkdirSync } from "node:fs";
 import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { settableOf } from "../compiler/check/settable.ts";
 import type { Sizes } from "../compiler/math/axis.ts";
 import type { Model } from "../compiler/pipeline.ts";
 import { writeWhole } from "../runtime/node/files.ts";
-import { overridesOf, settableOf } from "./apply/overrides.ts";
+import { overridesOf } from "./apply/overrides.ts";
 import { type Built, type BuiltFile, builtOf } from "./build/files.ts";
 import { askedSizes } from "./build/sizes.ts";
 import { chosen, compileFile, definitionsFor, modelsOf } from "./compile.ts";

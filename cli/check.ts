@@ -10,7 +10,7 @@ import { fixFiles, fixJson, fixText } from "./fix.ts";
 import type { Io } from "./io.ts";
 import { preludePaths, reloadPrelude } from "./prelude.ts";
 import { interruption, watch } from "./watch.ts";
-import { choiceText, count, proofs } from "./words.ts";
+import { choiceText, count, networkText, proofs } from "./words.ts";
 
 export interface CheckOptions {
   readonly json?: boolean;
@@ -67,15 +67,17 @@ function asText(files: readonly Compiled[], io: Io): string {
     const found = f.diagnostics.all;
     const told = found.length > 0 ? [renderDiagnostics(found, { color: c.isColorSupported }), ""] : [];
     if (f.diagnostics.hasErrors) return told;
-    if (f.models.length === 0) {
+    if (f.models.length + f.networks.length === 0) {
       return [...told, `${f.file.path}: ${count(f.ast.definitions.length, "definition")}, no model`];
     }
+    const networks = f.networks.map((n) => `${c.green("ok")} ${c.bold(n.name)}  ${networkText(n)}`);
     return [
       ...told,
       ...f.models.map((m) => {
         const [name, choices, proved] = row(m);
         return `${c.green("ok")} ${c.bold(name.padEnd(widths[0] as number))}  ${choices.padEnd(widths[1] as number)}  ${c.dim(proved)}`.trimEnd();
       }),
+      ...networks,
     ];
   });
   return `${[...lines, summary(files)].join("\n")}\n`;
@@ -92,10 +94,15 @@ function summary(files: readonly Compiled[]): string {
   const errors = all.filter((d) => d.severity === "error").length;
   const warnings = all.length - errors;
   const models = files.reduce((n, f) => n + f.models.length, 0);
+  const networks = files.reduce((n, f) => n + f.networks.length, 0);
+  const what = [
+    ...(models > 0 || networks === 0 ? [count(models, "model")] : []),
+    ...(networks > 0 ? [count(networks, "network")] : []),
+  ].join(" and ");
   const where = count(files.length, "file");
   if (errors > 0)
     return `${[count(errors, "error"), ...(warnings > 0 ? [count(warnings, "warning")] : [])].join(", ")} in ${where}`;
-  return `${count(models, "model")} in ${where}: no errors${warnings > 0 ? `, ${count(warnings, "warning")}` : ""}`;
+  return `${what} in ${where}: no errors${warnings > 0 ? `, ${count(warnings, "warning")}` : ""}`;
 }
 
 // ---------------------------------------------------------------- for tools
@@ -114,6 +121,14 @@ const asJson = (files: readonly Compiled[]) => ({
       name: m.spec.name,
       choices: Object.fromEntries(m.spec.choices.map((choice) => [choice.kind, choiceText(choice, m.spec)])),
       expectations: m.proofs.map(proofJson),
+    })),
+  ),
+  networks: files.flatMap((f) =>
+    f.networks.map(({ name, sizes, parts }) => ({
+      file: f.file.path,
+      name,
+      sizes,
+      block: parts.map((p) => p.name),
     })),
   ),
   diagnostics: files.flatMap((f) => f.diagnostics.all.map(diagnosticJson)),

@@ -1,6 +1,7 @@
 /** From a file on disk to its models, with what is wrong told on stderr. */
 import type { Overrides } from "../compiler/check/context.ts";
 import { messages } from "../compiler/messages/index.ts";
+import type { Network } from "../compiler/network/network.ts";
 import { type Compilation, compile, type Model } from "../compiler/pipeline.ts";
 import { type Diagnostic, Diagnostics } from "../compiler/source/diagnostic.ts";
 import { renderDiagnostics } from "../compiler/source/render.ts";
@@ -9,7 +10,7 @@ import { closest } from "../compiler/source/suggest.ts";
 import type * as ast from "../grammar/ast.ts";
 import { parse } from "../grammar/parse.ts";
 import { SpecError, UsageError } from "./errors.ts";
-import { readSource } from "./files.ts";
+import { importedSource, readSource } from "./files.ts";
 import type { Io } from "./io.ts";
 import { prelude } from "./prelude.ts";
 
@@ -19,7 +20,7 @@ export interface Compiled extends Compilation {
 
 export function compileFile(path: string, overrides?: Overrides): Compiled {
   const file = readSource(path);
-  return { ...compile(file, prelude(), overrides), file };
+  return { ...compile(file, prelude(), overrides, importedSource), file };
 }
 
 /** Everything that a file can choose from; its own definitions stand last. */
@@ -67,6 +68,17 @@ export function modelToExplain(
   if (errors.some((d) => d.code !== "expect-fails")) throw new SpecError(`${path} is in error`);
   return { model: chosenTold(models, path, name, io), isRefuted: errors.length > 0 };
 }
+
+/** The networks that `explain` tells of: those of a file in which no model is asked for. */
+export function networksToExplain(path: string, name: string | undefined, io: Io): readonly Network[] {
+  if (name !== undefined || !isNetworkFile(path)) return [];
+  const { networks, diagnostics } = compileTold(path, io);
+  if (diagnostics.hasErrors) throw new SpecError(`${path} is in error`);
+  return networks;
+}
+
+const isNetworkFile = (path: string): boolean =>
+  parse(readSource(path), new Diagnostics()).definitions.some((d) => d.kind === "network");
 
 /** As `chosen`; a terminal is told of the models that a file has besides. */
 function chosenTold(models: readonly Model[], path: string, name: string | undefined, io: Io): Model {

@@ -1,10 +1,11 @@
-/** `miras explain`: what a spec means, or what a diagnostic means. */
+/** `miras explain`: what a spec or a network means, or what a diagnostic means. */
 import { existsSync } from "node:fs";
-import { modelToExplain } from "./compile.ts";
+import { modelToExplain, networksToExplain } from "./compile.ts";
 import { EXIT } from "./errors.ts";
 import { codeJson, codeText, lessonOf } from "./explain/code.ts";
 import { asJson } from "./explain/json.ts";
 import { layOut } from "./explain/layout.ts";
+import { networkJson, networkText } from "./explain/network.ts";
 import { pageOf } from "./explain/page.ts";
 import { type Stage, stageText } from "./explain/stages.ts";
 import { asTex } from "./explain/tex.ts";
@@ -21,6 +22,16 @@ export async function explain(what: string, options: ExplainOptions, io: Io): Pr
   if (isCode(what)) {
     const lesson = lessonOf(what);
     io.out(options.json ? `${JSON.stringify(codeJson(lesson), undefined, 2)}\n` : codeText(lesson, io));
+    return EXIT.well;
+  }
+  const isPage = !options.stage && !options.tex;
+  const networks = isPage ? networksToExplain(what, options.model, io) : [];
+  if (networks.length > 0) {
+    io.out(
+      options.json
+        ? `${JSON.stringify(networks.map(networkJson), undefined, 2)}\n`
+        : networks.map((n) => networkText(n, io.outColors)).join("\n"),
+    );
     return EXIT.well;
   }
   const { model, isRefuted } = modelToExplain(what, options.model, io);

@@ -1,6 +1,6 @@
 /** Reading and writing what the user names. */
 import { readdirSync, readFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, isAbsolute, join } from "node:path";
 import type { SourceFile } from "../compiler/source/span.ts";
 import { closest } from "../compiler/source/suggest.ts";
 import { writeWhole } from "../runtime/node/files.ts";
@@ -19,6 +19,16 @@ export function readSource(path: string): SourceFile {
     if (code === "EISDIR") throw new UsageError(`${path} is a directory`, specsIn(path));
     if (code === "EACCES") throw new UsageError(`${path} may not be read: permission denied`);
     throw new UsageError(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** The file that an import names: its path is relative to the file that it stands in. */
+export function importedSource(path: string, from: SourceFile): SourceFile | undefined {
+  const full = isAbsolute(path) ? path : join(dirname(from.path), path);
+  try {
+    return { path: full, text: readFileSync(full, "utf8") };
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,7 +1,8 @@
 /** `miras check --fix`: applies the fixes of diagnostics to files on disk. */
+import { NO_OVERRIDES } from "../compiler/check/context.ts";
 import { compile } from "../compiler/pipeline.ts";
 import { type AppliedFix, applyFixes } from "../compiler/source/fixes.ts";
-import { readSource, writeSource } from "./files.ts";
+import { importedSource, readSource, writeSource } from "./files.ts";
 import type { Colors } from "./io.ts";
 import { prelude } from "./prelude.ts";
 
@@ -13,7 +14,10 @@ export async function fixFiles(paths: readonly string[]): Promise<readonly FileF
   const all: FileFix[] = [];
   for (const path of paths) {
     const file = readSource(path);
-    const { text, applied } = applyFixes(file, (each) => compile(each, prelude()).diagnostics.all);
+    const { text, applied } = applyFixes(
+      file,
+      (each) => compile(each, prelude(), NO_OVERRIDES, importedSource).diagnostics.all,
+    );
     if (text === file.text) continue;
     await writeSource(file, text);
     all.push(...applied.map((fix) => ({ ...fix, path })));

@@ -1,5 +1,5 @@
 /** The command line: what there is, and what each way of ending means. */
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { DeviceError } from "../runtime/device.ts";
 import { FileError } from "../runtime/node/files.ts";
 import { CapacityError } from "../runtime/resources.ts";
@@ -13,15 +13,28 @@ import { explain } from "./explain.ts";
 import { fmt } from "./fmt.ts";
 import { init } from "./init.ts";
 import type { Io } from "./io.ts";
+import {
+  collect,
+  deviceOption,
+  examples,
+  FILE,
+  fraction,
+  listOfWhole,
+  numberFrom,
+  wholeFrom,
+} from "./options.ts";
 import { version } from "./package.ts";
 import { recall } from "./recall.ts";
+import type { Factories } from "./train/context.ts";
+import { addTraining } from "./train/program.ts";
 
-/** Runs one command, and gives the exit code. Never throws. */
-export async function run(argv: readonly string[], io: Io): Promise<number> {
+/** Runs one command, and gives the exit code. Never throws. `make` is how networks and tasks are had, where not as usual. */
+export async function run(argv: readonly string[], io: Io, make?: Factories): Promise<number> {
   let code: number = EXIT.well;
-  const program = commands(io, (result) => {
+  const done = (result: number): void => {
     code = result;
-  });
+  };
+  const program = commands(io, done, make);
   try {
     await program.parseAsync([...argv], { from: "user" });
     return code;
@@ -52,9 +65,7 @@ function ending(error: unknown, argv: readonly string[], io: Io): number {
   return EXIT.bug;
 }
 
-const FILE = "a .miras file";
-
-function commands(io: Io, done: (code: number) => void): Command {
+function commands(io: Io, done: (code: number) => void, make: Factories | undefined): Command {
   const program = new Command("miras")
     .description(
       "Sequence models that are associative memories: four choices in, proved rules and kernels out.",
@@ -269,35 +280,6 @@ forms, and kernels where there is an adapter. Prints the smallest case that fail
       done(await (await import("./fuzz.ts")).fuzz(files, options, io)),
     );
 
+  addTraining(program, io, done, make);
   return program;
 }
-
-const deviceOption = (): Option =>
-  new Option("--device <device>", "where to run (default: an adapter if there is one)").choices([
-    "webgpu",
-    "interpreter",
-  ]);
-
-const examples = (...lines: readonly string[]): string =>
-  `\n${lines.length > 1 ? "Examples" : "Example"}:\n${lines.map((line) => `  ${line}`).join("\n")}`;
-
-// ---------------------------------------------------------------- values of options
-
-const collect = (value: string, before: readonly string[]): string[] => [...before, value];
-
-function numberIn(text: string, test: (x: number) => boolean, wants: string): number {
-  const x = text.trim() === "" ? Number.NaN : Number(text);
-  if (!test(x)) throw new InvalidArgumentError(`It should be ${wants}.`);
-  return x;
-}
-
-const wholeFrom = (least: number) => (text: string) =>
-  numberIn(text, (x) => Number.isSafeInteger(x) && x >= least, `a whole number from ${least} on`);
-
-const numberFrom = (least: number) => (text: string) =>
-  numberIn(text, (x) => Number.isFinite(x) && x >= least, `a number from ${least} on`);
-
-const fraction = (text: string): number => numberIn(text, (x) => x >= 0 && x < 1, "a number in [0, 1)");
-
-const listOfWhole = (text: string): number[] =>
-  [...new Set(text.split(",").map(wholeFrom(1)))].sort((a, b) => a - b);

@@ -18,7 +18,7 @@ const BOTTOM = 56;
 const NAME = 17;
 
 /** Told apart by people with any colour vision (Okabe and Ito). */
-const COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"];
+export const COLORS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"];
 
 export function chart(series: readonly Series[], { title, subtitle, xLabel, yLabel }: ChartOptions): string {
   const all = series.flatMap((s) => s.points);
@@ -87,5 +87,5 @@ function namePlaces(ends: readonly number[]): number[] {
 
 const round = (v: number): number => Math.round(v * 10) / 10;
 
-const escapeXml = (text: string): string =>
+export const escapeXml = (text: string): string =>
   text.replace(/[&<>"]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[c] ?? c);

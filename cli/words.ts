@@ -2,6 +2,7 @@
 import { showDim } from "../compiler/check/dimensions.ts";
 import type { Choice, Spec } from "../compiler/check/spec.ts";
 import type { Dim } from "../compiler/math/axis.ts";
+import type { Network } from "../compiler/network/network.ts";
 import type { Model } from "../compiler/pipeline.ts";
 
 export const count = (n: number, one: string, many = `${one}s`): string => `${n} ${n === 1 ? one : many}`;
@@ -28,6 +29,14 @@ export function choiceText(choice: Choice, spec: Spec): string {
   if (choice.kind === "algorithm" && spec.point !== "prev") given.push(`at: ${spec.point}`);
   for (const a of choice.arguments) if (a.origin === "modifier") given.push(`${a.name}: ${a.shown}`);
   return given.length > 0 ? `${choice.name}(${given.join(", ")})` : choice.name;
+}
+
+/** `2 layers of DeltaNet and swiglu, width 64` */
+export function networkText({ sizes, parts }: Network): string {
+  const names = parts.map((p) => p.name);
+  const last = names.pop() ?? "nothing";
+  const block = names.length > 0 ? `${names.join(", ")} and ${last}` : last;
+  return `${count(sizes.layers, "layer")} of ${block}, width ${sizes.width}, ${count(sizes.heads, "head")}`;
 }
 
 /** `[dv, 4 dk]`; nothing for a scalar. */

@@ -21,6 +21,10 @@ import { lowerRecurrent } from "./kernel/lower.ts";
 import type { Target } from "./kernel/target.ts";
 import { hasKernels, lowerTiles, type TileKernel } from "./kernel/tile/lower.ts";
 import type { Sizes } from "./math/axis.ts";
+import { checkNetwork } from "./network/check.ts";
+import type { KnownModel } from "./network/context.ts";
+import { type Resolve, readImports } from "./network/imports.ts";
+import type { Network } from "./network/network.ts";
 import { Diagnostics } from "./source/diagnostic.ts";
 import type { SourceFile } from "./source/span.ts";
 
@@ -34,6 +38,7 @@ export interface Compilation {
   readonly ast: ast.File;
   /** The models that have a rule, in the order of the file; a wrong `expect` is among the diagnostics. */
   readonly models: readonly Model[];
+  readonly networks: readonly Network[];
   readonly diagnostics: Diagnostics;
 }
 
@@ -42,31 +47,72 @@ export function compile(
   file: SourceFile,
   prelude: readonly SourceFile[],
   overrides: Overrides = NO_OVERRIDES,
+  resolve: Resolve = () => undefined,
 ): Compilation {
   const diagnostics = new Diagnostics();
   const library = prelude.map((f) => parse(f, diagnostics));
   const tree = parse(file, diagnostics);
   const reporter = new Reporter(diagnostics);
   const definitions = new Library([...library, tree], reporter);
-  const models: Model[] = [];
-  for (const definition of definitions.models) {
-    const spec = checkModel(definition, definitions, reporter, overrides);
-    const settled = spec && settle(spec, reporter);
-    if (!settled) continue;
-    const rule = deriveRule(settled);
-    const proofs = settled.spec.expectations.map((expectation) => ({
-      expectation,
-      proof: prove(rule, expectation),
-    }));
-    checkGradient(rule, reporter);
-    for (const { expectation, proof } of proofs) {
-      if (proof.verdict === "refuted") reportRefuted(rule, expectation, proof, reporter);
-      else if (proof.verdict === "numeric" && proof.points === 0) reportUnproved(expectation, reporter);
-    }
-    models.push({ spec: settled.spec, rule, proofs });
+  const compiled = definitions.models.map((d) => compileModel(d, definitions, reporter, overrides));
+  const models = compiled.filter((m) => m !== undefined);
+  const known = new Map<string, KnownModel>();
+  const imports = readImports(tree, library, resolve, reporter);
+  for (const [name, imported] of imports) {
+    known.set(
+      name,
+      imported
+        ? knownModel(imported.definition, imported.library, reporter, undefined)
+        : { name, definitions: [], compile: () => undefined },
+    );
   }
+  for (const [i, definition] of definitions.models.entries())
+    known.set(definition.name.text, knownModel(definition, definitions, reporter, compiled[i]));
+  const networks = definitions.networks.map((d) => checkNetwork(d, known, definitions, reporter));
   for (const definition of definitions.unchosen()) checkDefinition(definition, definitions, reporter);
-  return { ast: tree, models, diagnostics };
+  return { ast: tree, models, networks: networks.filter((n) => n !== undefined), diagnostics };
+}
+
+/** Undefined where it is in error, which has been reported. */
+function compileModel(
+  definition: ast.ModelDef,
+  definitions: Library,
+  reporter: Reporter,
+  overrides: Overrides,
+): Model | undefined {
+  const spec = checkModel(definition, definitions, reporter, overrides);
+  const settled = spec && settle(spec, reporter);
+  if (!settled) return undefined;
+  const rule = deriveRule(settled);
+  const proofs = settled.spec.expectations.map((expectation) => ({
+    expectation,
+    proof: prove(rule, expectation),
+  }));
+  checkGradient(rule, reporter);
+  for (const { expectation, proof } of proofs) {
+    if (proof.verdict === "refuted") reportRefuted(rule, expectation, proof, reporter);
+    else if (proof.verdict === "numeric" && proof.points === 0) reportUnproved(expectation, reporter);
+  }
+  return { spec: settled.spec, rule, proofs };
+}
+
+/** A model for the block of a network, which may give it other values; `own` where it is compiled already. */
+function knownModel(
+  definition: ast.ModelDef,
+  definitions: Library,
+  reporter: Reporter,
+  own: Model | undefined,
+): KnownModel {
+  let plain: Rule | undefined = own?.rule;
+  return {
+    name: definition.name.text,
+    definitions: definitions.definitions,
+    compile: (overrides) => {
+      if (overrides) return compileModel(definition, definitions, reporter, overrides)?.rule;
+      plain ??= compileModel(definition, definitions, reporter, NO_OVERRIDES)?.rule;
+      return plain;
+    },
+  };
 }
 
 export interface Kernel {

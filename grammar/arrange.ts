@@ -11,7 +11,7 @@ import { Messages } from "./messages.ts";
 import { isConnective, withoutTime } from "./phrases.ts";
 import type { Problems } from "./problems.ts";
 import * as T from "./tokens.ts";
-import { DEFINITIONS, ITEMS, isDefinitionWord, WORDS } from "./vocabulary.ts";
+import { DEFINITIONS, ITEMS, isDefinitionWord, WORDS, wordIn } from "./vocabulary.ts";
 import { endOf, isAdjacent, operatorIsDue, Words } from "./words.ts";
 
 /** Brackets within brackets. The parser spends some 3 KB of stack on each, and a thread may have little. */
@@ -54,11 +54,11 @@ function retype(token: IToken, type: TokenType): void {
 }
 
 const takesNoEquals = ({ tokenType }: IToken): boolean =>
-  tokenType === T.ValueWord || tokenType === T.MinimizeWord;
+  tokenType === T.ValueWord || tokenType === T.MinimizeWord || tokenType === T.BlockWord;
 
 function mayHaveEquals(word: IToken): boolean {
   if (word.tokenType === T.DefineWord) return word.image === "fn" || word.image === "bias";
-  return !takesNoEquals(word) && word.tokenType !== T.ChoiceWord;
+  return !takesNoEquals(word) && word.tokenType !== T.ChoiceWord && word.tokenType !== T.ImportWord;
 }
 
 const signOf = (closer: TokenType): string => (closer === T.RParen ? ")" : "]");
@@ -75,6 +75,8 @@ class Arranger {
   readonly #open: (Round | Curly)[] = [];
   /** Reserved words that have been told not to be names. */
   readonly #reserved = new Set<string>();
+  /** Brackets that close what has been dropped. */
+  readonly #wraps = new Set<IToken>();
   /** How many of the open brackets are round. */
   #rounds = 0;
   /** The braces that the text opens, less those that it closes. */
@@ -117,6 +119,9 @@ class Arranger {
 
   /** Deals with the token at `i` and returns the index of the next one. */
   #take(i: number, token: IToken): number {
+    const path = this.#path(i, token);
+    if (path !== undefined) return path;
+    if (this.#isWrapping(i, token)) return i + 1;
     if (token.tokenType === T.Stray && !this.#unquoted(token)) {
       this.#problems.report(token.startOffset, this.#messages.stray(token));
       return i + 1;
@@ -127,11 +132,55 @@ class Arranger {
     return next;
   }
 
+  /** Whether a bracket is dropped, with a report, that other languages would have around a list: `{ A } from`, `[A, B]`. */
+  #isWrapping(i: number, token: IToken): boolean {
+    if (this.#wraps.delete(token)) return true;
+    const [item, type] = [this.#item?.token, token.tokenType];
+    if (!item || this.#previous !== item || this.#skipping) return false;
+    const isImport = item.tokenType === T.ImportWord && type === T.LCurly;
+    const close = this.#tokens[this.#partner.get(i) ?? -1];
+    if (!close || !(isImport || (item.tokenType === T.BlockWord && type === T.LSquare))) return false;
+    this.#wraps.add(close);
+    this.#problems.report(token.startOffset, this.#messages.wrapped(item, token, close));
+    return true;
+  }
+
+  /** What is quoted in an import is where it reads from. Returns the index of the token after it. */
+  #path(i: number, token: IToken): number | undefined {
+    const { tokenType: type, image, startOffset: start } = token;
+    if (this.#item?.token.tokenType !== T.ImportWord) return undefined;
+    let next = i + 1;
+    if (type === T.Prime || (type === T.Stray && image.startsWith("'"))) {
+      const isOne = type === T.Stray;
+      while (!isOne && this.#tokens[next] && this.#tokens[next]?.tokenType !== T.Prime) next++;
+      const close = isOne ? token : this.#tokens[next];
+      if (!close || !this.#words.sharesLine(token, close)) return undefined;
+      const path = this.#text.slice(start + 1, endOf(close) - 1);
+      this.#problems.report(start, this.#messages.singleQuotes(token, close, path));
+      token.image = `"${path}"`;
+      token.endOffset = endOf(close) - 1;
+      next = isOne ? next : next + 1;
+    } else if (type !== T.Stray || !image.startsWith('"')) return undefined;
+    retype(token, T.Text);
+    this.#emit(token);
+    this.#previous = token;
+    return next;
+  }
+
   #takeName(i: number, token: IToken): number {
+    if (this.#item?.token.tokenType === T.ImportWord && WORDS.get(token.image)?.role !== "reserved") {
+      const isDue = operatorIsDue(this.#previous);
+      if (!isDue || token.image === "from") {
+        retype(token, isDue ? T.FromWord : T.Identifier);
+        this.#emit(token);
+        return i + 1;
+      }
+    }
     const type = this.#words.typeAt(i, token, {
       previous: this.#previous,
       inBrackets: this.#rounds > 0,
       mayChoose: this.#depth > 0 || (this.#header?.image === "model" && this.#header !== this.#previous),
+      owner: this.#enclosing?.image,
       awaitsEquals: this.#awaitsEquals,
     });
     this.#habitOfNames(i, token);
@@ -145,7 +194,9 @@ class Arranger {
     retype(token, type);
     if (tokenMatcher(token, T.ItemStart)) {
       const goesOn = this.#skipping && this.#depth > 0 && this.#words.sharesLine(this.#previous, token);
-      return goesOn && WORDS.get(token.image)?.role === "item" ? i + 1 : this.#begin(i, token);
+      return goesOn && wordIn(this.#enclosing?.image, token.image)?.role === "item"
+        ? i + 1
+        : this.#begin(i, token);
     }
     if (type === T.Identifier) this.#name(i, token);
     else this.#emit(token);
@@ -270,6 +321,7 @@ class Arranger {
     if (type === T.Comma) {
       if (this.#awaitsEquals && this.#gatesTogether(i, token, item)) return true;
       if (item.token.tokenType === T.InputWord && this.#awaitsEquals) return false;
+      if (item.token.tokenType === T.BlockWord && next?.tokenType === T.Identifier) return false;
       if (next && this.#words.sharesLine(token, next) && !WORDS.has(next.image)) return false;
       if (!operatorIsDue(previous)) return false;
       this.#problems.reportFirst(token.startOffset, this.#messages.needlessComma(token));
@@ -442,8 +494,8 @@ class Arranger {
     this.#item = { token, hasEquals: false, operators: 0 };
     this.#skipping = false;
     const meant = closest(token.image, ITEMS[owner]);
-    const word = meant && WORDS.get(meant);
-    if (word) {
+    const word = meant === undefined ? undefined : wordIn(owner, meant);
+    if (meant !== undefined && word) {
       this.#problems.report(token.startOffset, this.#messages.unknownItem(token, owner, meant));
       token.image = meant;
       retype(token, word.type);
@@ -455,6 +507,9 @@ class Arranger {
     } else if (this.#tokens[i + 1]?.tokenType === T.Equals) {
       this.#problems.report(token.startOffset, this.#messages.bareAssignment(token, owner));
       this.#assumeAssignment(token, owner);
+    } else if (owner !== "network" && ITEMS.network.includes(token.image)) {
+      this.#problems.report(token.startOffset, this.#messages.wrongPlace(token, owner));
+      this.#skipping = true;
     } else {
       const next = this.#tokens[i + 1];
       const isBare = !next || next.tokenType !== T.Identifier || !this.#words.sharesLine(token, next);
@@ -478,6 +533,12 @@ class Arranger {
   /** A name or a number directly after an operand. */
   #sideBySide(token: IToken, previous: IToken | undefined): void {
     const item = this.#item;
+    if (item?.token.tokenType === T.BlockWord && previous) {
+      this.#problems.reportFirst(token.startOffset, this.#messages.noCommaBetween(token, previous));
+      this.#insert(T.Comma, ",");
+      this.#emit(token);
+      return;
+    }
     if (
       item?.token.tokenType === T.GateWord &&
       this.#awaitsEquals &&
@@ -516,6 +577,11 @@ class Arranger {
     this.#item = { token, hasEquals: false, operators: 0 };
     const owner = this.#enclosing;
     if (isDefinition && owner) return this.#nested(i, token, owner);
+    if (token.tokenType === T.ImportWord && !owner) {
+      this.#outside = false;
+      this.#emit(token);
+      return i + 1;
+    }
     if (isDefinition) {
       this.#outside = false;
       this.#header = token;
@@ -829,7 +895,7 @@ class Arranger {
       this.#skipping = true;
     }
     const lacksEquals = operatorIsDue(this.#previous) && this.#rounds === 0 && this.#awaitsEquals;
-    if (lacksEquals) this.#sideBySide(token, this.#previous);
+    if (lacksEquals && !this.#skipping) this.#sideBySide(token, this.#previous);
     else this.#emit(token);
   }
 

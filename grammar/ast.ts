@@ -10,10 +10,25 @@ interface Node {
 }
 
 export interface File extends Node {
+  readonly imports: readonly Import[];
   readonly definitions: readonly Definition[];
 }
 
-export type Definition = ModelDef | MemoryDef | BiasDef | RetentionDef | AlgorithmDef | FunctionDef;
+/** `import DeltaNet, Longhorn from "../models.miras"`: models of another file, for networks. */
+export interface Import extends Node {
+  readonly names: readonly Name[];
+  /** Without its quotes; the span has them. */
+  readonly path: Name;
+}
+
+export type Definition =
+  | ModelDef
+  | NetworkDef
+  | MemoryDef
+  | BiasDef
+  | RetentionDef
+  | AlgorithmDef
+  | FunctionDef;
 
 /** A name where it is written. `text` carries no prime. */
 export interface Name extends Node {
@@ -27,6 +42,13 @@ export interface ModelDef extends Node {
   readonly kind: "model";
   readonly name: Name;
   readonly items: readonly ModelItem[];
+}
+
+/** `network Name { … }`: a stack of parts, from tokens to the logits of what comes next. */
+export interface NetworkDef extends Node {
+  readonly kind: "network";
+  readonly name: Name;
+  readonly items: readonly (SettingItem | BlockItem)[];
 }
 
 /** `memory mlp(expand: size = 4) { … }`: states and how they are read, or a window of the pairs themselves. */
@@ -128,23 +150,24 @@ export interface Argument extends Node {
   readonly value: Expr;
 }
 
-/** `gate eta [dv] in (0, 1) rank 32 = expr` */
+/** `gate eta [dv] in (0, 1) rank 32 start 0.9`, or with a value of its own, `= expr` */
 export interface GateItem extends Node {
   readonly kind: "gate";
   readonly name: Name;
   readonly shape?: Shape;
   readonly range?: Range;
   readonly rank?: Expr;
+  readonly start?: Expr;
   readonly value?: Expr;
 }
 
-/** `param u [dk] in (0, 1) = expr`: learned, the same for every token. */
+/** `param u [dk] in (0, 1) start 0.5`: learned, the same for every token. */
 export interface ParamItem extends Node {
   readonly kind: "param";
   readonly name: Name;
   readonly shape?: Shape;
   readonly range?: Range;
-  readonly value?: Expr;
+  readonly start?: Expr;
 }
 
 /** `const alpha = 1 - 2 ^ (-5 - head)` */
@@ -194,6 +217,21 @@ export interface ExpectItem extends Node {
   /** The state after the token: a primed name or a primed field. */
   readonly target: Expr;
   readonly value: Expr;
+}
+
+// ---------------------------------------------------------------- items of a network
+
+/** `width 64`, `embeddings tied` */
+export interface SettingItem extends Node {
+  readonly kind: "setting";
+  readonly word: Name;
+  readonly value: Expr;
+}
+
+/** `block DeltaNet, swiglu(expand: 2)`: the parts of a layer, in order. */
+export interface BlockItem extends Node {
+  readonly kind: "block";
+  readonly parts: readonly Expr[];
 }
 
 // ---------------------------------------------------------------- items of the definitions

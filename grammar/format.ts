@@ -149,7 +149,7 @@ function blockRows(head: readonly Placed[], { open, items, close }: NonNullable<
   const isOneLine =
     only && others.length === 0 && ![only[0], close].some((each) => each?.isBelow || each?.notes.length);
   const short = isOneLine ? flat([opening, " ", documentOf(only, true), " }"]) : undefined;
-  if (short !== undefined && widthOf(short) <= WIDTH && head[0]?.token.image !== "model") {
+  if (short !== undefined && widthOf(short) <= WIDTH && !isLong(head[0])) {
     return rowsFrom(short, 0);
   }
   const rows = fence(rowsFrom(opening, 0));
@@ -169,6 +169,10 @@ function blockRows(head: readonly Placed[], { open, items, close }: NonNullable<
     i === start ? { ...row, isApart: false } : row,
   );
 }
+
+/** What never stands on one line. */
+const isLong = (head: Placed | undefined): boolean =>
+  head?.token.image === "model" || head?.token.image === "network";
 
 const fence = (rows: readonly Row[]): Row[] =>
   rows.map((row, i) => (i === rows.length - 1 ? { ...row, isFence: true } : row));

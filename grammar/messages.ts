@@ -627,6 +627,35 @@ export class Messages {
     };
   }
 
+  /** `import { A } from "a.miras"`, `block [A, B]`. */
+  wrapped(item: IToken, open: IToken, close: IToken): Problem {
+    const what = item.image === "import" ? "the names of an import" : "the parts of a block";
+    return {
+      code: unexpected,
+      message: `${what} stand without ${quote(open.image)} and ${quote(close.image)}`,
+      labels: [this.#label(open), this.#label(close, "up to here")],
+      fix: {
+        text: "leave them out",
+        edits: [
+          { span: this.#span(open), insert: "" },
+          { span: this.#span(close), insert: "" },
+        ],
+      },
+    };
+  }
+
+  /** `import A from '../a.miras'`. */
+  singleQuotes(open: IToken, close: IToken, path: string): Problem {
+    const span = { ...this.#span(open), end: this.#span(close).end };
+    return {
+      code: "syntax-character",
+      message: "a path stands in double quotes",
+      labels: [{ span, text: "" }],
+      fix: rewrite(span, `"${path}"`),
+      habit: "single quotes",
+    };
+  }
+
   equalsCompares(token: IToken): Problem {
     return {
       code: unexpected,

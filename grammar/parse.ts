@@ -28,7 +28,7 @@ function refuse(problems: Problems): ast.File {
     message: `a file of ${problems.file.text.length} characters is not a spec`,
     labels: [{ span: problems.span(0, 0), text: `files up to ${LARGEST} characters are read` }],
   });
-  return { definitions: [], span: problems.span(0, problems.file.text.length) };
+  return { imports: [], definitions: [], span: problems.span(0, problems.file.text.length) };
 }
 
 function read(problems: Problems): ast.File {

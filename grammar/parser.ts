@@ -62,7 +62,16 @@ class MirasParser extends CstParser {
   }
 
   readonly file = this.RULE("file", () => {
-    this.MANY(() => this.SUBRULE(this.definition));
+    this.MANY(() => {
+      this.OR([{ ALT: () => this.SUBRULE(this.import) }, { ALT: () => this.SUBRULE(this.definition) }]);
+    });
+  });
+
+  readonly import = this.RULE("import", () => {
+    this.CONSUME(T.ImportWord);
+    this.AT_LEAST_ONE_SEP({ SEP: T.Comma, DEF: () => this.CONSUME(T.Identifier) });
+    this.CONSUME(T.FromWord);
+    this.CONSUME(T.Text);
   });
 
   readonly definition = this.RULE("definition", () => {
@@ -147,6 +156,7 @@ class MirasParser extends CstParser {
       { ALT: () => this.SUBRULE(this.inputItem) },
       { ALT: () => this.SUBRULE(this.output) },
       { ALT: () => this.SUBRULE(this.valued) },
+      { ALT: () => this.SUBRULE(this.parts) },
       { ALT: () => this.SUBRULE(this.minimize) },
       { ALT: () => this.SUBRULE(this.require) },
       { ALT: () => this.SUBRULE(this.expect) },
@@ -172,7 +182,11 @@ class MirasParser extends CstParser {
       this.CONSUME(T.RankWord);
       this.SUBRULE(this.sum);
     });
-    this.OPTION3(() => this.SUBRULE(this.value));
+    this.OPTION3(() => {
+      this.CONSUME(T.StartWord);
+      this.SUBRULE1(this.sum);
+    });
+    this.OPTION4(() => this.SUBRULE(this.value));
   });
 
   readonly letItem = this.RULE("letItem", () => {
@@ -196,6 +210,12 @@ class MirasParser extends CstParser {
   readonly valued = this.RULE("valued", () => {
     this.CONSUME(T.ValueWord);
     this.SUBRULE(this.expression);
+  });
+
+  /** The parts of a network's block. */
+  readonly parts = this.RULE("parts", () => {
+    this.CONSUME(T.BlockWord);
+    this.AT_LEAST_ONE_SEP({ SEP: T.Comma, DEF: () => this.SUBRULE(this.expression) });
   });
 
   readonly minimize = this.RULE("minimize", () => {

@@ -88,6 +88,8 @@ export function mismatch(expected: TokenType, actual: IToken, previous: IToken, 
       ? `${found(actual)} follows ${found(previous)} with no operator between them`
       : `${found(actual)} cannot follow ${found(previous)}`;
   }
+  if (rule === "import")
+    return `expected ${tokenLabel(expected)} after ${found(previous)}: an import is written \`import Name from "file.miras"\``;
   const member = { args: "an argument", params: "a parameter" }[rule];
   const what =
     member && expected.name === "RParen"
@@ -100,6 +102,7 @@ const ALTERNATIVES: Readonly<Record<string, string>> = {
   shape: "a dimension",
   range: "`(` or `[`, and the two ends of a range,",
   definition: "the body of the definition",
+  import: "a name",
   inputItem: "a name",
 };
 
@@ -140,9 +143,9 @@ export const isConnective = (word: string): boolean => /^(and|or|xor)$/.test(wor
 export function adviceOutside(word: string): string | undefined {
   if (/^(def|function|func|fun|define|lambda|let|const|var)$/.test(word))
     return "a function is written `fn f(x) = …`, a loss `bias name(y, v) = …`";
-  if (/^(import|from|use|using|include|require|open)$/.test(word))
-    return "nothing is imported: what `specs/prelude` defines is known everywhere";
-  if (/^(class|struct|type|module|network|layer)$/.test(word)) return "a model is written `model Name { … }`";
+  if (/^(from|use|using|include|require|open)$/.test(word))
+    return 'models of another file are had with `import Name from "file.miras"`; what `specs/prelude` defines is known everywhere';
+  if (/^(class|struct|type|module|layer)$/.test(word)) return "a model is written `model Name { … }`";
   return undefined;
 }
 
@@ -164,6 +167,7 @@ export function adviceOnItem(word: string, owner: DefinitionWord, isBare: boolea
         bias: "the objective is written `loss …`",
         retention: "what is kept of the state is written `keep …`, a penalty `minimize …`",
         algorithm: "what is taken from the state is written `step …`",
+        network: "what a layer is made of is written `block …`, its parts in order",
         fn: undefined,
       }[owner]
     : undefined;

@@ -110,6 +110,8 @@ function range(r: ast.Range | undefined): string {
 
 const value = (e: ast.Expr | undefined): string => (e ? ` = ${printExpr(e)}` : "");
 
+const start = (e: ast.Expr | undefined): string => (e ? ` start ${sum(e)}` : "");
+
 const param = (p: ast.Param): string =>
   p.name.text + shape(p.shape) + (p.type ? `: ${p.type.text}` : "") + range(p.range) + value(p.default);
 
@@ -124,7 +126,7 @@ interface Row {
   readonly subject: string;
   readonly rest: string;
   /** Rows that stand together in a definition are aligned with each other. */
-  readonly group: "choice" | "feed" | "rule" | "other";
+  readonly group: "choice" | "feed" | "rule" | "setting" | "other";
 }
 
 const row = (group: Row["group"], word: string, subject: string, rest: string): Row => ({
@@ -144,11 +146,11 @@ function toRow(item: Item): Row {
         "feed",
         "gate",
         item.name.text + shape(item.shape),
-        range(item.range) + rank + value(item.value),
+        range(item.range) + rank + start(item.start) + value(item.value),
       );
     }
     case "param":
-      return row("feed", "param", item.name.text + shape(item.shape), range(item.range) + value(item.value));
+      return row("feed", "param", item.name.text + shape(item.shape), range(item.range) + start(item.start));
     case "const":
     case "let":
       return row("feed", item.kind, item.name.text, value(item.value));
@@ -156,6 +158,10 @@ function toRow(item: Item): Row {
       const names = item.names.map((name) => name.text).join(", ");
       return row("feed", "input", names + shape(item.shape), value(item.value));
     }
+    case "setting":
+      return row("setting", item.word.text, printExpr(item.value), "");
+    case "block":
+      return row("setting", "block", item.parts.map(printExpr).join(", "), "");
     case "output":
       return row("feed", "output", "", value(item.value));
     case "chunk":
@@ -201,7 +207,7 @@ function align(rows: readonly Row[]): string[] {
       ? "retention  ".length
       : group === "feed"
         ? "input ".length
-        : group === "rule"
+        : group === "rule" || group === "setting"
           ? widest(rows.map((each) => each.word)) + 1
           : 0;
   // `output` names nothing, and its word is longer than the column.
@@ -237,6 +243,10 @@ const lines = (items: readonly Item[]): string[] => runs(items.map(toRow), lineU
 function definition(d: ast.Definition): string {
   if (d.kind === "model") return model(d);
   if (d.kind === "fn") return `fn ${d.name.text}(${d.params.map(param).join(", ")})${value(d.body)}`;
+  if (d.kind === "network") {
+    const name = `network ${d.name.text}`;
+    return d.items.length > 0 ? block(name, lines(d.items)) : `${name} {}`;
+  }
   const head = `${d.kind} ${d.name.text}${params(d.params)}`;
   const [only, ...others] = d.items;
   if (!only) return `${head} {}`;
@@ -263,9 +273,13 @@ function model(d: ast.ModelDef): string {
 
 /** Short definitions of one kind stand together; all others are set apart. */
 export function print(file: ast.File): string {
+  const imports = file.imports.map(
+    ({ names, path }) => `import ${names.map(({ text }) => text).join(", ")} from "${path.text}"\n`,
+  );
   const texts = file.definitions.map((d) => ({ kind: d.kind, text: definition(d) }));
   const isShort = (text: string) => !text.includes("\n");
-  return runs(texts, (a, b) => a.kind === b.kind && isShort(a.text) && isShort(b.text))
-    .map((run) => run.map((each) => `${each.text}\n`).join(""))
-    .join("\n");
+  const definitions = runs(texts, (a, b) => a.kind === b.kind && isShort(a.text) && isShort(b.text)).map(
+    (run) => run.map((each) => `${each.text}\n`).join(""),
+  );
+  return [...(imports.length > 0 ? [imports.join("")] : []), ...definitions].join("\n");
 }

@@ -11,10 +11,11 @@ import { Expressions } from "./expressions.ts";
 import { aDefinition, bodyOf, list, quote } from "./phrases.ts";
 import type { Problems } from "./problems.ts";
 import * as T from "./tokens.ts";
-import { isDefinitionWord } from "./vocabulary.ts";
+import { isDefinitionWord, isSettingWord } from "./vocabulary.ts";
 
 type Item =
   | ast.ModelItem
+  | ItemOf<ast.NetworkDef>
   | ItemOf<ast.MemoryDef>
   | ItemOf<ast.BiasDef>
   | ItemOf<ast.RetentionDef>
@@ -23,6 +24,7 @@ type ItemOf<D extends { readonly items: readonly unknown[] }> = D["items"][numbe
 
 const KINDS = {
   model: ["choice", "gate", "param", "const", "let", "input", "output", "chunk", "require", "expect"],
+  network: ["setting", "block"],
   memory: ["require", "state", "let", "read", "window"],
   bias: ["let", "loss", "grad"],
   retention: ["let", "keep", "link", "prox", "minimize"],
@@ -47,7 +49,31 @@ class Builder {
 
   file(tree: CstNode | undefined): ast.File {
     const definitions = nodes(tree, "definition").flatMap((node) => this.#definition(node) ?? []);
-    return { definitions, span: this.#problems.span(0, this.#problems.file.text.length) };
+    const imports = nodes(tree, "import").flatMap((node) => this.#import(node) ?? []);
+    const [first] = definitions;
+    for (const { span } of first ? imports : []) {
+      if (first && span.start > first.span.start) this.#lateImport(span, first);
+    }
+    return { imports, definitions, span: this.#problems.span(0, this.#problems.file.text.length) };
+  }
+
+  #import(node: CstNode): ast.Import | undefined {
+    const names = tokens(node, T.Identifier).map((each) => this.#expressions.name(each));
+    const at = token(node, T.Text);
+    if (!at || names.length === 0) return undefined;
+    const path = { text: at.image.slice(1, -1), span: this.#tokenSpan(at) };
+    return { names, path, span: this.#span(node) };
+  }
+
+  #lateImport(span: Span, first: ast.Definition): void {
+    this.#problems.reportFirst(span.start, {
+      code: "syntax-item",
+      message: "imports stand before all definitions",
+      labels: [
+        { span, text: "" },
+        { span: first.name.span, text: "this is before it" },
+      ],
+    });
   }
 
   #span(node: CstNode): Span {
@@ -82,7 +108,10 @@ class Builder {
     const items = nodes(block, "item").flatMap((item) => this.#item(item) ?? []);
     switch (word) {
       case "model":
-        if (paramList) this.#noParams(paramList);
+        if (paramList) this.#noParams(paramList, "a model", "`gate`, `param` and `input`");
+        return { kind: word, name, items: this.#only(items, word), span };
+      case "network":
+        if (paramList) this.#noParams(paramList, "a network", "`width`, `heads`, `block` and the like");
         return { kind: word, name, items: this.#only(items, word), span };
       case "memory":
         return { kind: word, name, params, items: this.#only(items, word), span };
@@ -98,13 +127,13 @@ class Builder {
     }
   }
 
-  #noParams(node: CstNode): void {
+  #noParams(node: CstNode, what: string, words: string): void {
     const span = this.#span(node);
     this.#problems.reportFirst(span.start, {
       code: "syntax-unexpected",
-      message: "a model takes no parameters",
+      message: `${what} takes no parameters`,
       labels: [{ span, text: "" }],
-      notes: ["what it learns is declared inside, with `gate`, `param` and `input`"],
+      notes: [`what it has is declared inside, with ${words}`],
     });
   }
 
@@ -236,8 +265,17 @@ class Builder {
         return { kind: "output", value: this.#value(node), span };
       case "valued": {
         const kind = token(node, T.ValueWord)?.image;
+        const word = token(node, T.ValueWord);
+        if (word && isSettingWord(kind)) {
+          const value = this.#expressions.in(node);
+          return { kind: "setting", word: this.#expressions.name(word), value, span };
+        }
         if (!isValued(kind)) return;
         return { kind, value: this.#expressions.in(node), span };
+      }
+      case "parts": {
+        const parts = nodes(node, "expression").map((row) => this.#expressions.row(row));
+        return { kind: "block", parts, span };
       }
       case "minimize": {
         const over = nodes(node, "expression")[1];
@@ -291,20 +329,26 @@ class Builder {
     const range = first(node, "range");
     const bounds = range && this.#range(range);
     const rank = token(node, T.RankWord);
+    const begin = token(node, T.StartWord);
+    const numbers = nodes(node, "sum").map((sum) => this.#expressions.row(sum));
+    const missing = this.#expressions.invalidAfter(node);
     const common = {
       name,
       ...(shape && { shape: this.#shape(shape) }),
       ...(bounds && { range: bounds }),
-      ...this.#optionalValue(node),
+      ...(begin && { start: numbers[rank ? 1 : 0] ?? missing }),
       span,
     };
     if (token(node, T.GateWord)?.image !== "param") {
       return {
         kind: "gate",
         ...common,
-        ...(rank && { rank: this.#expressions.row(first(node, "sum") ?? node) }),
+        ...(rank && { rank: numbers[0] ?? missing }),
+        ...this.#optionalValue(node),
       };
     }
+    const value = first(node, "value");
+    if (value) this.#paramValue(this.#span(value), name);
     if (rank) {
       this.#problems.reportFirst(rank.startOffset, {
         code: "syntax-unexpected",
@@ -316,6 +360,17 @@ class Builder {
       });
     }
     return { kind: "param", ...common };
+  }
+
+  #paramValue(span: Span, name: ast.Name): void {
+    this.#problems.reportFirst(span.start, {
+      code: "syntax-unexpected",
+      message: "the value of a `param` is learned",
+      labels: [{ span, text: "" }],
+      notes: [
+        `what it starts from is written \`start\`, as in \`param ${name.text} start 1\`; a fixed number is a \`const\``,
+      ],
+    });
   }
 
   #state(

@@ -149,8 +149,18 @@ export const MapWord = item("MapWord", "`link` or `prox`");
 /** The name in `S' = …`. */
 export const TargetName = item("TargetName", "a state");
 
+/** `import`, at the head of a file. */
+export const ImportWord = item("ImportWord", "`import`");
+/** `block`: a word and the parts of a network, in order. */
+export const BlockWord = item("BlockWord", "`block`");
+
+export const FromWord = assigned("FromWord", "`from`");
+/** The path of an import, with its quotes. */
+export const Text = assigned("Text", "a path in quotes");
+
 export const InWord = assigned("InWord", "`in`");
 export const RankWord = assigned("RankWord", "`rank`");
+export const StartWord = assigned("StartWord", "`start`");
 export const LikeWord = assigned("LikeWord", "`like`");
 export const OverWord = assigned("OverWord", "`over`");
 
@@ -211,8 +221,13 @@ export const vocabulary: TokenType[] = [
   ReadWord,
   MapWord,
   TargetName,
+  ImportWord,
+  BlockWord,
+  FromWord,
+  Text,
   InWord,
   RankWord,
+  StartWord,
   LikeWord,
   OverWord,
 ];

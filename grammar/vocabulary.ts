@@ -1,10 +1,12 @@
 /** The words of the language, and which definitions hold which items. */
 import type { TokenType } from "chevrotain";
 import {
+  BlockWord,
   ChoiceWord,
   DefineWord,
   ExpectWord,
   GateWord,
+  ImportWord,
   InputWord,
   InWord,
   LetWord,
@@ -16,6 +18,7 @@ import {
   RankWord,
   ReadWord,
   RequireWord,
+  StartWord,
   StateWord,
   ValueWord,
 } from "./tokens.ts";
@@ -31,7 +34,9 @@ const words = (role: Word["role"], types: Record<string, TokenType>): [string, W
 
 export const WORDS: ReadonlyMap<string, Word> = new Map([
   ...words("reserved", {
+    import: ImportWord,
     model: DefineWord,
+    network: DefineWord,
     fn: DefineWord,
     memory: ChoiceWord,
     bias: ChoiceWord,
@@ -59,10 +64,31 @@ export const WORDS: ReadonlyMap<string, Word> = new Map([
     prox: MapWord,
     minimize: MinimizeWord,
   }),
-  ...words("link", { in: InWord, rank: RankWord, like: LikeWord, over: OverWord }),
+  ...words("link", {
+    in: InWord,
+    rank: RankWord,
+    start: StartWord,
+    like: LikeWord,
+    over: OverWord,
+  }),
 ]);
 
-export const DEFINITIONS = ["model", "memory", "bias", "retention", "algorithm", "fn"] as const;
+/** The words of a network, which are names everywhere else. */
+export const SETTINGS = ["vocabulary", "width", "heads", "dk", "dv", "layers", "embeddings", "norm"] as const;
+export type SettingWord = (typeof SETTINGS)[number];
+
+export const isSettingWord = (text: string | undefined): text is SettingWord =>
+  SETTINGS.some((word) => word === text);
+
+const NETWORK_WORDS: ReadonlyMap<string, Word> = new Map(
+  words("item", { ...Object.fromEntries(SETTINGS.map((word) => [word, ValueWord])), block: BlockWord }),
+);
+
+/** What a name is in the block of a definition, if it is a word of the language there. */
+export const wordIn = (owner: string | undefined, text: string): Word | undefined =>
+  (owner === "network" ? NETWORK_WORDS.get(text) : undefined) ?? WORDS.get(text);
+
+export const DEFINITIONS = ["model", "network", "memory", "bias", "retention", "algorithm", "fn"] as const;
 export type DefinitionWord = (typeof DEFINITIONS)[number];
 
 export const isDefinitionWord = (text: string | undefined): text is DefinitionWord =>
@@ -85,6 +111,7 @@ export const ITEMS: Readonly<Record<DefinitionWord, readonly string[]>> = {
     "require",
     "expect",
   ],
+  network: ["vocabulary", "width", "heads", "layers", "block", "embeddings", "dk", "dv", "norm"],
   memory: ["require", "state", "let", "read", "window"],
   bias: ["let", "loss", "grad"],
   retention: ["let", "keep", "link", "prox", "minimize"],

@@ -5,7 +5,7 @@
  */
 import type { IToken, TokenType } from "chevrotain";
 import * as T from "./tokens.ts";
-import { WORDS } from "./vocabulary.ts";
+import { WORDS, wordIn } from "./vocabulary.ts";
 
 /** Where a name stands. */
 export interface Place {
@@ -15,6 +15,8 @@ export interface Place {
   readonly inBrackets: boolean;
   /** Whether a choice may stand here, as well as a definition. */
   readonly mayChoose: boolean;
+  /** The word of the definition in whose block it is. */
+  readonly owner: string | undefined;
   /** Whether the `=` of this item is still to come. */
   readonly awaitsEquals: boolean;
 }
@@ -28,6 +30,7 @@ const OPERAND_ENDS: ReadonlySet<TokenType> = new Set([
   T.Prime,
   T.LCurly,
   T.RCurly,
+  T.Text,
 ]);
 
 /** Whether an operator or a new item has to follow. */
@@ -52,7 +55,7 @@ export class Words {
 
   /** The type that the place of a name gives it, or `reserved` if it cannot stand there at all. */
   typeAt(i: number, token: IToken, place: Place): TokenType | "reserved" {
-    const word = WORDS.get(token.image);
+    const word = wordIn(place.owner, token.image);
     const isDue = operatorIsDue(place.previous);
     if (isDue && !place.inBrackets && word?.role !== "reserved" && this.#isTarget(i)) return T.TargetName;
     if (!word) return T.Identifier;
@@ -61,6 +64,9 @@ export class Words {
     if (isDue) {
       if (word.role === "item" && place.inBrackets && !isFirst) return T.Identifier;
     } else if (word.role === "reserved") {
+      const isArgument = place.inBrackets && this.#tokens[i + 1]?.tokenType === T.Colon;
+      // A part of a network may be given another `chunk`.
+      if (isArgument && place.owner === "network") return T.Identifier;
       if (!isFirst && !this.nameFollows(i)) return "reserved";
     } else if (!this.#beginsItemAnyway(i, token, isFirst, place)) return T.Identifier;
     return word.type === T.ChoiceWord && (this.#defines(i) || !place.mayChoose) ? T.DefineWord : word.type;

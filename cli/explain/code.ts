@@ -1,7 +1,9 @@
 /** `miras explain CODE`: what a diagnostic means, with a program that has it and one that does not. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { NO_OVERRIDES } from "../../compiler/check/context.ts";
 import { explanations } from "../../compiler/messages/index.ts";
+import type { Resolve } from "../../compiler/network/imports.ts";
 import { compile } from "../../compiler/pipeline.ts";
 import type { Diagnostic } from "../../compiler/source/diagnostic.ts";
 import { renderDiagnostics } from "../../compiler/source/render.ts";
@@ -10,6 +12,7 @@ import { closest } from "../../compiler/source/suggest.ts";
 import { noModel } from "../compile.ts";
 import { diagnosticJson } from "../diagnostic-json.ts";
 import { UsageError } from "../errors.ts";
+import { importedSource } from "../files.ts";
 import type { Io } from "../io.ts";
 import { root } from "../package.ts";
 import { prelude } from "../prelude.ts";
@@ -56,8 +59,10 @@ const program = (code: string, kind: "wrong" | "right"): SourceFile => ({
 
 /** A file without a model is an error to the commands that need one. */
 function diagnose(file: SourceFile): readonly Diagnostic[] {
-  const { models, diagnostics } = compile(file, prelude());
-  return models.length === 0 && !diagnostics.hasErrors ? [noModel(file)] : diagnostics.all;
+  const inPackage = { path: join(root, file.path), text: file.text };
+  const resolve: Resolve = (path) => (path === file.path ? file : importedSource(path, inPackage));
+  const { models, networks, diagnostics } = compile(file, prelude(), NO_OVERRIDES, resolve);
+  return models.length + networks.length === 0 && !diagnostics.hasErrors ? [noModel(file)] : diagnostics.all;
 }
 
 export const heading = ({ times }: Lesson): string => (times > 1 ? `wrong, ${times} times over` : "wrong");

@@ -19,7 +19,7 @@ export type Stage = (typeof STAGES)[number];
 export function stageText(model: Model, stage: Stage): string {
   switch (stage) {
     case "ast":
-      return print({ definitions: [model.spec.definition], span: model.spec.definition.span });
+      return print({ imports: [], definitions: [model.spec.definition], span: model.spec.definition.span });
     case "spec":
       return specText(model.spec);
     case "rule":

@@ -1,8 +1,8 @@
 /** The operations that need no definition. */
 import { elementwise, reductions } from "../math/ops/index.ts";
 
-/** Names with learned weights, which only the layer around the memory may use. */
-export const LAYER_OPERATIONS: ReadonlySet<string> = new Set(["project", "conv", "norm"]);
+/** Names with learned weights or with a sense of place, which only the layer around the memory may use. */
+export const LAYER_OPERATIONS: ReadonlySet<string> = new Set(["project", "conv", "norm", "rope"]);
 
 /** Those that are no operation of the mathematics by themselves. */
 const STRUCTURAL = ["sqrt", "outer", "transpose", "read"];

@@ -20,9 +20,18 @@ const LAYER_NUMBERS: Readonly<Record<string, Interval>> = {
 };
 const RESERVED = new Set(["dk", "dv", "tokens", "I", "grad", "prev", ...Object.keys(LAYER_NUMBERS)]);
 
+/** What comes with a token, and the item that says how it is made. */
+export interface DeclaredInput extends Omit<TokenInput, "made"> {
+  readonly item: ast.GateItem | ast.InputItem | undefined;
+}
+
+export interface DeclaredParameter extends Omit<Parameter, "start"> {
+  readonly item: ast.ParamItem;
+}
+
 export class Declarations {
-  readonly inputs: TokenInput[] = [];
-  readonly parameters: Parameter[] = [];
+  readonly inputs: DeclaredInput[] = [];
+  readonly parameters: DeclaredParameter[] = [];
   readonly numbers: Tensor[] = [];
   /** Steps of one token. */
   steps = 1;
@@ -106,7 +115,7 @@ export class Declarations {
       if (this.#ctx.scope.own(name)) continue;
       const tensor: Tensor = { name, shape, domain: REAL };
       this.#ctx.scope.define(name, bind(whole(tensor), "an input"));
-      this.inputs.push({ tensor, role: "input", each: "token", span: undefined, made: undefined });
+      this.inputs.push({ tensor, role: "input", each: "token", span: undefined, item: undefined });
       this.#ctx.defaults.push(`input ${name} ${showShape(shape)}`);
     }
     if (steps) this.#countSteps(steps);
@@ -138,7 +147,7 @@ export class Declarations {
     }
     const tensor = shape && range && ({ name: item.name.text, shape, domain: range } satisfies Tensor);
     if (!this.#declare(item.name, "a gate", () => tensor && whole(tensor)) || !tensor) return;
-    this.inputs.push({ tensor, role: "gate", each, span: item.name.span, made: item });
+    this.inputs.push({ tensor, role: "gate", each, span: item.name.span, item });
   }
 
   #param(item: ast.ParamItem): void {
@@ -146,7 +155,7 @@ export class Declarations {
     const domain = item.range ? this.#ctx.elaborator.range(item.range, this.#ctx.scope) : REAL;
     const tensor = shape && domain && ({ name: item.name.text, shape, domain } satisfies Tensor);
     if (!this.#declare(item.name, "a param", () => tensor && whole(tensor)) || !tensor) return;
-    this.parameters.push({ tensor, span: item.name.span });
+    this.parameters.push({ tensor, span: item.name.span, item });
   }
 
   #input(item: ast.InputItem, steps: ast.Ident | undefined): void {
@@ -164,7 +173,7 @@ export class Declarations {
       }
       const tensor = shape && ({ name: name.text, shape, domain: REAL } satisfies Tensor);
       if (!this.#declare(name, "an input", () => tensor && whole(tensor)) || !tensor) continue;
-      this.inputs.push({ tensor, role: "input", each, span: name.span, made: item });
+      this.inputs.push({ tensor, role: "input", each, span: name.span, item });
     }
   }
 

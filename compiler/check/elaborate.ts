@@ -34,6 +34,7 @@ export class Elaborator implements Elaborating {
   readonly functions: FunctionTable;
   readonly equalities: Equalities;
   readonly readShape: () => readonly Dim[];
+  readonly #hints: (scope: Scope) => string[];
   reader: Reader | undefined;
 
   constructor(
@@ -41,11 +42,13 @@ export class Elaborator implements Elaborating {
     functions: FunctionTable,
     equalities: Equalities,
     readShape: () => readonly Dim[],
+    hints = hintsOf,
   ) {
     this.reporter = reporter;
     this.functions = functions;
     this.equalities = equalities;
     this.readShape = readShape;
+    this.#hints = hints;
   }
 
   /** Elaborates with `read` available. */
@@ -242,7 +245,7 @@ export class Elaborator implements Elaborating {
   #unknown(name: string, span: Span, scope: Scope, facts: readonly string[] = []): undefined {
     const names = scope.names();
     const near = names.find((n) => n !== name && spelledOut(n) === spelledOut(name)) ?? closest(name, names);
-    const notes = near ? facts : [...hints(scope), ...(FACTS[name] ?? []), ...facts];
+    const notes = near ? facts : [...this.#hints(scope), ...(FACTS[name] ?? []), ...facts];
     scope.forgive(name);
     return this.reporter.error("unknown-name", { name }, span, {
       notes,
@@ -294,7 +297,7 @@ const FACTS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What there is in a scope; a definition sees nothing of the model that chooses it. */
-function hints(scope: Scope): string[] {
+function hintsOf(scope: Scope): string[] {
   const names = scope.names();
   const inDefinition = !names.includes("head");
   return [

@@ -10,7 +10,10 @@ type DefinitionOf<K extends ChoiceKind> = Extract<ChoiceDefinition, { kind: K }>
 
 export class Library {
   readonly functions = new Map<string, ast.FunctionDef>();
-  readonly models: ast.ModelDef[] = [];
+  readonly models: readonly ast.ModelDef[];
+  readonly networks: readonly ast.NetworkDef[];
+  /** All of them, the prelude's first. */
+  readonly definitions: readonly ast.Definition[];
   readonly #choices = new Map<string, ChoiceDefinition>();
   readonly #chosen = new Set<ast.Definition>();
   #own: readonly ast.Definition[] = [];
@@ -21,7 +24,9 @@ export class Library {
     this.#reporter = reporter;
     for (const file of files) this.#addFile(file);
     this.#own = files.at(-1)?.definitions ?? [];
-    this.models = files.at(-1)?.definitions.filter((d) => d.kind === "model") ?? [];
+    this.definitions = files.flatMap((f) => f.definitions);
+    this.models = this.#own.filter((d) => d.kind === "model");
+    this.networks = this.#own.filter((d) => d.kind === "network");
   }
 
   #addFile(file: ast.File): void {
@@ -42,10 +47,10 @@ export class Library {
         });
         continue;
       }
-      if (d.kind !== "model") this.#distinct(d.params);
+      if (d.kind !== "model" && d.kind !== "network") this.#distinct(d.params);
       here.set(name, d);
       if (d.kind === "fn") this.functions.set(name, d);
-      else if (d.kind !== "model") this.#choices.set(name, d);
+      else if (d.kind !== "model" && d.kind !== "network") this.#choices.set(name, d);
     }
   }
 
@@ -66,7 +71,7 @@ export class Library {
 
   /** The file's own definitions that no model has chosen. */
   unchosen(): ast.Definition[] {
-    return this.#own.filter((d) => d.kind !== "model" && !this.#chosen.has(d));
+    return this.#own.filter((d) => d.kind !== "model" && d.kind !== "network" && !this.#chosen.has(d));
   }
 
   /** What can be chosen, for a note. */

@@ -9,6 +9,7 @@ import { checkBias } from "./bias.ts";
 import { Context, DK, DV, NO_OVERRIDES, type Overrides } from "./context.ts";
 import { Declarations } from "./declarations.ts";
 import { LARGEST_F32 } from "./elaborate.ts";
+import { madeInputs, madeOutput, madeParameters } from "./feeds.ts";
 import type { Library } from "./library.ts";
 import { type BareState, bareState, checkMemory, checkRead, type Memory } from "./memory.ts";
 import { checkExpectations, checkOutput, Reads } from "./output.ts";
@@ -53,6 +54,10 @@ export function checkModel(
     : undefined;
   const reads = reading && new Reads(reading.read);
   const output = reads && states && chosen.memory && checkOutput(ctx, reads, chosen.memory);
+  const isWell = reporter.errors === before && output !== undefined;
+  const inputs = isWell ? madeInputs(ctx, declared.inputs) : undefined;
+  const parameters = isWell ? madeParameters(ctx, declared.parameters) : undefined;
+  const layerOutput = isWell ? madeOutput(ctx, output.shape, declared.inputs) : undefined;
   if (reporter.errors === before) declared.checkUse();
   const carried = learning ? carriedBy(learning) : [];
   const expectations = reads && states && checkExpectations(ctx, reads, states, carried);
@@ -61,7 +66,7 @@ export function checkModel(
   if (reporter.errors > before) return undefined;
   if (!reading || !kept || !bias || !learning || !states || !reads || !output || !expectations)
     return undefined;
-  if (key?.kind !== "tensor") return undefined;
+  if (!inputs || !parameters || !layerOutput || key?.kind !== "tensor") return undefined;
   const written = at(key.expr, axesFor(key.shape), axesFor(reading.read.x.shape));
   const computed = states.flatMap((s) =>
     [s.keep, s.step, s.link, s.prox, s.penalty?.value].filter((e) => e !== undefined),
@@ -74,8 +79,8 @@ export function checkModel(
     name: definition.name.text,
     definition,
     choices: CHOICES.flatMap((kind) => ctx.choices.filter((c) => c.kind === kind)),
-    inputs: declared.inputs,
-    parameters: declared.parameters,
+    inputs,
+    parameters,
     numbers: declared.numbers,
     states,
     algorithmStates: learning.states,
@@ -91,6 +96,7 @@ export function checkModel(
     reads: reads.all,
     output: output.expr,
     outputShape: output.shape,
+    layerOutput,
     expectations,
     equalities: ctx.equalities,
     labels: ctx.elaborator.labels,
@@ -103,7 +109,7 @@ export function checkModel(
  * where it needs a memory that is one matrix.
  */
 export function checkDefinition(definition: ast.Definition, library: Library, reporter: Reporter): void {
-  if (definition.kind === "model") return;
+  if (definition.kind === "model" || definition.kind === "network") return;
   const { kind, name, span } = definition;
   const model: ast.ModelDef = { kind: "model", name, items: [], span };
   const ctx = new Context(model, library, reporter, NO_OVERRIDES, true);

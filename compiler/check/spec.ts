@@ -37,14 +37,64 @@ export interface TokenInput {
   readonly role: "input" | "gate";
   readonly each: "token" | "step";
   readonly span: Span | undefined;
-  /** How the layer makes it from its own input; kept for the layer's compilation. */
-  readonly made: ast.GateItem | ast.InputItem | undefined;
+  /** How the layer makes it. */
+  readonly made: Made;
+}
+
+/** An operation of the layer that has weights or sees other tokens. `from` is over the axes of what it acts on. */
+export type LayerOperation =
+  /** A learned linear map of a vector of the network's width, to each head. */
+  | {
+      readonly kind: "project";
+      readonly result: Tensor;
+      readonly from: Expr;
+      /** As a product of two thin maps. */
+      readonly rank: Dim | undefined;
+      /** Where its bias starts; undefined for none. */
+      readonly bias: number | undefined;
+    }
+  /** A causal convolution over the last `width` tokens, with a filter for each channel. */
+  | {
+      readonly kind: "conv";
+      readonly result: Tensor;
+      readonly from: Expr;
+      readonly width: Dim;
+      readonly isWide: boolean;
+    }
+  /** A root-mean-square norm of a vector, with a learned gain. */
+  | { readonly kind: "norm"; readonly result: Tensor; readonly from: Expr; readonly isWide: boolean }
+  /** Rotates channels, two at a time, by angles that grow with the token's position. */
+  | {
+      readonly kind: "rope";
+      readonly result: Tensor;
+      readonly from: Expr;
+      readonly base: number;
+      readonly isWide: boolean;
+    };
+
+/**
+ * How the layer makes a tensor. Its own input is `LAYER_INPUT`; an operation that `isWide` gives a vector of the
+ * network's width, every other one a tensor for each head.
+ */
+export interface Made {
+  /** In order: each may read what those before it gave. */
+  readonly operations: readonly LayerOperation[];
+  /** Over what they gave, and the model's tensors. */
+  readonly value: Expr;
+}
+
+/** What the layer makes of the memory's output `y`. */
+export interface LayerOutput extends Made {
+  readonly y: Tensor;
+  readonly shape: readonly Dim[];
 }
 
 /** A tensor that is the same for every token: `[H, …shape]`. */
 export interface Parameter {
   readonly tensor: Tensor;
   readonly span: Span;
+  /** Where it starts, before it is squashed into its range. */
+  readonly start: number;
 }
 
 export type Initial = "zeros" | "learned";
@@ -206,6 +256,7 @@ export interface Spec {
   /** y of a token, over the tensors of `reads`. */
   readonly output: Expr;
   readonly outputShape: readonly Dim[];
+  readonly layerOutput: LayerOutput;
   readonly expectations: readonly Expectation[];
   readonly equalities: Equalities;
   readonly labels: Labels;

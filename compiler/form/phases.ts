@@ -43,12 +43,12 @@ export function phasesOf(
 }
 
 /** Strongly connected components, each after those that it needs (Tarjan). */
-function components(all: readonly Quantity[], needs: (q: Quantity) => Quantity[]): Quantity[][] {
-  const found: Quantity[][] = [];
-  const index = new Map<Quantity, number>();
-  const low = new Map<Quantity, number>();
-  const stack: Quantity[] = [];
-  const visit = (q: Quantity): void => {
+export function components<Q>(all: readonly Q[], needs: (q: Q) => readonly Q[]): Q[][] {
+  const found: Q[][] = [];
+  const index = new Map<Q, number>();
+  const low = new Map<Q, number>();
+  const stack: Q[] = [];
+  const visit = (q: Q): void => {
     index.set(q, index.size);
     low.set(q, index.get(q) as number);
     stack.push(q);

@@ -40,7 +40,7 @@ export const checkMessages = {
   ),
   "missing-item": entry<{ what: string; item: string }>(
     ({ what, item }) => `${what} has no \`${item}\``,
-    "A memory needs at least one `state` and a `read(x [dk]) = …`, which says how a key is answered; a bias needs a `loss` or a `grad`; an algorithm needs a `step`, and for each state of its own a line `S' = …`.",
+    "A memory needs at least one `state` and a `read(x [dk]) = …`, which says how a key is answered; a bias needs a `loss` or a `grad`; an algorithm needs a `step`, and for each state of its own a line `S' = …`. A network needs its `vocabulary`, `width`, `heads` and `block`.",
   ),
   "missing-argument": entry<{ what: string; name: string }>(
     ({ what, name }) => `${what} needs \`${name}\``,
@@ -136,6 +136,10 @@ export const checkMessages = {
     ({ range }) => `a gate cannot be squashed into ${range}`,
     "A gate's range picks its squashing: (0, 1) and other bounded ranges a sigmoid, `> 0` a softplus; a gate without a range is the projection itself. Any other range needs a definition: `gate g … = expression`.",
   ),
+  "bad-start": entry<{ name: string; why: string }>(
+    ({ name, why }) => `\`${name}\` cannot start there: ${why}`,
+    "`start` says what a gate or a param is before anything is learned: `gate alpha in (0, 1) start 0.95`. It is a number between the ends of the range; a gate then starts so for every token. A gate whose value is given, `gate g = expression`, has no start of its own.",
+  ),
   "bad-chunk": entry(
     () => "the chunk must be a whole number of tokens, at least 1",
     "`chunk 16` takes gradients at the state at the start of each chunk of 16 tokens. It is part of the model's meaning: another chunk is another model. Without `chunk` every token has a gradient of its own.",
@@ -154,15 +158,15 @@ export const checkMessages = {
   ),
   "layer-outside": entry<{ name: string }>(
     ({ name }) => `\`${name}\` belongs to the layer, not to the memory`,
-    "`project`, `conv` and `norm` have learned weights of their own and work on the layer's input: they may stand in `input`, `gate … =` and around the reads in `output`. `norm` is a normalisation of the layer; the length of a vector is `norm2(x)`.",
+    "`project`, `conv` and `norm` have learned weights of their own, and `conv` and `rope` know of other tokens: they may stand in `input`, `gate … =` and around the reads in `output`. `norm` is a normalisation of the layer; the length of a vector is `norm2(x)`.",
   ),
   "layer-output": entry(
     () => "the reads of this output cannot be separated from the layer around them",
-    "The memory's own output y is the part of `output` that holds every `read` and no `project`, `conv` or `norm`: in `norm(read(q)) * silu(project)` it is `read(q)`. Write the layer's operations around one such part.",
+    "The memory's own output y is the part of `output` that holds every `read` and no `project`, `conv`, `norm` or `rope`: in `norm(read(q)) * silu(project)` it is `read(q)`. Write the layer's operations around one such part.",
   ),
   pipeline: entry<{ why: string }>(
     ({ why }) => why,
-    "A pipeline starts from the layer's input: `project |> conv(4) |> silu |> unit`. Each stage is `project`, `conv(width)`, or a function of one argument.",
+    "A pipeline starts from the layer's input: `project |> conv(4) |> silu |> unit`. Each stage is `project`, `conv(width)`, `norm`, `rope`, or a function of one argument. What feeds the memory is made of the layer's input alone: it cannot read the memory's other inputs.",
   ),
   "keep-shape": entry<{ keep: string; state: string; name: string }>(
     ({ keep, state, name }) => `what is kept has shape ${keep}, which does not scale ${name} ${state}`,
@@ -231,6 +235,34 @@ export const checkMessages = {
   unsquare: entry<{ left: string; right: string }>(
     ({ left, right }) => `\`require\` sets sizes equal, but this compares ${left} with ${right}`,
     "`require dv = dk` takes a size name on each side, and says that the two go together wherever the model is used. Numbers are given when a kernel is built.",
+  ),
+  "import-missing": entry<{ path: string }>(
+    ({ path }) => `there is no file \`${path}\``,
+    '`import Name from "file.miras"` reads a model of another file. The path is relative to the file that it stands in, with `/` between folders. A program that compiles text without files says itself what can be imported.',
+  ),
+  "import-unknown": entry<{ path: string; name: string }>(
+    ({ path, name }) => `${path} has no model \`${name}\``,
+    "Models are imported, by the names that they have in their file. Their memories, biases, retentions, algorithms and functions come with them; these cannot be imported by themselves, and neither can what a file has imported.",
+  ),
+  "import-cycle": entry<{ path: string }>(
+    ({ path }) => `importing \`${path}\` comes back to a file that imports it`,
+    "A file cannot import itself, directly or through others. Put the models that two files share into a third one.",
+  ),
+  "bad-setting": entry<{ what: string; wants: string; is: string }>(
+    ({ what, wants, is }) => `${what} should be ${wants}, but this is ${is}`,
+    "The sizes of a network are whole numbers; they may be computed from each other, as in `feedforward(hidden: 4 * width)`. `embeddings` are `tied` or `untied`: whether the logits are made with the weights of the embedding. `norm` is `final`, a norm after the last layer, or `none`.",
+  ),
+  "uneven-heads": entry<{ width: number; heads: number }>(
+    ({ width, heads }) => `${heads} heads cannot share a width of ${width} evenly`,
+    "The length of the keys and values of a head is the width divided by the heads, unless `dk` and `dv` say otherwise.",
+  ),
+  "unknown-part": entry<{ name: string }>(
+    ({ name }) => `there is no model and no part called \`${name}\``,
+    "`block` lists the parts of a layer, in order: models of the file, models that it imports, and `swiglu(…)` and `feedforward(…)`, which map the channels of each token. Nothing is imported by itself, not even the models of `specs/`.",
+  ),
+  "bad-part": entry<{ why: string }>(
+    ({ why }) => why,
+    "A part of a block is a model, with other values for its consts, the numbers and sizes of its choices or its chunk where they are given, as in `Name(chunk: 32)`; or `swiglu(expand: 2)` or `feedforward(expand: 4, act: gelu)`, with `expand` times as many channels inside as the width has, or `hidden` of them. What a model requires of its sizes, such as `dv = dk`, must hold in the network.",
   ),
   "no-model": entry<{ path: string }>(
     ({ path }) => `${path} defines no model`,

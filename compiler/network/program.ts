@@ -3,21 +3,13 @@
  * are names: `B` sequences of `T` tokens, `H` heads, `width`, `vocabulary`, `dk`, `dv`. Names of tensors are unique.
  */
 import type { Rule } from "../derive/rule.ts";
+import type { Definition } from "../form/steps.ts";
 import { dim } from "../math/axis.ts";
-import type { Expr, Tensor } from "../math/expr.ts";
+import type { Tensor } from "../math/expr.ts";
 
-export const BATCH = dim(["B"]);
 export const TOKENS = dim(["T"]);
-export const HEADS = dim(["H"]);
 export const WIDTH = dim(["width"]);
 export const VOCABULARY = dim(["vocabulary"]);
-
-/** A value over tensors that are there before it, at the canonical axes of its shape. */
-export interface Definition {
-  readonly kind: "definition";
-  readonly tensor: Tensor;
-  readonly value: Expr;
-}
 
 /** A memory reads every sequence, head by head, from the states that it starts with. */
 export interface MemoryCall {

@@ -1,12 +1,13 @@
 /** Items and short definitions in columns: which of them line up, and where. */
 import { tokenMatcher } from "chevrotain";
 import * as T from "../tokens.ts";
+import { isSettingWord } from "../vocabulary.ts";
 import type { Placed } from "./comments.ts";
 import { type Doc, flat, pad, WIDTH, widest, widthOf } from "./document.ts";
 import { documentOf } from "./expressions.ts";
 
 /** Items of one group that stand together have one column for their words. */
-type Group = "choice" | "feed" | "rule" | "state" | "expect" | "assign" | "definition";
+type Group = "choice" | "feed" | "rule" | "setting" | "state" | "expect" | "assign" | "definition";
 
 interface Cells {
   readonly group: Group;
@@ -53,6 +54,8 @@ function cellsOf(tokens: readonly Placed[]): Cells | undefined {
     const end = type === T.MapWord ? equals : 1;
     return cells("rule", image, [end, end, end]);
   }
+  if (type === T.BlockWord || (type === T.ValueWord && isSettingWord(image)))
+    return cells("setting", "", [1, 1, 1]);
   const feeds = FEEDS[image];
   if (feeds === undefined && type !== T.StateWord) return undefined;
   const name = after(tokens.findIndex(({ token }) => endsName(token)));
@@ -62,8 +65,9 @@ function cellsOf(tokens: readonly Placed[]): Cells | undefined {
 }
 
 const endsName = (token: Placed["token"]): boolean =>
-  [T.LSquare, T.InWord, T.RankWord, T.LikeWord, T.Equals].some((type) => token.tokenType === type) ||
-  tokenMatcher(token, T.Limit);
+  [T.LSquare, T.InWord, T.RankWord, T.StartWord, T.LikeWord, T.Equals].some(
+    (type) => token.tokenType === type,
+  ) || tokenMatcher(token, T.Limit);
 
 /** Runs of neighbours that are alike, the others alone. */
 function runs<A>(list: readonly A[], keyOf: (each: A) => string | undefined): A[][] {
@@ -110,7 +114,7 @@ function linedUp(rows: readonly Cells[], column: number, width: number): Doc[] {
     const text = flat(rest);
     return text === undefined ? Number.POSITIVE_INFINITY : widthOf(text);
   });
-  const isColumn = rows[0]?.group === "choice" || rows[0]?.group === "rule";
+  const isColumn = ["choice", "rule", "setting"].includes(rows[0]?.group ?? "");
   let start = isColumn ? column : 0;
   // What would be longer than a line in its column keeps out of it.
   let inside = [...rows.keys()].filter((i) => lengths[i] !== 0);

@@ -59,7 +59,7 @@ async function replace(target: string, bytes: Uint8Array, mode: number | undefin
 }
 
 /** Makes the rename itself last. Windows has no such call, and needs none. */
-async function syncDirectory(directory: string): Promise<void> {
+export async function syncDirectory(directory: string): Promise<void> {
   if (process.platform === "win32") return;
   const handle = await open(directory, "r");
   try {
@@ -76,7 +76,8 @@ function unlessMissing<T>(value: T): (error: unknown) => T {
   };
 }
 
-function explain(verb: "read" | "write", path: string, error: unknown): FileError {
+/** What a person can do about what the file system said. */
+export function explain(verb: "read" | "write", path: string, error: unknown): FileError {
   const reason =
     reasons[verb][codeOf(error) ?? ""] ?? (error instanceof Error ? error.message : String(error));
   return new FileError(`cannot ${verb} ${path}: ${reason}`, { cause: error });
@@ -100,6 +101,6 @@ const reasons: Readonly<Record<"read" | "write", Readonly<Record<string, string>
   },
 };
 
-function codeOf(error: unknown): string | undefined {
+export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }

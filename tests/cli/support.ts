@@ -6,6 +6,7 @@ import pc from "picocolors";
 import { afterAll } from "vitest";
 import type { Io } from "../../cli/io.ts";
 import { run } from "../../cli/program.ts";
+import type { Factories } from "../../cli/train/context.ts";
 import { readSafetensors, type Tensor, writeSafetensors } from "../../runtime/safetensors.ts";
 
 export interface Ran {
@@ -21,6 +22,15 @@ export async function miras(...argv: readonly string[]): Promise<Ran> {
 }
 
 export async function mirasWith(changes: Partial<Io>, ...argv: readonly string[]): Promise<Ran> {
+  return mirasMaking(undefined, changes, ...argv);
+}
+
+/** With networks and tasks of a test's own. */
+export async function mirasMaking(
+  make: Factories | undefined,
+  changes: Partial<Io>,
+  ...argv: readonly string[]
+): Promise<Ran> {
   let out = "";
   let err = "";
   const io: Io = {
@@ -38,7 +48,7 @@ export async function mirasWith(changes: Partial<Io>, ...argv: readonly string[]
     now: () => performance.now(),
     ...changes,
   };
-  const code = await run(argv, io);
+  const code = await run(argv, io, make);
   return { code, out, err };
 }
 

@@ -10,8 +10,10 @@ vi.mock("../../cli/check.ts", () => ({ check: well }));
 vi.mock("../../cli/explain.ts", () => ({ explain: well }));
 vi.mock("../../cli/fmt.ts", () => ({ fmt: well }));
 vi.mock("../../cli/fuzz.ts", () => ({ fuzz: well }));
+vi.mock("../../cli/generate.ts", () => ({ generate: well }));
 vi.mock("../../cli/init.ts", () => ({ init: well }));
 vi.mock("../../cli/recall.ts", () => ({ recall: well }));
+vi.mock("../../cli/train.ts", () => ({ train: well }));
 
 const commands = [...pages, "docs/errors.md"]
   .flatMap((page) => blocksOf(page))

@@ -64,9 +64,9 @@ model Everything {
   retention  kl(keep)
   algorithm  momentum(eta, theta)
   gate eta [dv] in (0, 1] rank 32 = sigmoid(project)
-  gate theta >= 0
+  gate theta >= 0 start 0.5
   gate keep in [0, 1)
-  param λ [dk, 2 * dk] > -1 = 3
+  param λ [dk, 2 * dk] > -1 start 3
   param u < 1e-6
   const α₀ = 1 − 2 ^ (-5 - head)
   let step = (1 - α₀) · grad × .5
@@ -105,4 +105,30 @@ algorithm words(eta) {
 fn pi() = 3.14159
 `;
 
-export const TEXTS = [GATED_DELTA_NET, DEFINITIONS, EVERYTHING];
+export const NETWORK = `import DeltaNet, Mine from "../deltanet.miras"
+import SlidingWindowAttention from "../sliding_window_attention.miras"
+
+// Words of a network are names elsewhere.
+model Local {
+  memory     matrix
+  bias       l2
+  retention  decay(width)
+  algorithm  gd(layers)
+  gate width in (0, 1)
+  const heads = 2
+  let layers = 1 / heads
+}
+
+network Small {
+  vocabulary 64
+  width      2 * 32          // a size may be computed
+  heads      2
+  dk         16
+  layers     2
+  block      DeltaNet, swiglu(expand: 2),
+             SlidingWindowAttention(window: 64, dk: 3), feedforward(hidden: 4 * width)
+  embeddings tied
+}
+`;
+
+export const TEXTS = [GATED_DELTA_NET, DEFINITIONS, EVERYTHING, NETWORK];

@@ -2,6 +2,7 @@
 import fc from "fast-check";
 import type { SourceFile, Span } from "../../compiler/source/span.ts";
 import type * as ast from "../../grammar/ast.ts";
+import { SETTINGS } from "../../grammar/vocabulary.ts";
 
 const file: SourceFile = { path: "random.miras", text: "" };
 const span: Span = { file, start: 0, end: 0 };
@@ -54,6 +55,11 @@ const WORDS = [
   "minimize",
   "in",
   "rank",
+  "start",
+  "from",
+  "width",
+  "heads",
+  "block",
   "like",
   "over",
 ];
@@ -128,11 +134,11 @@ const choice: fc.Arbitrary<ast.ChoiceItem> = node(
 );
 const gate: fc.Arbitrary<ast.GateItem> = node(
   { kind: kind("gate"), name },
-  { shape, range, rank: expr, value: expr },
+  { shape, range, rank: expr, start: expr, value: expr },
 );
 const learned: fc.Arbitrary<ast.ParamItem> = node(
   { kind: kind("param"), name },
-  { shape, range, value: expr },
+  { shape, range, start: expr },
 );
 const constant: fc.Arbitrary<ast.ConstItem> = node({ kind: kind("const"), name, value: expr }, {});
 const letItem: fc.Arbitrary<ast.LetItem> = node({ kind: kind("let"), name, value: expr }, {});
@@ -168,6 +174,19 @@ const step: fc.Arbitrary<ast.StepItem> = node({ kind: kind("step"), value: expr 
 
 const many = <A>(...each: fc.Arbitrary<A>[]): fc.Arbitrary<A[]> =>
   fc.array(fc.oneof(...each), { maxLength: 4 });
+
+const setting: fc.Arbitrary<ast.SettingItem> = node(
+  {
+    kind: kind("setting"),
+    word: fc.constantFrom(...SETTINGS).map((text) => ({ text, span })),
+    value: expr,
+  },
+  {},
+);
+const block: fc.Arbitrary<ast.BlockItem> = node(
+  { kind: kind("block"), parts: fc.array(expr, { minLength: 1, maxLength: 3 }) },
+  {},
+);
 
 // ---------------------------------------------------------------- definitions
 
@@ -222,9 +241,18 @@ const definition: fc.Arbitrary<ast.Definition> = fc.oneof<fc.Arbitrary<ast.Defin
     },
     {},
   ),
+  node({ kind: kind("network"), name, items: many<ast.NetworkDef["items"][number]>(setting, block) }, {}),
   node({ kind: kind("fn"), name, params, body: expr }, {}),
 );
 
+const importOf: fc.Arbitrary<ast.Import> = node(
+  {
+    names: fc.array(name, { minLength: 1, maxLength: 3 }),
+    path: fc.constantFrom("../x.miras", "a b", "").map((text) => ({ text, span })),
+  },
+  {},
+);
+
 export const tree: fc.Arbitrary<ast.File> = fc
-  .array(definition, { maxLength: 4 })
-  .map((definitions) => ({ definitions, span }));
+  .tuple(fc.array(importOf, { maxLength: 2 }), fc.array(definition, { maxLength: 4 }))
+  .map(([imports, definitions]) => ({ imports, definitions, span }));

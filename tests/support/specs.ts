@@ -1,6 +1,9 @@
 /** Loads and compiles the project's specs for tests. */
 import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { NO_OVERRIDES } from "../../compiler/check/context.ts";
+import type { Resolve } from "../../compiler/network/imports.ts";
 import { type Compilation, compile, type Model } from "../../compiler/pipeline.ts";
 import type { SourceFile } from "../../compiler/source/span.ts";
 
@@ -22,8 +25,18 @@ export const specNames: readonly string[] = filesIn("").map((f) => f.slice(0, -"
 
 export const specFile = (name: string): SourceFile => load(`${name}.miras`);
 
+/** Reads what an import names, relative to the file that it stands in; the root is that of the repository. */
+export const fromRepository: Resolve = (path, from) => {
+  const full = join(dirname(from.path), path);
+  try {
+    return { path: full, text: readFileSync(join(specs, "..", full), "utf8") };
+  } catch {
+    return undefined;
+  }
+};
+
 export const compileText = (text: string, path = "test.miras"): Compilation =>
-  compile({ path, text }, prelude);
+  compile({ path, text }, prelude, NO_OVERRIDES, fromRepository);
 
 /** The first model of a text; throws with the diagnostics if it has errors. */
 export function modelOf(text: string): Model {

@@ -1,0 +1,95 @@
+/** From a `.miras` file to a network on a device, which can be trained. */
+import type { Network } from "../../compiler/network/network.ts";
+import { compile } from "../../compiler/pipeline.ts";
+import { corrections } from "../../compiler/plan/optimizer.ts";
+import { trainingOf } from "../../compiler/plan/trainable.ts";
+import { renderDiagnostics } from "../../compiler/source/render.ts";
+import type { SourceFile } from "../../compiler/source/span.ts";
+import { closest } from "../../compiler/source/suggest.ts";
+import { NetworkOnDevice } from "../../runtime/network.ts";
+import { findDevice, noAdapterHelp } from "../../runtime/node/adapter.ts";
+import type { Trainable } from "../../runtime/trainable.ts";
+import type { DeviceName } from "../choose.ts";
+import { SpecError, UsageError } from "../errors.ts";
+import { importedSource } from "../files.ts";
+import type { Io } from "../io.ts";
+import { prelude } from "../prelude.ts";
+import { targetOf } from "../webgpu.ts";
+
+export interface NetworkRequest {
+  readonly file: SourceFile;
+  /** Which network of the file; the first where left out. */
+  readonly network?: string | undefined;
+  /** The task's. A network that states its own should have one at least as large. */
+  readonly vocabulary: number;
+  /** Of the values that the weights start with. */
+  readonly seed: number;
+  /** The norm that a gradient is cut down to; infinite for none. */
+  readonly clip: number;
+  readonly weightDecay: number;
+  readonly device?: DeviceName | undefined;
+}
+
+export interface OpenedNetwork {
+  /** As the file calls it. */
+  readonly name: string;
+  /** For people: what it runs on. */
+  readonly device: string;
+  readonly trainable: Trainable;
+  /** Destroys the network, and gives back the device. */
+  close(): Promise<void>;
+}
+
+/** Throws SpecError where the file is in error, of which it tells, and UsageError where the request does not fit it. */
+export type OpenNetwork = (request: NetworkRequest, io: Io) => Promise<OpenedNetwork>;
+
+export const openNetwork: OpenNetwork = async (request, io) => {
+  const { seed, clip, weightDecay, device: wanted } = request;
+  if (wanted === "interpreter")
+    throw new UsageError("the interpreter does not train: it would take days", [
+      "leave --device out, or give --device webgpu",
+    ]);
+  const network = networkOf(request, io);
+  const device = await findDevice();
+  if (!device) throw new UsageError(noAdapterHelp());
+  const training = trainingOf(network, targetOf(device), { clip, weightDecay });
+  if ("why" in training) {
+    device.destroy();
+    throw new UsageError(`${network.name} cannot be trained: ${REASONS[training.why](training.part)}`);
+  }
+  const { vocabulary } = network.sizes;
+  const trainable = new NetworkOnDevice(device, { vocabulary, seed, corrections, ...training });
+  return {
+    name: network.name,
+    device: device.adapter.name,
+    trainable,
+    close: async () => {
+      trainable.destroy();
+      device.destroy();
+    },
+  };
+};
+
+const REASONS = {
+  sequential: (part: string) =>
+    `${part} has no parallel form, which training needs; \`miras explain\` says which term is in its way`,
+  solves: (part: string) => `${part} solves a linear system for each token, whose gradient has no kernel yet`,
+} as const;
+
+function networkOf({ file, network: wanted }: NetworkRequest, io: Io): Network {
+  const { networks, diagnostics } = compile(file, prelude(), undefined, importedSource);
+  const { all } = diagnostics;
+  if (all.length > 0) io.err(`${renderDiagnostics(all, { color: io.errColors.isColorSupported })}\n`);
+  if (diagnostics.hasErrors) throw new SpecError(`${file.path} is in error`);
+  const names = networks.map((n) => n.name);
+  const found = wanted === undefined ? networks[0] : networks.find((n) => n.name === wanted);
+  if (found) return found;
+  if (wanted === undefined)
+    throw new UsageError(`${file.path} has no network`, [
+      "a network says how memories are put together: see `network` in docs/language.md, or specs/nets for examples",
+    ]);
+  const near = closest(wanted, names);
+  throw new UsageError(`${file.path} has no network ${wanted}`, [
+    near ? `did you mean ${near}?` : `its networks: ${names.join(", ") || "none"}`,
+  ]);
+}

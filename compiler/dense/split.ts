@@ -1,0 +1,259 @@
+/**
+ * Definitions as jobs, each of which one kernel can do: elementwise, a product of matrices, or reductions along the same
+ * rows. Every other reduction, and whatever it is made from, is a job before it, which leaves its result in memory.
+ */
+import type { Definition } from "../form/steps.ts";
+import type { Target } from "../kernel/target.ts";
+import { apply, mul, rebuild, reduce, renameAxes } from "../math/algebra.ts";
+import { type Axis, axesFor, axisOf, dim, extentOf } from "../math/axis.ts";
+import { domainOf } from "../math/domain.ts";
+import { type Expr, leaf, postorder, type Reduce, type Tensor, tensorsOf } from "../math/expr.ts";
+import { InternalError } from "../source/diagnostic.ts";
+import { allParts } from "./lookup.ts";
+import { isLight, type Product, productOf } from "./product.ts";
+import { isAlong, partsFor, type Rows, rowsOf, totalsIn } from "./rows.ts";
+import { count } from "./space.ts";
+import { spread, type Work } from "./work.ts";
+
+export interface Output {
+  readonly tensor: Tensor;
+  readonly value: Expr;
+}
+
+export interface Job {
+  /** Of the outputs, in the order in which they lie. */
+  readonly axes: readonly Axis[];
+  readonly outputs: readonly Output[];
+  /** The product that the value is made from. */
+  readonly main?: Reduce;
+  /** The rows that it is made from reductions of. */
+  readonly rows?: Rows;
+}
+
+interface Flat extends Pick<Job, "main" | "rows"> {
+  readonly value: Expr;
+}
+
+export class Splitter {
+  readonly jobs: Job[] = [];
+  readonly #work: Work;
+  readonly #name: string;
+  readonly #target: Target;
+  readonly #temporaries = new Map<Expr, Tensor>();
+  /** Products that several definitions are made from. */
+  readonly #shared = new Set<Expr>();
+  #parted = 0;
+
+  constructor(name: string, work: Work, target: Target) {
+    this.#name = name;
+    this.#work = work;
+    this.#target = target;
+  }
+
+  define(definitions: readonly Definition[]): void {
+    this.#findShared(definitions);
+    for (const { tensor, value } of definitions) {
+      this.#define(tensor, axesFor(tensor.shape), value, tensor.name);
+      // Others that are made from the same reduction read it.
+      if (this.#work.isHeavy(value)) {
+        const { key, index } = keyOf(value);
+        const isWhole =
+          index.length === tensor.shape.length && index.every((a, i) => a.dim === tensor.shape[i]);
+        if (isWhole && key === value) this.#temporaries.set(key, tensor);
+      }
+    }
+  }
+
+  #findShared(definitions: readonly Definition[]): void {
+    const seen = new Set<Expr>();
+    for (const { value } of definitions) {
+      const own = new Set<Expr>();
+      for (const r of totalsIn([value], this.#work))
+        if (productOf(r, inOrder(r), this.#work.sizes)) own.add(keyOf(r).key);
+      for (const key of own) (seen.has(key) ? this.#shared : seen).add(key);
+    }
+  }
+
+  /** What is computed before is named after `hint`. */
+  #define(tensor: Tensor, axes: readonly Axis[], value: Expr, hint: string): void {
+    let e = value;
+    for (;;) {
+      const flat = this.#flattened(e, axes, hint);
+      const fitting = this.#fitted(flat.value, hint);
+      const { main, rows } = flat;
+      const next = fitting === flat.value && rows ? this.#inParts(fitting, axes, rows, hint) : fitting;
+      if (next === flat.value) {
+        const outputs = [{ tensor, value: next }];
+        this.jobs.push({ axes, outputs, ...(main && { main }), ...(rows && { rows }) });
+        return;
+      }
+      e = next;
+    }
+  }
+
+  /** The value with reductions that one kernel can do. */
+  #flattened(value: Expr, axes: readonly Axis[], hint: string): Flat {
+    let e = value;
+    for (;;) {
+      const outer = this.#work.outermost(e);
+      const main = this.#longest(outer.filter((r) => this.#isProduct(r, axes, r === e)));
+      const rows = main ? undefined : this.#rowsOf(outer, axes);
+      const made = rewrite(e, (x, go) => {
+        if (x !== e && this.#isMadeOfOne(x, main, rows)) return this.#temporary(x, hint);
+        if (!this.#work.isHeavy(x)) return undefined;
+        if (x === main) return this.#plain(x, axes, hint);
+        const stays = rows && isAlong(rows, x, this.#work.sizes) && (x === e || !this.#isShared(x));
+        if (!stays) return this.#temporary(x, hint);
+        const { op, over, body } = spread(x);
+        const inside = go(body);
+        return inside === body ? x : over.reduceRight((b, axis) => reduce(op, axis, b), inside);
+      });
+      if (made === e) return { value: e, ...(main && { main }), ...(rows && { rows }) };
+      e = made;
+    }
+  }
+
+  /** Whether it is computed, element by element, from one reduction that gets a job of its own, and goes with it. */
+  #isMadeOfOne(x: Expr, main: Reduce | undefined, rows: Rows | undefined): boolean {
+    if (x.kind !== "apply" || x.op.gives !== "real" || !this.#work.hasHeavy(x)) return false;
+    const [own, ...others] = this.#work.outermost(x);
+    if (!own || others.length > 0 || own === main || this.#isShared(own)) return false;
+    if (rows && isAlong(rows, own, this.#work.sizes)) return false;
+    return own.axes.length === x.axes.length;
+  }
+
+  #isProduct(r: Reduce, axes: readonly Axis[], isAlone: boolean): boolean {
+    const { sizes } = this.#work;
+    const isWhole = axes.every((a) => extentOf(a.dim, sizes) === 1 || r.axes.includes(a));
+    // One that is needed again must lie in memory as it is.
+    if (!isAlone && this.#isShared(r)) return false;
+    return isWhole && productOf(r, axes, sizes) !== undefined;
+  }
+
+  #isShared(r: Reduce): boolean {
+    return this.#shared.has(keyOf(r).key);
+  }
+
+  #longest(candidates: readonly Reduce[]): Reduce | undefined {
+    const length = (r: Reduce): number => count(spread(r).over, this.#work.sizes);
+    return candidates.reduce<Reduce | undefined>((a, b) => (a && length(a) >= length(b) ? a : b), undefined);
+  }
+
+  #rowsOf(candidates: readonly Reduce[], axes: readonly Axis[]): Rows | undefined {
+    const { sizes } = this.#work;
+    const fitting = candidates.filter((r) => !this.#isShared(r) && rowsOf(r, axes, sizes, this.#target));
+    const longest = this.#longest(fitting);
+    return longest && rowsOf(longest, axes, sizes, this.#target);
+  }
+
+  /** A product of matrices that lie in memory, or take next to no work. */
+  #plain(main: Reduce, axes: readonly Axis[], hint: string): Expr {
+    const { op, over, body } = spread(main);
+    const made = rewrite(body, (x) => (this.#work.isHeavy(x) ? this.#temporary(x, hint) : undefined));
+    if (made !== body) return over.reduceRight((e, axis) => reduce(op, axis, e), made);
+    const product = productOf(main, axes, this.#work.sizes) as Product;
+    const [left, right] = [product.left, product.right].map((operand) =>
+      isLight(operand) ? operand : this.#temporary(operand, hint),
+    ) as [Expr, Expr];
+    if (left === product.left && right === product.right) return main;
+    return over.reduceRight((e, axis) => reduce(op, axis, e), mul(left, right));
+  }
+
+  /** Reductions of few long rows: first of parts of them, and then of those. */
+  #inParts(e: Expr, axes: readonly Axis[], rows: Rows, hint: string): Expr {
+    const { sizes } = this.#work;
+    const totals = totalsIn([e], this.#work);
+    const areApart = totals.every((r) => !this.#work.hasHeavy(spread(r).body));
+    if (rows.hasElements || !areApart) return e;
+    const wholes = new Map<Expr, Expr>();
+    for (const total of totals) {
+      const parts = partsFor(rows, total, sizes, this.#target);
+      if (parts < 2) continue;
+      const part = axisOf(dim([], parts));
+      const name = `${this.#name}.${hint}.parts.${++this.#parted}`;
+      const tensor: Tensor = { name, shape: [part, ...axes].map((a) => a.dim), domain: domainOf(total) };
+      this.jobs.push({
+        axes: [part, ...axes],
+        outputs: [{ tensor, value: total }],
+        rows: { ...rows, parts: part },
+      });
+      wholes.set(total, reduce(total.op, part, leaf(tensor, [part, ...axes])));
+    }
+    return rewrite(e, (x) => wholes.get(x));
+  }
+
+  /** An element of a tensor that holds the value, which is computed before. */
+  #temporary(e: Expr, hint: string): Expr {
+    const { key, index, canonical } = keyOf(e);
+    let tensor = this.#temporaries.get(key);
+    if (!tensor) {
+      const what = e.kind === "reduce" ? (e.op.name === "sum" ? "sum" : "largest") : "part";
+      const name = `${this.#name}.${hint}.${what}.${this.#temporaries.size + 1}`;
+      tensor = { name, shape: index.map((a) => a.dim), domain: domainOf(key) };
+      this.#temporaries.set(key, tensor);
+      this.#define(tensor, canonical, key, hint);
+    }
+    return leaf(tensor, index);
+  }
+
+  /** Of more tensors than a kernel can bind, some are brought together first. */
+  #fitted(value: Expr, hint: string): Expr {
+    const most = this.#target.storageBuffers - 1;
+    if (tensorsOf(value).size <= most) return value;
+    const large = postorder([value]).find((x) => tensorsOf(x).size > most) as Expr;
+    if (large.kind === "apply" && large.op.variadic) {
+      const group: Expr[] = [];
+      for (const a of large.args) if (tensorsOf(...group, a).size <= most) group.push(a);
+      if (group.length > 1) {
+        const others = large.args.filter((a) => !group.includes(a));
+        const joined = apply(large.op, [this.#temporary(apply(large.op, group), hint), ...others]);
+        return rewrite(value, (x) => (x === large ? joined : undefined));
+      }
+    }
+    const joins = (x: Expr): boolean => x !== large && isNumber(x) && tensorsOf(x).size > 1;
+    const candidates = postorder([large]).filter(joins);
+    if (candidates.length === 0)
+      throw new InternalError(`a part of ${hint} reads more tensors than can be bound`);
+    const best = candidates.reduce((a, b) => (tensorsOf(a).size >= tensorsOf(b).size ? a : b));
+    const one = this.#temporary(best, hint);
+    return rewrite(value, (x) => (x === best ? one : undefined));
+  }
+}
+
+interface Key {
+  /** The value at canonical axes: the same for all that differ in nothing but the names of theirs. */
+  readonly key: Expr;
+  readonly canonical: readonly Axis[];
+  /** Its own axes, in that order. */
+  readonly index: readonly Axis[];
+}
+
+function keyOf(e: Expr): Key {
+  const index = inOrder(e);
+  const canonical = axesFor(index.map((a) => a.dim));
+  return { key: renameAxes(e, new Map(index.map((a, i) => [a, canonical[i] as Axis]))), canonical, index };
+}
+
+const isNumber = (e: Expr): boolean => e.kind === "reduce" || (e.kind === "apply" && e.op.gives === "real");
+
+/** The free axes, in the order in which what is read has them. */
+function inOrder(e: Expr): Axis[] {
+  const found = new Set<Axis>();
+  for (const x of allParts([e])) if (x.kind === "leaf") for (const a of x.index) found.add(a);
+  for (const a of e.axes) found.add(a);
+  return [...found].filter((a) => e.axes.includes(a));
+}
+
+/** Replaces what `replace` has something else for, from the top. */
+export function rewrite(e: Expr, replace: (x: Expr, go: (x: Expr) => Expr) => Expr | undefined): Expr {
+  const memo = new Map<Expr, Expr>();
+  const go = (x: Expr): Expr => {
+    let made = memo.get(x);
+    if (!made) {
+      made = replace(x, go) ?? rebuild(x, go);
+      memo.set(x, made);
+    }
+    return made;
+  };
+  return go(e);
+}

@@ -1,0 +1,70 @@
+/** Lowers steps: definitions in groups between the recursions, and each recursion by itself. */
+import { type Definition, definitionsOf, type Recursion, type Step } from "../form/steps.ts";
+import type { Target } from "../kernel/target.ts";
+import { at, rebuild } from "../math/algebra.ts";
+import { axesFor, type Sizes } from "../math/axis.ts";
+import { domainOf } from "../math/domain.ts";
+import { type Expr, leaf, type Tensor, tensorsOf } from "../math/expr.ts";
+import { isLoop, withLookups } from "./lookup.ts";
+import { type DenseKernel, lowerDense } from "./lower.ts";
+import { lowerRecursion } from "./recursion.ts";
+import { rewrite } from "./split.ts";
+
+/** As `lowerDense`, for steps. */
+export function lowerSteps(
+  name: string,
+  steps: readonly Step[],
+  kept: ReadonlySet<Tensor>,
+  sizes: Sizes,
+  target: Target,
+): DenseKernel[] {
+  const apart = steps.flatMap((s, i) => (s.kind === "recursion" ? hoisted(s, `${name}.${i}`) : [s]));
+  const groups = grouped(apart);
+  return groups.flatMap((group, i) => {
+    const own = `${name} ${i}`;
+    if (!Array.isArray(group)) return [lowerRecursion(own, group as Recursion, sizes, target)];
+    const later = groups.slice(i + 1).flat();
+    const read = later.flatMap((s) => definitionsOf(s).flatMap((d) => [...tensorsOf(d.value)]));
+    return lowerDense(own, group as Definition[], new Set([...kept, ...read]), sizes, target);
+  });
+}
+
+/** Definitions that follow each other, and recursions. */
+function grouped(steps: readonly Step[]): (Definition[] | Recursion)[] {
+  const groups: (Definition[] | Recursion)[] = [];
+  for (const s of steps) {
+    const last = groups.at(-1);
+    if (s.kind === "recursion") groups.push(s);
+    else if (Array.isArray(last)) last.push(s);
+    else groups.push([s]);
+  }
+  return groups;
+}
+
+/** What a recursion sums up that does not follow from itself is had before it, for all positions at once. */
+function hoisted(recursion: Recursion, name: string): Step[] {
+  const own = new Set(recursion.definitions.map((d) => d.tensor));
+  const before = new Map<Expr, Definition>();
+  const isFree = (e: Expr): boolean => [...tensorsOf(e)].every((t) => !own.has(t));
+  const hold = (e: Expr): Expr | undefined => {
+    if (!isLoop(e) || !isFree(e)) return undefined;
+    let found = before.get(e);
+    if (!found) {
+      const shape = e.axes.map((a) => a.dim);
+      const tensor: Tensor = { name: `${name}.${before.size + 1}`, shape, domain: domainOf(e) };
+      found = { kind: "definition", tensor, value: atCanonical(e) };
+      before.set(e, found);
+    }
+    return leaf(found.tensor, e.axes);
+  };
+  const definitions = recursion.definitions.map((d) => ({
+    ...d,
+    value: rewrite(withLookups(d.value, rebuild), hold),
+  }));
+  return [...before.values(), { ...recursion, definitions }];
+}
+
+const atCanonical = (e: Expr): Expr => {
+  const axes = axesFor(e.axes.map((a) => a.dim));
+  return at(e, e.axes, axes);
+};

@@ -1,0 +1,75 @@
+/** What runs a network: tensors in memory by name, and kernels in sequences. It is data alone, for the runtime. */
+import type { DenseKernel } from "../dense/lower.ts";
+import { printWgsl } from "../emit/wgsl/print.ts";
+import type { Block } from "../kernel/block.ts";
+import { elements, type Sizes } from "../math/axis.ts";
+import type { Tensor } from "../math/expr.ts";
+
+/** A kernel with its workgroups; `bound` says which tensor stands for a binding, where it is not the one it holds. */
+export interface Dispatch {
+  readonly code: { readonly wgsl: string; readonly block: Block };
+  readonly groups: readonly [number, number, number];
+  readonly bound: Readonly<Record<string, string>>;
+}
+
+/** Numbers that are the same in every run. */
+export type Fixed = ReadonlyMap<string, readonly number[]>;
+
+export class PlanBuilder {
+  /** Elements of every tensor. */
+  readonly tensors = new Map<string, number>();
+  /** Those that no one looks at from outside. */
+  readonly temporary = new Set<string>();
+  readonly fixed = new Map<string, readonly number[]>();
+  readonly sequences = new Map<string, Dispatch[]>();
+  readonly #texts = new WeakMap<Block, string>();
+
+  /** A tensor that stays; a second time it must be as long. */
+  tensor(name: string, length: number): string {
+    this.tensors.set(name, length);
+    this.temporary.delete(name);
+    return name;
+  }
+
+  /** One that only the kernels know. */
+  passing(name: string, length: number): string {
+    if (!this.tensors.has(name)) this.temporary.add(name);
+    this.tensors.set(name, length);
+    return name;
+  }
+
+  /** A number that never changes. */
+  number(value: number): string {
+    const name = `number ${value}`;
+    this.fixed.set(name, [value]);
+    return this.tensor(name, 1);
+  }
+
+  /** Runs kernels; `place` says which tensor of the plan stands for one of the kernels' own. */
+  run(
+    sequence: string,
+    kernels: readonly DenseKernel[],
+    sizes: Sizes,
+    place: (t: Tensor) => string | undefined,
+  ): void {
+    const list = this.sequences.get(sequence) ?? [];
+    this.sequences.set(sequence, list);
+    for (const { block, groups } of kernels) {
+      const bound: Record<string, string> = {};
+      for (const { name, holds } of block.bindings) {
+        const [tensor] = holds as [Tensor];
+        bound[name] = place(tensor) ?? this.passing(tensor.name, elements(tensor.shape, sizes));
+      }
+      list.push({ code: { block, wgsl: this.#text(block) }, groups, bound });
+    }
+  }
+
+  #text(block: Block): string {
+    let text = this.#texts.get(block);
+    if (text === undefined) {
+      text = printWgsl(block);
+      this.#texts.set(block, text);
+    }
+    return text;
+  }
+}

@@ -1,0 +1,59 @@
+/** Whether a network can be trained, and what training it takes. */
+import type { Rule } from "../derive/rule.ts";
+import { isObstacle } from "../form/planes.ts";
+import type { TileForm } from "../form/tile-form.ts";
+import { tileForm } from "../form/tiles.ts";
+import type { Target } from "../kernel/target.ts";
+import { postorder } from "../math/expr.ts";
+import { programOf } from "../network/build.ts";
+import { lossOf } from "../network/loss.ts";
+import { type Network, sizesOf } from "../network/network.ts";
+import type { Hyperparameters } from "./optimizer.ts";
+import { type Layout, layoutOf, type TrainingPlan, trainingPlan } from "./training.ts";
+
+export interface Training {
+  readonly layout: Layout;
+  /** For `B` sequences of `T` tokens. */
+  readonly plan: (shape: { readonly B: number; readonly T: number }) => TrainingPlan;
+}
+
+/** A memory that keeps its network from being trained. */
+export interface Untrainable {
+  readonly part: string;
+  /** It has no parallel form, or one with a linear system in it. */
+  readonly why: "sequential" | "solves";
+}
+
+export function trainingOf(
+  network: Network,
+  target: Target,
+  hyperparameters: Hyperparameters,
+): Training | Untrainable {
+  const forms = new Map<Rule, TileForm>();
+  for (const part of network.parts) {
+    if (part.kind !== "memory") continue;
+    const form = tileForm(part.rule);
+    if (isObstacle(form)) return { part: part.name, why: "sequential" };
+    if (solves(form)) return { part: part.name, why: "solves" };
+    forms.set(part.rule, form);
+  }
+  const program = programOf(network);
+  const loss = lossOf(program);
+  return {
+    layout: layoutOf(program, sizesOf(network, 1, 1)),
+    plan: ({ B, T }) =>
+      trainingPlan(
+        program,
+        loss,
+        (rule) => forms.get(rule) as TileForm,
+        sizesOf(network, B, T),
+        target,
+        hyperparameters,
+      ),
+  };
+}
+
+const solves = ({ constants, phases, output }: TileForm): boolean => {
+  const quantities = [...constants, ...phases.flatMap((p) => p.quantities)];
+  return postorder([output, ...quantities.map((q) => q.value)]).some((e) => e.kind === "solve");
+};

@@ -1,0 +1,42 @@
+/** Networks that are bigrams, and a task `bigram` for them, in the place of what the command line opens. */
+import { taskFor } from "../../../cli/data/task.ts";
+import type { Factories } from "../../../cli/train/context.ts";
+import type { NetworkRequest } from "../../../cli/train/network.ts";
+import { Bigram, bigramTask } from "../../training/bigram.ts";
+
+export interface Fakes extends Factories {
+  /** All networks that were opened, in order, and what they were asked for with. */
+  readonly opened: Bigram[];
+  readonly requests: NetworkRequest[];
+}
+
+/** `change` may spoil a network as it is opened; `n` counts from 0. */
+export function fakes(change: (network: Bigram, n: number) => void = () => {}): Fakes {
+  const opened: Bigram[] = [];
+  const requests: NetworkRequest[] = [];
+  return {
+    opened,
+    requests,
+    async openNetwork(request) {
+      const { vocabulary, seed, clip, weightDecay } = request;
+      const trainable = new Bigram(vocabulary, { seed, clip, weightDecay });
+      change(trainable, opened.length);
+      opened.push(trainable);
+      requests.push(request);
+      const close = async (): Promise<void> => trainable.destroy();
+      return { name: request.network ?? "Bigram", device: "plain TypeScript", trainable, close };
+    },
+    taskFor: (choice) =>
+      choice.task === "bigram" ? bigramTask(7, [choice.B ?? 2, choice.T ?? 5], choice.seed) : taskFor(choice),
+  };
+}
+
+/** Does something before a network's n-th step, counted from 1. */
+export function beforeStep(network: Bigram, n: number, act: () => void): void {
+  const step = network.step.bind(network);
+  let steps = 0;
+  network.step = async (batches, rate) => {
+    if (++steps === n) act();
+    return step(batches, rate);
+  };
+}
