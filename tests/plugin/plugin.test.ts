@@ -1,5 +1,13 @@
 /** The plugin in bundlers: what an import of a spec becomes, what a wrong spec says, and what a change does. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { build as esbuild } from "esbuild";
@@ -84,6 +92,15 @@ describe("vite", () => {
     } finally {
       await server.close();
     }
+  });
+
+  test("leaves out what nobody imports", async () => {
+    const folder = project("shaken", `${SPEC}${SPEC.replaceAll("Mine", "Other")}`);
+    await viteBuild(viteConfig(folder));
+    const assets = join(folder, "dist", "assets");
+    const text = readdirSync(assets).map((name) => readFileSync(join(assets, name), "utf8"));
+    expect(text.join("")).toMatch(/name: ?["`']Mine["`']/);
+    expect(text.join("")).not.toMatch(/name: ?["`']Other["`']/);
   });
 
   test("writes no types where that is not wanted", async () => {

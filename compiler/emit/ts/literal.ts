@@ -17,6 +17,9 @@ export type Literal =
   | readonly Literal[]
   | { readonly [key: string]: Literal };
 
+/** The key of an object whose properties are the last of another. */
+export const REST = "...";
+
 const WIDEST = 110;
 const PLAIN = /^[A-Za-z_$][\w$]*$/;
 
@@ -30,7 +33,9 @@ export function literal(value: Literal, indent = ""): string {
   const parts = (at: string): string[] =>
     isList
       ? value.map((v) => literal(v, at))
-      : Object.entries(value).map(([name, v]) => `${key(name)}: ${literal(v, at)}`);
+      : Object.entries(value).map(([name, v]) =>
+          name === REST ? `...${literal(v, at)}` : `${key(name)}: ${literal(v, at)}`,
+        );
   const [open, close] = isList ? "[]" : "{}";
   const flat = parts("").join(", ");
   if (flat === "") return `${open}${close}`;

@@ -4,12 +4,13 @@ import {
   type InterfaceDeclarationStructure,
   ModuleDeclarationKind,
   Project,
+  type PropertyDeclarationStructure,
   type StatementStructures,
   StructureKind,
   type TypeAliasDeclarationStructure,
   ts,
 } from "ts-morph";
-import { codeOf, Texts } from "./code.ts";
+import { codeOf, Kernels } from "./code.ts";
 import type { ModelDescription, ModuleDescription, TensorDescription } from "./description.ts";
 import { aboutFile, aboutInput, aboutModel, aboutState } from "./docs.ts";
 import { key, literal } from "./literal.ts";
@@ -22,46 +23,58 @@ export interface ModuleText {
 }
 
 /** Names that a class of the module would hide. */
-const TAKEN = new Set(["runtime", "wgsl", "codes", "Float32Array", "Promise"]);
+const TAKEN = new Set(["runtime", "Float32Array", "Promise"]);
 
 /** Whether a class of a module can have this name. */
 export const isFreeName = (name: string): boolean =>
   !TAKEN.has(name) && ts.identifierToKeywordKind(ts.factory.createIdentifier(name)) === undefined;
 
+/** Constants of a model: with a sign that no name of a spec has. */
+const kernelsName = (model: string): string => `${model}$kernels`;
+const codeName = (model: string): string => `${model}$code`;
+
 export function printModule(description: ModuleDescription): ModuleText {
-  const source = sourceOf(description);
+  const header = `// Compiled by miras ${description.version} from ${description.source}: change that file, and build it again.\n`;
+  const classes = classesOf(description);
   const compilerOptions: ts.CompilerOptions = {
     target: ts.ScriptTarget.ES2022,
     module: ts.ModuleKind.ESNext,
     isolatedDeclarations: true,
     strict: true,
   };
-  const [header = ""] = source.split("\n", 1);
+  // The data is large and the same in both languages, but for what the types of TypeScript are told.
+  const data = (isTyped: boolean): string =>
+    description.models.map((model) => dataOf(model, isTyped)).join("");
   return {
-    ts: source,
-    js: ts.transpileModule(source, { compilerOptions }).outputText,
-    dts: `${header}\n${ts.transpileDeclaration(source, { compilerOptions }).outputText}`,
+    ts: [header, classes, "\n", data(true)].join(""),
+    js: [header, ts.transpileModule(classes, { compilerOptions }).outputText, data(false)].join(""),
+    dts: [header, ts.transpileDeclaration(classes, { compilerOptions }).outputText].join(""),
   };
 }
 
-function sourceOf({ source, version, models }: ModuleDescription): string {
-  const texts = new Texts();
-  const codes = Object.fromEntries(models.map((m) => [m.name, codeOf(m, texts)]));
+/** The constants of a model. A bundler drops those of a class that nobody imports, and a function more surely than data. */
+function dataOf(model: ModelDescription, isTyped: boolean): string {
+  const kernels = new Kernels(kernelsName(model.name));
+  const code = literal(codeOf(model, kernels));
+  return [
+    `const ${kernelsName(model.name)} = ${kernels.print()}${isTyped ? " as const" : ""};\n`,
+    `const ${codeName(model.name)} = ()${isTyped ? ": runtime.MemoryCode" : ""} => (${code});\n`,
+  ].join("");
+}
+
+function classesOf({ models }: ModuleDescription): string {
   const project = new Project({
     useInMemoryFileSystem: true,
     manipulationSettings: { indentationText: IndentationText.TwoSpaces },
   });
   const file = project.createSourceFile("module.ts", {
     statements: [
-      `// Compiled by miras ${version} from ${source}: change that file, and build it again.`,
       {
         kind: StructureKind.ImportDeclaration,
         namespaceImport: "runtime",
         moduleSpecifier: "miras/runtime",
       },
       ...models.flatMap((model) => [classOf(model), typesOf(model)]),
-      `const wgsl = ${texts.print()} as const;`,
-      `const codes = ${literal(codes)} satisfies Record<string, runtime.MemoryCode>;`,
     ],
   });
   return file.getFullText();
@@ -69,8 +82,20 @@ function sourceOf({ source, version, models }: ModuleDescription): string {
 
 /** The class of a model: all that it does is the runtime's, and its types are its own. */
 function classOf(model: ModelDescription): StatementStructures {
-  const { name, gates, states, knowsLayer } = model;
-  const names = (of: readonly string[]): string => `[${of.map((n) => JSON.stringify(n)).join(", ")}]`;
+  const { name, gates, parameters, states, knowsLayer } = model;
+  const list = (property: string, type: string, names: readonly string[]): PropertyDeclarationStructure[] =>
+    names.length === 0
+      ? []
+      : [
+          {
+            kind: StructureKind.Property,
+            name: property,
+            isStatic: true,
+            isReadonly: true,
+            type: `readonly ${name}.${type}[]`,
+            initializer: `[${names.map((n) => JSON.stringify(n)).join(", ")}]`,
+          },
+        ];
   return {
     kind: StructureKind.Class,
     name,
@@ -78,20 +103,17 @@ function classOf(model: ModelDescription): StatementStructures {
     docs: [aboutModel(model)],
     extends: `runtime.Memory<${name}.Inputs, ${name}.States>`,
     properties: [
-      {
-        name: "gates",
-        isStatic: true,
-        isReadonly: true,
-        type: `readonly ${gates.length > 0 ? `${name}.Gate` : "never"}[]`,
-        initializer: names(gates),
-      },
-      {
-        name: "states",
-        isStatic: true,
-        isReadonly: true,
-        type: `readonly ${name}.State[]`,
-        initializer: names(states.map((s) => s.name)),
-      },
+      ...list("gates", "Gate", gates),
+      ...list(
+        "parameters",
+        "Parameter",
+        parameters.map((p) => p.name),
+      ),
+      ...list(
+        "states",
+        "State",
+        states.map((s) => s.name),
+      ),
     ],
     methods: [
       {
@@ -108,7 +130,7 @@ function classOf(model: ModelDescription): StatementStructures {
         ],
         returnType: `Promise<${name}>`,
         statements: [
-          `return new ${name}(await ${name}.prepare(device, codes.${name}, sizes${knowsLayer ? ", layer" : ""}));`,
+          `return new ${name}(await ${name}.prepare(device, ${codeName(name)}(), sizes${knowsLayer ? ", layer" : ""}));`,
         ],
       },
     ],
