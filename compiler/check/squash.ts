@@ -3,9 +3,12 @@ import { add, call, mul, neg } from "../math/algebra.ts";
 import { constant, type Expr } from "../math/expr.ts";
 import type { Interval } from "../math/interval.ts";
 
-/** log(1 + eˣ), of which no part overflows. */
+/** log(1 + eˣ), of which no part overflows; at 0 its slope is 1/2, as those of the absolute value and of the maximum make it. */
 const softplus = (x: Expr): Expr =>
-  add(call("max", x, constant(0)), call("log", add(constant(1), call("exp", neg(call("abs", x))))));
+  add(
+    call("max", mul(constant(0.5), add(x, call("abs", x))), constant(0)),
+    call("log", add(constant(1), call("exp", neg(call("abs", x))))),
+  );
 
 /** A sigmoid between two ends, a softplus from one on, and nothing where there is none. */
 export function squash(raw: Expr, { low, high }: Interval): Expr {

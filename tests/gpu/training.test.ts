@@ -21,7 +21,7 @@ import { device } from "./device.ts";
 const BOUND = 2e-3;
 const DIFFERENCES = [1e-4, 1e-5, 1e-6, 1e-7];
 /** A tile and a part of one, and a chunk and a part of one. */
-const SHAPE = { B: 2, T: 19 };
+const SHAPE = { B: 2, T: Number(process.env.TT ?? 19) };
 
 afterAll(() => device?.destroy());
 
