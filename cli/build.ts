@@ -1,6 +1,5 @@
 /** `miras build`: kernels as WGSL, and a typed ES module that runs them. */
-
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { settableOf } from "../compiler/check/settable.ts";
