@@ -1,5 +1,4 @@
 /** `miras build`: kernels as WGSL, and a typed ES module that runs them. */
-
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";

@@ -1,18 +1,19 @@
 /** Imports of `.miras` files, for bundlers: each is compiled to the module that `miras build` makes of it. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { relative } from "node:path";
+import { dirname, relative, resolve } from "node:path";
 import {
   createUnplugin,
   type UnpluginBuildContext,
   type UnpluginContext,
   type UnpluginInstance,
 } from "unplugin";
+import { compile } from "../../compiler/pipeline.ts";
 import type { Diagnostic } from "../../compiler/source/diagnostic.ts";
 import { positionOf } from "../../compiler/source/lines.ts";
 import { renderDiagnostics } from "../../compiler/source/render.ts";
 import type { Asked } from "../build/sizes.ts";
-import { compileFile } from "../compile.ts";
 import { UsageError } from "../errors.ts";
+import { importedSource, readSource } from "../files.ts";
 import { preludePaths, reloadPrelude } from "../prelude.ts";
 
 export interface MirasOptions {
@@ -43,19 +44,22 @@ const NOTHING = "export {};\n";
 
 async function load(context: Context, id: string, options: MirasOptions): Promise<string> {
   for (const path of preludePaths()) context.addWatchFile(path);
-  reloadPrelude();
   const near = relative(process.cwd(), id);
   const path = near.startsWith("..") ? id : near;
-  const { models, diagnostics, file } = compileFile(path);
+  const { models, diagnostics } = compile(readSource(path), reloadPrelude(), undefined, (imported, from) => {
+    // Watched where it is missing, too: it may come.
+    context.addWatchFile(resolve(dirname(from.path), imported));
+    return importedSource(imported, from);
+  });
   const errors = diagnostics.all.filter((d) => d.severity === "error");
-  for (const d of diagnostics.all) if (d.severity === "warning") context.warn(message(id, [d]));
+  for (const d of diagnostics.all) if (d.severity === "warning") context.warn(message([d]));
   const [first, ...others] = errors;
   if (first) {
-    context.error(message(id, [first, ...others]));
+    context.error(message([first, ...others]));
     return NOTHING;
   }
   if (models.length === 0) {
-    context.error({ id, message: `${file.path} has no model, and a module is made of models` });
+    context.error({ id, message: `${path} has no model, and a module is made of models` });
     return NOTHING;
   }
   try {
@@ -72,8 +76,9 @@ async function load(context: Context, id: string, options: MirasOptions): Promis
 }
 
 /** All of them as the command line prints them, at the place of the first. */
-function message(id: string, diagnostics: readonly [Diagnostic, ...Diagnostic[]]) {
+function message(diagnostics: readonly [Diagnostic, ...Diagnostic[]]) {
   const { span } = diagnostics[0].labels[0];
+  const id = resolve(span.file.path);
   const { line, column } = positionOf(span.file, span.start);
   // Bundlers count columns from 0.
   const loc = { file: id, line, column: column - 1 };

@@ -136,10 +136,12 @@ describe("vite", () => {
     });
     try {
       const path = join(folder, "mine.miras");
+      const other = join(folder, "other.miras");
+      writeFileSync(other, SPEC.replaceAll("Mine", "Other"));
+      writeFileSync(path, `import Other from "other.miras"\n\n${SPEC}`);
       await server.transformRequest("/main.js");
       const before = await server.transformRequest("/mine.miras");
       expect(before?.code).toContain("class Mine");
-      // What every spec is made of is watched, too.
       const [module] = server.moduleGraph.getModulesByFile(path) ?? [];
       expect(module?.importers.size).toBe(1);
       const updates: unknown[] = [];
@@ -152,10 +154,11 @@ describe("vite", () => {
       writeFileSync(path, SPEC.replaceAll("Mine", "Yours"));
       await expect.poll(() => updates.length, { timeout: 30_000 }).toBeGreaterThan(0);
       expect((await server.transformRequest("/mine.miras"))?.code).toContain("class Yours");
+      // What the spec imports is watched, and what every spec is made of.
       const watched = Object.entries(server.watcher.getWatched()).flatMap(([at, names]) =>
         names.map((n) => join(at, n)),
       );
-      for (const prelude of preludePaths()) expect(watched).toContain(prelude);
+      for (const watchedFor of [other, ...preludePaths()]) expect(watched).toContain(watchedFor);
     } finally {
       await server.close();
     }
