@@ -51,8 +51,9 @@ interface Place {
 
 /** Uniform buffers, and parts of storage buffers, begin at multiples of this. */
 const ALIGNMENT = 256;
-/** Dispatches in one submission: so many that each costs little, so few that none takes long. */
+/** Dispatches, and invocations, of one submission: so many that it costs little for each, so few that it is short. */
 const DISPATCHES_PER_SUBMIT = 64;
+const INVOCATIONS_PER_SUBMIT = 2 ** 20;
 const NAN_BITS = 0x7fc00000;
 
 /** The fields of a run that is none of a sequence of tokens: a step of 1, the rest 0. */
@@ -116,7 +117,9 @@ export class ProgramRunner {
         });
         resources.push({ buffer: uniforms, offset: offsets.get(d) as number, size: wordsOf(d).byteLength });
         const entries = resources.map((resource, binding) => ({ binding, resource }));
-        return { pipeline, group: gpu.createBindGroup({ layout, entries }), groups: d.groups };
+        const { groups, code } = d;
+        const invocations = groups[0] * groups[1] * groups[2] * code.block.lanes;
+        return { pipeline, group: gpu.createBindGroup({ layout, entries }), groups, invocations };
       };
       const sequences = new Map(
         Object.entries(parts.sequences).map(([name, list]) => [name, list.map(ready)] as const),
@@ -180,16 +183,19 @@ export class ProgramRunner {
     const list = this.#sequences.get(sequence);
     if (!list) throw new RangeError(`${this.#parts.name} has no sequence ${sequence}`);
     const { gpu } = this.#device;
-    for (let first = 0; first < list.length; first += DISPATCHES_PER_SUBMIT) {
+    let first = 0;
+    while (first < list.length) {
+      const part = submitted(list, first);
       const encoder = gpu.createCommandEncoder({ label: `${this.#parts.name}, ${sequence}` });
       const pass = encoder.beginComputePass({ label: `${this.#parts.name}, ${sequence} from ${first}` });
-      for (const { pipeline, group, groups } of list.slice(first, first + DISPATCHES_PER_SUBMIT)) {
+      for (const { pipeline, group, groups } of part) {
         pass.setPipeline(pipeline);
         pass.setBindGroup(0, group);
         pass.dispatchWorkgroups(...groups);
       }
       pass.end();
       gpu.queue.submit([encoder.finish()]);
+      first += part.length;
     }
   }
 
@@ -217,6 +223,19 @@ interface Ready {
   readonly pipeline: GPUComputePipeline;
   readonly group: GPUBindGroup;
   readonly groups: readonly [number, number, number];
+  readonly invocations: number;
+}
+
+/** The next ones that are submitted together: one at least. */
+function submitted(list: readonly Ready[], first: number): readonly Ready[] {
+  let invocations = 0;
+  let end = first;
+  while (end < list.length && end < first + DISPATCHES_PER_SUBMIT) {
+    invocations += (list[end] as Ready).invocations;
+    if (end > first && invocations > INVOCATIONS_PER_SUBMIT) break;
+    end++;
+  }
+  return list.slice(first, end);
 }
 
 interface Compiled {

@@ -143,6 +143,30 @@ export function tiledProduct(name: string, job: Job, product: Product, frame: Fr
     ),
   );
 
+  // Before the body is put together: what the outputs need may stand outside of all loops.
+  const stores: Stmt[] = upTo(own).flatMap((r) =>
+    upTo(own).flatMap((c) => {
+      const [row, column] = [frame.name("row"), frame.name("column")];
+      const here = top.inner([...partsOf(row, rows, sizes), ...partsOf(column, columns, sizes)]);
+      if (job.main) here.know(job.main, { kind: "element", array: sums, index: [r * own + c] });
+      for (const { tensor, value } of job.outputs) {
+        const made = here.value(value);
+        const place = here.place(leaf(tensor, job.axes));
+        here.statements.push({ kind: "store", buffer: frame.writes(tensor), index: place, value: made });
+      }
+      return [
+        index(row, plus(named(firstRow), named(laneRow), SIDE * r)),
+        index(column, plus(named(firstColumn), named(laneColumn), SIDE * c)),
+        ...when(
+          [
+            { index: named(row), bound: M },
+            { index: named(column), bound: N },
+          ],
+          here.statements,
+        ),
+      ];
+    }),
+  );
   const body: Stmt[] = [
     ...start,
     ...top.statements,
@@ -160,29 +184,7 @@ export function tiledProduct(name: string, job: Job, product: Product, frame: Fr
         barrier("workgroup"),
       ],
     },
-    ...upTo(own).flatMap((r) =>
-      upTo(own).flatMap((c) => {
-        const [row, column] = [frame.name("row"), frame.name("column")];
-        const here = top.inner([...partsOf(row, rows, sizes), ...partsOf(column, columns, sizes)]);
-        if (job.main) here.know(job.main, { kind: "element", array: sums, index: [r * own + c] });
-        for (const { tensor, value } of job.outputs) {
-          const made = here.value(value);
-          const place = here.place(leaf(tensor, job.axes));
-          here.statements.push({ kind: "store", buffer: frame.writes(tensor), index: place, value: made });
-        }
-        return [
-          index(row, plus(named(firstRow), named(laneRow), SIDE * r)),
-          index(column, plus(named(firstColumn), named(laneColumn), SIDE * c)),
-          ...when(
-            [
-              { index: named(row), bound: M },
-              { index: named(column), bound: N },
-            ],
-            here.statements,
-          ),
-        ];
-      }),
-    ),
+    ...stores,
   ];
   return frame.kernel(name, { lanes: LANES, subgroups: false }, matrices * down * across, body);
 }

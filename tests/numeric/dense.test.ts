@@ -4,13 +4,14 @@ import { describe, expect, test } from "vitest";
 import { lookupOf, withLookups } from "../../compiler/dense/lookup.ts";
 import type { Block, Stmt } from "../../compiler/kernel/block.ts";
 import { DEFAULT_FACTS, type Target, targetFor } from "../../compiler/kernel/target.ts";
-import { add, call, mul, rebuild, square, sub } from "../../compiler/math/algebra.ts";
-import { axisOf, dim } from "../../compiler/math/axis.ts";
-import { constant, leaf, position } from "../../compiler/math/expr.ts";
+import { add, call, mul, rebuild, renameAxes, square, sub } from "../../compiler/math/algebra.ts";
+import { axesFor, axisOf, dim } from "../../compiler/math/axis.ts";
+import { constant, leaf, position, postorder } from "../../compiler/math/expr.ts";
 import { InternalError } from "../../compiler/source/diagnostic.ts";
 import { define, expected, type Graph, lowered, problems, tensor } from "../support/dense.ts";
 import { graphs, inPlace, lookups, many, products, rows, total, where } from "../support/dense-graphs.ts";
 import { network } from "../support/dense-network.ts";
+import { build, programs } from "../support/expressions.ts";
 
 const facts = { ...DEFAULT_FACTS, workgroupBytes: 16384 };
 const targets: readonly (readonly [string, Target])[] = [
@@ -42,6 +43,30 @@ describe.each(targets)("%s", (_, target) => {
   test("a network is valid", async () => {
     const small = { B: 2, T: 9, width: 12, hidden: 20, vocabulary: 37 };
     expect(await problems(network(2, small, 1).graph, target)).toEqual([]);
+  });
+
+  test("whatever can be written is valid", { timeout: 300_000 }, async () => {
+    const property = fc.asyncProperty(programs(), fc.constantFrom(1, 4, 9), async (program, m) => {
+      const made = build(program);
+      if (!made || postorder([made.expr]).some((e) => e.kind === "solve")) return;
+      const { expr } = made;
+      const out = tensor(
+        "out",
+        expr.axes.map((a) => a.dim),
+      );
+      const value = renameAxes(
+        expr,
+        new Map(expr.axes.map((a, n) => [a, axesFor(out.shape)[n] as typeof a])),
+      );
+      const graph = {
+        definitions: [define(out, value)],
+        kept: [out],
+        sizes: { m, n: 12 },
+        inputs: new Map(),
+      };
+      expect(await problems(graph, target)).toEqual([]);
+    });
+    await fc.assert(property, { numRuns: 60, interruptAfterTimeLimit: 100_000 });
   });
 
   test("no kernel needs more than there is", () => {

@@ -39,6 +39,7 @@ const table = tensor("table", [V, D]);
 const kernel = tensor("kernel", [D, J]);
 const tokens = tensor("tokens", [B, T]);
 const bias = tensor("bias", [F]);
+const each = tensor("each", [B]);
 
 /** A graph of one definition. */
 function one(name: string, shape: readonly Dim[], value: Expr, inputs: readonly Tensor[]): Named {
@@ -56,14 +57,14 @@ function one(name: string, shape: readonly Dim[], value: Expr, inputs: readonly 
 
 export function dataFor(inputs: readonly Tensor[], sizes: Sizes, seed: number): Map<Tensor, Float64Array> {
   return new Map(
-    inputs.map((each, i) => {
-      const plain = random(each, sizes, seed + 17 * i);
-      if (each === tokens) {
+    inputs.map((input, i) => {
+      const plain = random(input, sizes, seed + 17 * i);
+      if (input === tokens) {
         const n = sizes.V as number;
         // One in some is none of the vocabulary.
-        return [each, plain.map((p) => Math.floor(Math.abs(p) * (n + 0.2)) - (p < -0.9 ? n + 1 : 0))];
+        return [input, plain.map((p) => Math.floor(Math.abs(p) * (n + 0.2)) - (p < -0.9 ? n + 1 : 0))];
       }
-      return [each, each.domain.low >= 0 ? plain.map((p) => Math.fround(Math.abs(p) + 0.1)) : plain];
+      return [input, input.domain.low >= 0 ? plain.map((p) => Math.fround(Math.abs(p) + 0.1)) : plain];
     }),
   );
 }
@@ -86,6 +87,12 @@ export const products: readonly Named[] = [
   one("weight gradient, other order", [F, D], total(mul(X, Y), b, t), [x, y]),
   one("batched", [B, T, T], total(mul(X, leaf(g, [b, s, d])), d), [x, g]),
   one("batched, over time", [B, D, F], total(mul(X, Y), t), [x, y]),
+  one(
+    "batched, with a factor for each",
+    [B, D, F],
+    add(leaf(W, [d, f]), mul(silu(leaf(each, [b])), total(mul(X, Y), t))),
+    [x, y, W, each],
+  ),
   one("a matrix and a vector", [B, T], total(mul(X, leaf(gain, [d])), d), [x, gain]),
   one("prologue", [B, T, F], total(mul(silu(X), G, leaf(W, [d, f])), d), [x, g, W]),
   one("epilogue", [B, T, F], add(Y, silu(add(leaf(bias, [f]), total(mul(X, leaf(W, [d, f])), d)))), [
