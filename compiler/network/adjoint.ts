@@ -4,6 +4,7 @@ import type { Step as FormStep } from "../form/steps.ts";
 import { axesFor } from "../math/axis.ts";
 import { constant, leaf, type Tensor } from "../math/expr.ts";
 import { REAL } from "../math/interval.ts";
+import type { Loss } from "./loss.ts";
 import type { MemoryCall, Step } from "./program.ts";
 
 /** A memory's sequences, backwards: from the adjoint of what it gives, those of what it is given. */
@@ -26,13 +27,14 @@ export interface NetworkAdjoint {
   readonly of: ReadonlyMap<Tensor, Tensor>;
 }
 
-/** ∂loss/∂learned: `loss` is a number that the steps make. */
+/** ∂loss/∂learned: `loss` is a number that the steps make, whatever the `constants` among them are. */
 export function networkAdjoint(
   steps: readonly Step[],
-  loss: Tensor,
+  { loss, constants }: Pick<Loss, "loss" | "constants">,
   learned: readonly Tensor[],
 ): NetworkAdjoint {
   const matters = dependentOnLearned(steps, learned);
+  for (const t of constants) matters.delete(t);
   const walk = new Backwards(matters, (t) => `d ${t.name}`);
   const backwards: AdjointStep[] = [];
   const take = (): void => {

@@ -69,7 +69,7 @@ export function trainingPlan(
   const steps = [...program.steps, ...loss.steps];
   const adjoint = networkAdjoint(
     steps,
-    loss.loss,
+    loss,
     ordered.map((l) => l.tensor),
   );
   const barOf = (l: Learned): string => adjoint.of.get(l.tensor)?.name ?? `d ${l.tensor.name}`;
