@@ -12,7 +12,7 @@ import { targets } from "./handmade.ts";
 
 const BOUND = 1e-5;
 /** Each compiles anew, which takes most of the time. */
-const RUNS = Number(process.env.MIRAS_GPU_RUNS ?? 3);
+const RUNS = Number(process.env.MIRAS_GPU_RUNS ?? 2);
 
 afterAll(() => device?.destroy());
 
