@@ -18,6 +18,7 @@ export type Fit =
 /** For each axis of an operand, the axis of the result that it lies along. */
 export type Placement = readonly Axis[];
 
+/** Of two shapes of one length, the result has the left one. */
 export function broadcast(left: readonly Dim[], right: readonly Dim[], equalities: Equalities): Fit {
   const swap = left.length < right.length;
   const [small, large] = swap ? [left, right] : [right, left];

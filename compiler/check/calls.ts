@@ -140,8 +140,8 @@ function elementwise(
 }
 
 function widen(el: Elaborating, v: TensorValue, shape: readonly Dim[]): Expr {
-  const fit = broadcast(v.shape, shape, el.equalities);
-  return fit.kind === "fits" ? at(v.expr, axesFor(v.shape), fit.left) : v.expr;
+  const fit = broadcast(shape, v.shape, el.equalities);
+  return fit.kind === "fits" ? at(v.expr, axesFor(v.shape), fit.right) : v.expr;
 }
 
 function sqrt(

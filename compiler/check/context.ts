@@ -197,7 +197,7 @@ export class Context {
 
   /** An expression placed along the axes of `shape`, which it must broadcast to. */
   fitTo(value: TensorValue, shape: readonly Dim[], what: string, name: string, span: Span): Expr | undefined {
-    const fit = broadcast(value.shape, shape, this.equalities);
+    const fit = broadcast(shape, value.shape, this.equalities);
     if (fit.kind !== "fits" || fit.shape.length !== shape.length) {
       return this.reporter.error(
         "state-shape",
@@ -205,7 +205,7 @@ export class Context {
         span,
       );
     }
-    return at(value.expr, axesFor(value.shape), fit.left);
+    return at(value.expr, axesFor(value.shape), fit.right);
   }
 
   sameShape(one: readonly Dim[], other: readonly Dim[]): boolean {

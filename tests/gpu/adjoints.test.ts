@@ -22,17 +22,16 @@ const STEADY = 100;
 afterAll(() => device?.destroy());
 
 describe.skipIf(!device).each(
-  tiled.map((t, i) => ({
-    ...t,
-    targets: process.env.MIRAS_GPU_ALL ? targets : [targets[i % targets.length] as (typeof targets)[number]],
-  })),
-)("$name", ({ model, form, ranges }) => {
+  // Compiling takes most of the time: one model with subgroups, the next without.
+  tiled.map((t, i) => ({ ...t, target: targets[i % targets.length] as (typeof targets)[number] })),
+)("$name", ({ model, form, ranges, target: [kind, target] }) => {
   const adjoint = tileAdjoint(form);
   const steps = [...adjoint.tile.steps, ...adjoint.steps];
   const solves = steps.some((s) =>
     definitionsOf(s).some((d) => postorder([d.value]).some((e) => e.kind === "solve")),
   );
-  test.skipIf(solves).each(targets)("%s", { timeout: 120_000 }, async (_, target) => {
+  const why = solves ? " (skipped: it solves a linear system, for which there is no dense kernel)" : "";
+  test.skipIf(solves)(`${kind}${why}`, { timeout: 120_000 }, async () => {
     if (!device) return;
     const T = Math.min(model.spec.chunk ?? 13, 13);
     const given = { B: 2, T, H: 2, sizes: sizesOf(model, 12, 10) };
@@ -79,17 +78,24 @@ describe.skipIf(!device).each(
     for (const [name, t] of adjoint.given.ends) put(t, seeds.states.get(name));
     put(adjoint.given.output, seeds.y);
     runner.run("all");
-    for (const [kind, found] of [
-      ["tokens", adjoint.inputs],
-      ["parameters", adjoint.parameters],
-      ["states", adjoint.starts],
-    ] as const) {
-      for (const [name, t] of found) {
-        if (!tensors.has(t.name)) continue;
-        const got = (await runner.read(t.name)).get(t.name) ?? [];
-        expect(errorRatio(got, want[kind].get(name) ?? []), `${kind} ${name}`).toBeLessThanOrEqual(BOUND);
-      }
+    const compared = (
+      [
+        ["tokens", adjoint.inputs],
+        ["parameters", adjoint.parameters],
+        ["states", adjoint.starts],
+      ] as const
+    ).flatMap(([kind, found]) =>
+      [...found].map(([name, t]) => ({ name: t.name, data: want[kind].get(name) as Float64Array })),
+    );
+    const read = await runner.read(...compared.map((c) => c.name));
+    // What cancels to nothing, as the adjoint of a rate where every error is a sign, is but rounding.
+    const floor = 1e-6 * Math.max(...compared.map((c) => rms(c.data)));
+    for (const { name, data } of compared) {
+      const off = errorRatio(read.get(name) ?? [], data) * rms(data);
+      expect(off / Math.max(rms(data), floor), name).toBeLessThanOrEqual(BOUND);
     }
     runner.destroy();
   });
 });
+
+const rms = (x: Float64Array): number => Math.sqrt(x.reduce((n, v) => n + v * v, 0) / Math.max(1, x.length));
