@@ -64,71 +64,42 @@ export function trainingPlan(
   hyperparameters: Hyperparameters,
 ): TrainingPlan {
   const plan = new PlanBuilder();
-  const ordered = decayingFirst(program);
-  const { length, decaying } = layoutOf(program, sizes);
+  const learned = decayingFirst(program);
+  const layout = layoutOf(program, sizes);
   const steps = [...program.steps, ...loss.steps];
   const adjoint = networkAdjoint(
     steps,
     loss,
-    ordered.map((l) => l.tensor),
+    learned.map((l) => l.tensor),
   );
-  const barOf = (l: Learned): string => adjoint.of.get(l.tensor)?.name ?? `d ${l.tensor.name}`;
+  const bars = learned.map((l) => adjoint.of.get(l.tensor)?.name ?? `d ${l.tensor.name}`);
 
-  for (const t of [program.tokens, loss.targets, loss.loss, loss.correct, loss.counted, program.logits])
-    plan.tensor(t.name, elements(t.shape, sizes));
-  for (const l of ordered) {
-    const count = elements(l.tensor.shape, sizes);
-    plan.tensor(l.tensor.name, count);
-    plan.tensor(barOf(l), count);
-  }
-  for (const name of [LEARNED, GRADIENT, TOTAL, ...MOMENTS]) plan.tensor(name, length);
+  const seen = [program.tokens, loss.targets, loss.loss, loss.correct, loss.counted, program.logits];
+  for (const t of seen) plan.tensor(t.name, elements(t.shape, sizes));
+  for (const [i, { tensor }] of learned.entries())
+    for (const name of [tensor.name, bars[i] as string]) plan.tensor(name, elements(tensor.shape, sizes));
+  for (const name of [LEARNED, GRADIENT, TOTAL, ...MOMENTS]) plan.tensor(name, layout.length);
   for (const name of [NORM, ...NUMBERS]) plan.tensor(name, 1);
-
-  const planners = new Map<Rule, MemoryPlanner>();
-  const plannerOf = ({ rule }: MemoryCall): MemoryPlanner => {
-    let found = planners.get(rule);
-    if (!found) {
-      found = new MemoryPlanner(plan, formOf(rule), sizes, target);
-      planners.set(rule, found);
-    }
-    return found;
-  };
 
   const forwards = segmentsOf(steps);
   const backwards = segmentsOf(adjoint.steps);
-  const wanted = [loss.loss, loss.correct, loss.counted, program.logits, ...adjoint.of.values()];
-  const kept = readElsewhere([...forwards, ...backwards], wanted);
-  const lower = (sequence: string, segments: readonly Segment[]): void => {
-    for (const [i, segment] of segments.entries()) {
-      if (Array.isArray(segment)) {
-        const name = `${sequence}.${i}`;
-        plan.run(sequence, lowerSteps(name, segment, kept, sizes, target), sizes, nameOf(plan, sizes));
-      } else if (segment.kind === "memory") {
-        for (const [state, from] of segment.states)
-          plan.run(sequence, spread(plan, segment, state, from, sizes, target), sizes, nameOf(plan, sizes));
-        plannerOf(segment).forwards(sequence, segment);
-      } else plannerOf(segment.call).backwards(sequence, segment);
-    }
-  };
-  lower("forwards", forwards);
-  lower("backwards", backwards);
-
-  const { take, add, update } = optimizer(length, decaying, hyperparameters, target);
-  const own = (t: Tensor): string => t.name.replace(/, next$/, "");
-  plan.run("take", take, {}, own);
-  plan.run("add", add, {}, own);
-  plan.run("update", update, {}, (t) => (plan.tensors.has(own(t)) ? own(t) : undefined));
+  const kept = readElsewhere([...forwards, ...backwards], [...seen, ...adjoint.of.values()]);
+  const lowering = new Lowering(plan, formOf, kept, sizes, target);
+  lowering.run("forwards", forwards);
+  lowering.run("backwards", backwards);
+  optimize(plan, layout, hyperparameters, target);
 
   const group = (tensors: readonly string[]) => ({ tensors, apart: true }) as const;
-  const sequence = (name: string): readonly Dispatch[] => plan.sequences.get(name) ?? [];
+  const { tensors, temporary, fixed, sequences } = plan;
+  const sequence = (name: string): readonly Dispatch[] => sequences.get(name) ?? [];
   return {
     name: program.name,
-    tensors: plan.tensors,
-    temporary: plan.temporary,
-    fixed: plan.fixed,
+    tensors,
+    temporary,
+    fixed,
     groups: new Map([
-      [LEARNED, group(ordered.map((l) => l.tensor.name))],
-      [GRADIENT, group(ordered.map(barOf))],
+      [LEARNED, group(learned.map((l) => l.tensor.name))],
+      [GRADIENT, group(bars)],
     ]),
     sequences: {
       forwards: sequence("forwards"),
@@ -146,6 +117,80 @@ export function trainingPlan(
       logits: program.logits.name,
     },
   };
+}
+
+/** Segments as kernels. */
+class Lowering {
+  readonly #plan: PlanBuilder;
+  readonly #formOf: (rule: Rule) => TileForm;
+  readonly #kept: ReadonlySet<Tensor>;
+  readonly #sizes: Sizes;
+  readonly #target: Target;
+  readonly #planners = new Map<Rule, MemoryPlanner>();
+
+  constructor(
+    plan: PlanBuilder,
+    formOf: (rule: Rule) => TileForm,
+    kept: ReadonlySet<Tensor>,
+    sizes: Sizes,
+    target: Target,
+  ) {
+    this.#plan = plan;
+    this.#formOf = formOf;
+    this.#kept = kept;
+    this.#sizes = sizes;
+    this.#target = target;
+  }
+
+  run(sequence: string, segments: readonly Segment[]): void {
+    for (const [i, segment] of segments.entries()) {
+      if (Array.isArray(segment))
+        this.#kernels(
+          sequence,
+          lowerSteps(`${sequence}.${i}`, segment, this.#kept, this.#sizes, this.#target),
+        );
+      else if (segment.kind === "memory") {
+        for (const [state, from] of segment.states)
+          this.#kernels(sequence, this.#spread(segment, state, from));
+        this.#plannerOf(segment).forwards(sequence, segment);
+      } else this.#plannerOf(segment.call).backwards(sequence, segment);
+    }
+  }
+
+  #kernels(sequence: string, kernels: readonly DenseKernel[]): void {
+    this.#plan.run(sequence, kernels, this.#sizes, (t) =>
+      this.#plan.passing(t.name, elements(t.shape, this.#sizes)),
+    );
+  }
+
+  #plannerOf({ rule }: MemoryCall): MemoryPlanner {
+    let found = this.#planners.get(rule);
+    if (!found) {
+      found = new MemoryPlanner(this.#plan, this.#formOf(rule), this.#sizes, this.#target);
+      this.#planners.set(rule, found);
+    }
+    return found;
+  }
+
+  /** Every sequence starts with what is learned of a state. */
+  #spread(call: MemoryCall, state: string, from: Tensor): readonly DenseKernel[] {
+    const [B, one] = [dim([], this.#sizes.B as number), dim([], elements(from.shape, this.#sizes))];
+    const tensor: Tensor = { name: stateName(call, state, 0), shape: [B, one], domain: from.domain };
+    this.#plan.tensor(tensor.name, elements(tensor.shape, {}));
+    const [, i] = axesFor(tensor.shape) as [Axis, Axis];
+    const value = leaf({ ...from, shape: [one] }, [i]);
+    const definition = { kind: "definition", tensor, value } as const;
+    return lowerDense(`start.${state}`, [definition], new Set([tensor]), {}, this.#target);
+  }
+}
+
+function optimize(plan: PlanBuilder, layout: Layout, hyperparameters: Hyperparameters, target: Target): void {
+  const { take, add, update } = optimizer(layout.length, layout.decaying, hyperparameters, target);
+  const own = (t: Tensor): string => t.name.replace(/, next$/, "");
+  const known = (t: Tensor): string | undefined => (plan.tensors.has(own(t)) ? own(t) : undefined);
+  plan.run("take", take, {}, known);
+  plan.run("add", add, {}, known);
+  plan.run("update", update, {}, known);
 }
 
 const decayingFirst = ({ learned }: Program): Learned[] =>
@@ -190,28 +235,4 @@ function readElsewhere(segments: readonly Segment[], wanted: readonly Tensor[]):
     for (const d of definitions) for (const t of tensorsOf(d.value)) if (!own.has(t)) kept.add(t);
   }
   return kept;
-}
-
-const nameOf =
-  (plan: PlanBuilder, sizes: Sizes) =>
-  (t: Tensor): string =>
-    plan.passing(t.name, elements(t.shape, sizes));
-
-/** Every sequence starts with what is learned of a state. */
-function spread(
-  plan: PlanBuilder,
-  call: MemoryCall,
-  state: string,
-  from: Tensor,
-  sizes: Sizes,
-  target: Target,
-): readonly DenseKernel[] {
-  const [B, one] = [dim([], sizes.B as number), dim([], elements(from.shape, sizes))];
-  const flat: Tensor = { ...from, shape: [one] };
-  const name = stateName(call, state, 0);
-  const tensor: Tensor = { name, shape: [B, one], domain: from.domain };
-  plan.tensor(name, elements(tensor.shape, {}));
-  const [, i] = axesFor(tensor.shape) as [Axis, Axis];
-  const value = leaf(flat, [i]);
-  return lowerDense(`start.${state}`, [{ kind: "definition", tensor, value }], new Set([tensor]), {}, target);
 }
