@@ -166,12 +166,13 @@ class Printer {
     const [rows, columns] = axes;
     const pick = (test: (f: Expr) => boolean): Expr[] => factors.filter(test);
     const has = (f: Expr, a: Axis | undefined): boolean => a !== undefined && f.axes.includes(a);
-    const scalars = pick((f) => f.axes.length === 0).map((f) => this.#own(f));
+    // Numbers, and what lies along further axes.
+    const others = pick((f) => !has(f, rows) && !has(f, columns)).map((f) => this.#own(f));
     const lefts = pick((f) => has(f, rows) && !has(f, columns));
     const rights = pick((f) => has(f, columns) && !has(f, rows));
     const matrices = pick((f) => has(f, rows) && has(f, columns));
     const vector = (fs: readonly Expr[], a: Axis): Doc => s.hadamard(fs.map((f) => this.print(f, [a])));
-    const parts: Doc[] = [...front, ...scalars];
+    const parts: Doc[] = [...front, ...others];
     if (matrices.length > 0) {
       if (rows && lefts.length > 0) parts.push(s.diagonal(vector(lefts, rows)));
       // Diag(λ) is λ times the identity already.
