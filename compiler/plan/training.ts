@@ -2,12 +2,11 @@
 import { type DenseKernel, lowerDense } from "../dense/lower.ts";
 import { lowerSteps } from "../dense/steps.ts";
 import type { Rule } from "../derive/rule.ts";
-import { definitionsOf, type Step as FormStep } from "../form/steps.ts";
 import type { TileForm } from "../form/tile-form.ts";
 import type { Target } from "../kernel/target.ts";
 import { type Axis, axesFor, dim, elements, extentOf, type Sizes } from "../math/axis.ts";
-import { leaf, type Tensor, tensorsOf } from "../math/expr.ts";
-import { type MemoryAdjoint, networkAdjoint } from "../network/adjoint.ts";
+import { leaf, type Tensor } from "../math/expr.ts";
+import { networkAdjoint } from "../network/adjoint.ts";
 import type { Loss } from "../network/loss.ts";
 import type { Learned, MemoryCall, Program, Start } from "../network/program.ts";
 import { MemoryPlanner, stateName } from "./memory.ts";
@@ -15,6 +14,7 @@ import {
   GRADIENT, type Hyperparameters, LEARNED, MOMENTS, NORM, NUMBERS, optimizer, TOTAL,
 } from "./optimizer.ts"; // biome-ignore format: a list
 import { type Dispatch, PlanBuilder } from "./plan.ts";
+import { nameOf, readElsewhere, type Segment, segmentsOf } from "./segments.ts";
 
 /** A part of what is learned, in the order in which it lies. */
 export interface Weight {
@@ -49,10 +49,7 @@ export interface TrainingPlan {
 }
 
 /** Tensors in one buffer begin at multiples of this many numbers. */
-const ALIGNED = 64;
-
-/** Either definitions in a row, or a memory. */
-type Segment = FormStep[] | MemoryCall | MemoryAdjoint;
+export const ALIGNED = 64;
 
 /** `formOf` gives the tile form of each memory's rule: a network whose memories have none cannot be trained. */
 export function trainingPlan(
@@ -148,7 +145,8 @@ export function trainingPlan(
   };
 }
 
-const decayingFirst = ({ learned }: Program): Learned[] =>
+/** In the order in which it lies. */
+export const decayingFirst = ({ learned }: Program): Learned[] =>
   [...learned].sort((a, b) => Number(b.decays) - Number(a.decays));
 
 export function layoutOf(program: Program, sizes: Sizes): Layout {
@@ -162,40 +160,6 @@ export function layoutOf(program: Program, sizes: Sizes): Layout {
   });
   return { weights, length, decaying };
 }
-
-function segmentsOf(steps: readonly (FormStep | MemoryCall | MemoryAdjoint)[]): Segment[] {
-  const segments: Segment[] = [];
-  for (const step of steps) {
-    const last = segments.at(-1);
-    if (step.kind === "memory" || step.kind === "memory adjoint") segments.push(step);
-    else if (Array.isArray(last)) last.push(step);
-    else segments.push([step]);
-  }
-  return segments;
-}
-
-/** The tensors that are read in another segment than they are made in, or from outside. */
-function readElsewhere(segments: readonly Segment[], wanted: readonly Tensor[]): Set<Tensor> {
-  const kept = new Set(wanted);
-  for (const segment of segments) {
-    if (!Array.isArray(segment)) {
-      const call = segment.kind === "memory" ? segment : segment.call;
-      for (const some of [call.inputs, call.parameters, call.states])
-        for (const t of some.values()) kept.add(t);
-      kept.add(segment.output);
-      continue;
-    }
-    const definitions = segment.flatMap(definitionsOf);
-    const own = new Set(definitions.map((d) => d.tensor));
-    for (const d of definitions) for (const t of tensorsOf(d.value)) if (!own.has(t)) kept.add(t);
-  }
-  return kept;
-}
-
-const nameOf =
-  (plan: PlanBuilder, sizes: Sizes) =>
-  (t: Tensor): string =>
-    plan.passing(t.name, elements(t.shape, sizes));
 
 /** Every sequence starts with what is learned of a state. */
 function spread(
