@@ -51,6 +51,13 @@ export class NetworkHolder {
     return this.#opened;
   }
 
+  /** Starts from weights that are given. */
+  async takeWeights(path: string | null): Promise<void> {
+    if (path === null) return;
+    const { trainable, weightsIn } = this.current;
+    await trainable.restore(await weightsIn(path));
+  }
+
   async reopen(): Promise<Trainable> {
     // What is lost may refuse even to be closed.
     await this.close().catch(() => {});

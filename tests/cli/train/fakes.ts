@@ -2,6 +2,9 @@
 import { taskFor } from "../../../cli/data/task.ts";
 import type { Factories } from "../../../cli/train/context.ts";
 import type { NetworkRequest } from "../../../cli/train/network.ts";
+import { readWeights } from "../../../runtime/node/weights.ts";
+import type { Weights } from "../../../runtime/trainable.ts";
+import { fitted } from "../../../runtime/weights.ts";
 import { Bigram, bigramTask } from "../../training/bigram.ts";
 
 export interface Fakes extends Factories {
@@ -24,7 +27,12 @@ export function fakes(change: (network: Bigram, n: number) => void = () => {}): 
       opened.push(trainable);
       requests.push(request);
       const close = async (): Promise<void> => trainable.destroy();
-      return { name: request.network ?? "Bigram", device: "plain TypeScript", trainable, close };
+      const weightsIn = async (path: string): Promise<Map<string, Weights>> => {
+        const slots = [...(await trainable.weights())].map(([name, { shape }]) => ({ name, shape }));
+        return fitted(await readWeights(path), slots, path);
+      };
+      const name = request.network ?? "Bigram";
+      return { name, device: "plain TypeScript", trainable, weightsIn, close };
     },
     taskFor: (choice) =>
       choice.task === "bigram" ? bigramTask(7, [choice.B ?? 2, choice.T ?? 5], choice.seed) : taskFor(choice),
