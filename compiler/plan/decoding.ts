@@ -51,9 +51,9 @@ export interface InitialStates {
 /** `sizes`: for one sequence of one token; `tokens` is how long the sequence may become. */
 export function decodingPlan(program: Program, sizes: Sizes, target: Target): DecodingPlan {
   const plan = new PlanBuilder();
-  const { steps, replaces, counters } = oneToken(program.steps, sizes);
+  const { steps, replaces, put, counters } = oneToken(program.steps, sizes);
   const segments = segmentsOf(steps);
-  const kept = readElsewhere(segments, [program.logits]);
+  const kept = readElsewhere(segments, [program.logits, ...put]);
   const learned = decayingFirst(program).map((l) => l.tensor);
   for (const t of [program.tokens, program.logits, ...learned, ...counters.keys(), ...replaces.values()])
     plan.tensor(t.name, elements(t.shape, sizes));

@@ -19,6 +19,8 @@ export interface OneToken {
   readonly steps: readonly Step[];
   /** From a ring with the token to the ring before it, in whose place it comes. What is there at first does not matter. */
   readonly replaces: ReadonlyMap<Tensor, Tensor>;
+  /** What is put into rings: it should be had once, and not for each place of its ring. */
+  readonly put: readonly Tensor[];
   /** Numbers that come with each token: its position modulo this, or, where it is infinite, the position. */
   readonly counters: ReadonlyMap<Tensor, number>;
 }
@@ -32,7 +34,7 @@ export function oneToken(steps: readonly Step[], sizes: Sizes): OneToken {
     return ring ? [now, put(resultOf(step), ring)] : [now];
   });
   const replaces = new Map([...past.rings.values()].map((r) => [r.after, r.before]));
-  return { steps: made, replaces, counters: past.counters };
+  return { steps: made, replaces, put: [...past.rings.keys()], counters: past.counters };
 }
 
 /** The last tokens of a tensor, each at its position modulo their number. */
