@@ -51,9 +51,8 @@ export class NetworkHolder {
     return this.#opened;
   }
 
-  /** Starts from weights that are given. */
-  async takeWeights(path: string | null): Promise<void> {
-    if (path === null) return;
+  /** Starts from the weights of a file. */
+  async takeWeights(path: string): Promise<void> {
     const { trainable, weightsIn } = this.current;
     await trainable.restore(await weightsIn(path));
   }

@@ -38,7 +38,7 @@ export async function startRun(
   const network = await NetworkHolder.open(() => make.openNetwork(request, io));
   try {
     checkVocabulary(network.current, task);
-    await network.takeWeights(settings.weights);
+    if (settings.weights) await network.takeWeights(settings.weights);
     const config = configOf(file, settings, task, network.current);
     const contents = {
       spec: specFiles(file),
@@ -67,7 +67,7 @@ export async function startRun(
 
 /** What is trained, on what and where. */
 export const introduction = ({ network, parameters, device, task, settings }: RunConfig): string => {
-  const start = settings.weights === null ? "" : `, from ${settings.weights}`;
+  const start = settings.weights ? `, from ${settings.weights}` : "";
   return `${network}, ${parameters.toLocaleString("en")} parameters${start}, on ${device}\n${task.description}\n`;
 };
 

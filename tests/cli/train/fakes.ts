@@ -1,10 +1,11 @@
 /** Networks that are bigrams, and a task `bigram` for them, in the place of what the command line opens. */
 import { taskFor } from "../../../cli/data/task.ts";
+import { UsageError } from "../../../cli/errors.ts";
 import type { Factories } from "../../../cli/train/context.ts";
 import type { NetworkRequest } from "../../../cli/train/network.ts";
 import { readWeights } from "../../../runtime/node/weights.ts";
 import type { Weights } from "../../../runtime/trainable.ts";
-import { fitted } from "../../../runtime/weights.ts";
+import { fitted, WeightsError } from "../../../runtime/weights.ts";
 import { Bigram, bigramTask } from "../../training/bigram.ts";
 
 export interface Fakes extends Factories {
@@ -29,7 +30,12 @@ export function fakes(change: (network: Bigram, n: number) => void = () => {}): 
       const close = async (): Promise<void> => trainable.destroy();
       const weightsIn = async (path: string): Promise<Map<string, Weights>> => {
         const slots = [...(await trainable.weights())].map(([name, { shape }]) => ({ name, shape }));
-        return fitted(await readWeights(path), slots, path);
+        const tensors = await readWeights(path);
+        try {
+          return fitted(tensors, slots, path);
+        } catch (error) {
+          throw error instanceof WeightsError ? new UsageError(error.message, error.problems) : error;
+        }
       };
       const name = request.network ?? "Bigram";
       return { name, device: "plain TypeScript", trainable, weightsIn, close };
