@@ -1,13 +1,17 @@
 /** A network on a device, that learns: its plan's sequences, run for one batch after another. */
+import type { DecodingPlan } from "../compiler/plan/decoding.ts";
 import type { Layout, TrainingPlan } from "../compiler/plan/training.ts";
 import type { Batch } from "./data/batch.ts";
 import { Random } from "./data/random.ts";
 import type { Device } from "./device.ts";
 import { ProgramRunner } from "./program.ts";
+import { NetworkReader } from "./reading.ts";
 import type { Measured, Reader, Stepped, Trainable, Weights } from "./trainable.ts";
 
 /** The stream of a seed that weights are drawn from. */
 const WEIGHTS = 3;
+/** Tokens that a reader has room for where nothing is said. */
+const USUAL_LENGTH = 4096;
 
 export interface Shape {
   /** Sequences. */
@@ -23,6 +27,7 @@ export interface Making {
   readonly seed: number;
   readonly layout: Layout;
   readonly plan: (shape: Shape) => TrainingPlan;
+  readonly decoding: (length: number) => DecodingPlan;
   /** 1 − β^t of both moments. */
   readonly corrections: (step: number) => readonly [number, number];
 }
@@ -149,8 +154,9 @@ export class NetworkOnDevice implements Trainable {
     if (this.#loaded) put(this.#loaded.runner, this.#held);
   }
 
-  reader(): Promise<Reader> {
-    throw new Error("not yet");
+  async reader(length = USUAL_LENGTH): Promise<Reader> {
+    const { learned } = await this.#read();
+    return NetworkReader.create(this.#device, this.#making.decoding(length), learned, this.#apart(learned));
   }
 
   destroy(): void {

@@ -8,13 +8,14 @@ import type { SourceFile } from "../../compiler/source/span.ts";
 import { closest } from "../../compiler/source/suggest.ts";
 import { NetworkOnDevice } from "../../runtime/network.ts";
 import { findDevice, noAdapterHelp } from "../../runtime/node/adapter.ts";
-import type { Trainable } from "../../runtime/trainable.ts";
+import type { Trainable, Weights } from "../../runtime/trainable.ts";
 import type { DeviceName } from "../choose.ts";
 import { SpecError, UsageError } from "../errors.ts";
 import { importedSource } from "../files.ts";
 import type { Io } from "../io.ts";
 import { prelude } from "../prelude.ts";
 import { targetOf } from "../webgpu.ts";
+import { loadWeights } from "../weights/load.ts";
 
 export interface NetworkRequest {
   readonly file: SourceFile;
@@ -36,6 +37,8 @@ export interface OpenedNetwork {
   /** For people: what it runs on. */
   readonly device: string;
   readonly trainable: Trainable;
+  /** The weights in a file that fit it. Throws UsageError or FileError where there are none. */
+  readonly weightsIn: (path: string) => Promise<ReadonlyMap<string, Weights>>;
   /** Destroys the network, and gives back the device. */
   close(): Promise<void>;
 }
@@ -63,6 +66,7 @@ export const openNetwork: OpenNetwork = async (request, io) => {
     name: network.name,
     device: device.adapter.name,
     trainable,
+    weightsIn: (path) => loadWeights(path, network),
     close: async () => {
       trainable.destroy();
       device.destroy();
