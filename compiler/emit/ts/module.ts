@@ -14,7 +14,7 @@ import { codeOf, Kernels } from "./code.ts";
 import type { ModelDescription, ModuleDescription, TensorDescription } from "./description.ts";
 import { aboutFile, aboutInput, aboutModel, aboutState } from "./docs.ts";
 import { key, literal } from "./literal.ts";
-import { networkClassOf, networkTypesOf } from "./network-class.ts";
+import { networkClassOf, networkMethodsOf, networkTypesOf } from "./network-class.ts";
 import { NetworkKernels, networkCodeOf } from "./network-code.ts";
 import type { NetworkDescription } from "./network-description.ts";
 
@@ -93,6 +93,7 @@ function classesOf({ models, networks }: ModuleDescription): string {
       ...models.flatMap((model) => [classOf(model), typesOf(model)]),
       ...networks.flatMap((network) => [
         networkClassOf(network, codeName(network.name)),
+        networkMethodsOf(network),
         networkTypesOf(network),
       ]),
     ],

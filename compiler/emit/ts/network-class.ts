@@ -46,49 +46,42 @@ export function networkClassOf(network: NetworkDescription, code: string): State
         returnType: `Promise<${name}>`,
         statements: [`return new ${name}(await ${name}.prepare(device, ${code}(), sizes, start));`],
       },
-      ...methodsOf(network),
     ],
   };
 }
 
-/** What the runtime's class has, with the shapes that this network gives it. */
-const methodsOf = (network: NetworkDescription) => {
+/** What the runtime's class has, said with the shapes that this network gives it. */
+export function networkMethodsOf(network: NetworkDescription): StatementStructures {
   const { tokens, logits } = networkShapes(network);
-  const override = (
-    name: string,
-    docs: string,
-    parameters: readonly { readonly name: string; readonly type: string }[],
-    result: string,
-  ) => ({
-    name,
-    hasOverrideKeyword: true,
-    docs: [docs],
-    parameters: [...parameters],
-    returnType: `Promise<${result}>`,
-    statements: [`return super.${name}(${parameters.map((p) => p.name).join(", ")});`],
-  });
   const batch = { name: "batch", type: "runtime.TokenBatch" };
-  return [
-    override(
-      "forward",
-      `Reads tokens \`${tokens}\`, and gives the logits \`${logits}\` of what comes after each.`,
-      [{ name: "tokens", type: "runtime.Tokens" }],
-      "Float32Array",
-    ),
-    override(
-      "step",
-      `Takes one step of AdamW on tokens and targets \`${tokens}\`, and tells what the network made of them before it.`,
-      [batch, { name: "options", type: "runtime.StepOptions" }],
-      "runtime.Stepped",
-    ),
-    override(
-      "measure",
-      `Measures tokens and targets \`${tokens}\` without learning from them.`,
-      [batch],
-      "runtime.Measured",
-    ),
-  ];
-};
+  return {
+    kind: StructureKind.Interface,
+    name: network.name,
+    isExported: true,
+    methods: [
+      {
+        name: "forward",
+        docs: [`Reads tokens \`${tokens}\`, and gives the logits \`${logits}\` of what comes after each.`],
+        parameters: [{ name: "tokens", type: "runtime.Tokens" }],
+        returnType: "Promise<Float32Array>",
+      },
+      {
+        name: "step",
+        docs: [
+          `Takes one step of AdamW on tokens and targets \`${tokens}\`, and tells what the network made of them before it.`,
+        ],
+        parameters: [batch, { name: "options", type: "runtime.StepOptions" }],
+        returnType: "Promise<runtime.Stepped>",
+      },
+      {
+        name: "measure",
+        docs: [`Measures tokens and targets \`${tokens}\` without learning from them.`],
+        parameters: [batch],
+        returnType: "Promise<runtime.Measured>",
+      },
+    ],
+  };
+}
 
 /** The types of a network, under its own name. */
 export const networkTypesOf = ({ name, builds }: NetworkDescription): StatementStructures => ({
