@@ -18,7 +18,7 @@ export interface TokenBatch {
 
 /** How a network starts. */
 export interface NetworkStart {
-  /** Of the weights that are drawn; 1 unless given, as `miras train` has it. The same one gives the same weights everywhere. */
+  /** Of the weights that are drawn; 1 unless given, as `miras train` has it. The same one gives the same weights. */
   readonly seed?: number;
 }
 

@@ -65,5 +65,5 @@ export const networkShapes = ({ vocabulary }: NetworkDescription) => ({
 
 export const aboutWeights = ({ layout }: NetworkDescription): string => {
   const count = layout.weights.reduce((n, { shape }) => n + shape.reduce((m, d) => m * d, 1), 0);
-  return `It learns ${count} numbers. The same \`seed\` gives the same weights everywhere; \`load\` brings others.`;
+  return `It learns ${count.toLocaleString("en-US")} numbers. The same \`seed\` gives the same weights; \`load\` brings others.`;
 };
