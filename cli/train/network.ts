@@ -16,6 +16,7 @@ import type { Io } from "../io.ts";
 import { prelude } from "../prelude.ts";
 import { targetOf } from "../webgpu.ts";
 import { loadWeights } from "../weights/load.ts";
+import { untrainableText } from "./untrainable.ts";
 
 export interface NetworkRequest {
   readonly file: SourceFile;
@@ -58,7 +59,7 @@ export const openNetwork: OpenNetwork = async (request, io) => {
   const training = trainingOf(network, targetOf(device), { clip, weightDecay });
   if ("why" in training) {
     device.destroy();
-    throw new UsageError(`${network.name} cannot be trained: ${REASONS[training.why](training.part)}`);
+    throw new UsageError(untrainableText(network.name, training));
   }
   const { vocabulary } = network.sizes;
   const trainable = new NetworkOnDevice(device, { vocabulary, seed, corrections, ...training });
@@ -73,12 +74,6 @@ export const openNetwork: OpenNetwork = async (request, io) => {
     },
   };
 };
-
-const REASONS = {
-  sequential: (part: string) =>
-    `${part} has no parallel form, which training needs; \`miras explain\` says which term is in its way`,
-  solves: (part: string) => `${part} solves a linear system for each token, whose gradient has no kernel yet`,
-} as const;
 
 function networkOf({ file, network: wanted }: NetworkRequest, io: Io): Network {
   const { networks, diagnostics } = compile(file, prelude(), undefined, importedSource);
