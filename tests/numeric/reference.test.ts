@@ -22,6 +22,7 @@ import {
   type Tensor,
   type Tensors,
   titansWith,
+  titleOf,
   tttLinearWith,
   tttMlpWith,
   yaadWith,
@@ -350,9 +351,12 @@ describe("worked by hand", () => {
     const target = Float64Array.from([1, 0, 2]);
     expect([...monetaSlope(y, target)]).toEqual([0, -12, 27]);
     // e = (0, −2, 3), ‖e‖ = √13: below, at and above the switch.
-    expect([...yaadSlope(y, target, 4)]).toEqual([0, -2, 3]);
-    expect([...yaadSlope(y, target, Math.sqrt(13))]).toEqual([0, -2, 3]);
-    expect([...yaadSlope(y, target, 3)]).toEqual([0, -3, 3]);
+    const all = (delta: number) => Float64Array.of(delta, delta, delta);
+    expect([...yaadSlope(y, target, all(4))]).toEqual([0, -2, 3]);
+    expect([...yaadSlope(y, target, all(Math.sqrt(13)))]).toEqual([0, -2, 3]);
+    expect([...yaadSlope(y, target, all(3))]).toEqual([0, -3, 3]);
+    // Each channel has its own.
+    expect([...yaadSlope(y, target, Float64Array.of(1, 4, 2))]).toEqual([0, -2, 2]);
   });
 });
 
@@ -428,12 +432,13 @@ describe("gradients against finite differences", () => {
       const target = normal(d);
       const error = () => subtract(readMlp(memory, x), target);
       const size = norm(error());
+      const all = (delta: number) => new Float64Array(d).fill(delta);
       const sum = () => error().reduce((total, e) => total + Math.abs(e), 0);
       const cases: [(y: Vector) => Vector, () => number][] = [
         [(y) => subtract(y, target), () => square(error())],
         [(y) => monetaSlope(y, target), () => cube(error())],
-        [(y) => yaadSlope(y, target, 2 * size), () => square(error())],
-        [(y) => yaadSlope(y, target, size / 2), () => (size / 2) * sum()],
+        [(y) => yaadSlope(y, target, all(2 * size)), () => square(error())],
+        [(y) => yaadSlope(y, target, all(size / 2)), () => (size / 2) * sum()],
       ];
       for (const [slope, loss] of cases) {
         const G = mlpGradient(memory, x, slope);
@@ -479,13 +484,19 @@ describe("the accumulators after three tokens, from the loss alone", () => {
 
   const links: Record<string, (A: Matrix) => Matrix> = { moneta: monetaLink, memora: memoraLink };
 
-  for (const name of ["titans", "moneta", "yaad", "memora"]) {
-    it(name, () => {
-      const reference = referenceFor(name);
+  const deep = references.filter(({ name }) => ["titans", "moneta", "yaad", "memora"].includes(name));
+  for (const reference of deep) {
+    it(titleOf(reference), () => {
+      const { name } = reference;
       const ranges = { delta: [100, 100] as const };
       const made = randomCase(reference, sizes, 11, { edge: false, states: true, ranges });
       const { inputs, states } = made;
-      const scalar = (input: string, t: number) => at(get(inputs, input).data, t);
+      /** One number of a token, or that of an entry's channel: a row of W1 and a column of W2. */
+      const number = (input: string, t: number, weight: "W1" | "W2", i: number) => {
+        const { data } = get(inputs, input);
+        if (data.length === 3) return at(data, t);
+        return at(data, t * d + (weight === "W1" ? Math.floor(i / (4 * d)) : i % d));
+      };
 
       const result = run(reference, made);
       for (const weight of ["W1", "W2"] as const) {
@@ -502,6 +513,7 @@ describe("the accumulators after three tokens, from the loss alone", () => {
           return differences(memory[weight].data, loss, 1e-4);
         });
         const expected = A0.map((a, i) => {
+          const scalar = (input: string, t: number) => number(input, t, weight, i);
           const [g0 = 0, g1 = 0, g2 = 0] = gradients.map((g) => at(g, i));
           const [a0, a1, a2] = [scalar("alpha", 0), scalar("alpha", 1), scalar("alpha", 2)];
           const [e0, e1, e2] = [scalar("eta", 0), scalar("eta", 1), scalar("eta", 2)];
@@ -803,6 +815,31 @@ describe("equivalences", () => {
     expectClose(get(titans.states, "W2"), get(yaad.states, "W2"));
   });
 
+  it.each(["moneta", "yaad", "memora"])(
+    "%s with one number for all channels is that of one number",
+    (name) => {
+      const made = randomCase(referenceFor(name), { ...sizes, dv: 4, T: 35 }, 19, {
+        edge: true,
+        states: true,
+      });
+      const inputs = Object.fromEntries(
+        Object.entries(made.inputs).map(([input, given]): [string, Tensor] => [
+          input,
+          given.shape.length > 3
+            ? given
+            : {
+                shape: [...given.shape, 4],
+                data: new Float64Array(given.data.length * 4).map((_, i) =>
+                  at(given.data, Math.floor(i / 4)),
+                ),
+              },
+        ]),
+      );
+      const byChannel = references.find((r) => r.name === name && r.model !== undefined) as Reference;
+      expectSame(run(byChannel, { ...made, inputs }), run(referenceFor(name), made), 0);
+    },
+  );
+
   it("Memora reads weights that sum to one, and a constant added to a row of its accumulator changes nothing", () => {
     const reference = referenceFor("memora");
     const made = randomCase(reference, { ...sizes, dv: 4, T: 35 }, 18, { edge: true });
@@ -848,12 +885,13 @@ function expectShapes(reference: Reference, sizes: Sizes, result: Result): void 
   for (const [name, shape] of Object.entries(shapes)) expect(get(result.states, name).shape).toEqual(shape);
 }
 
-it("there are 24 systems, each name once", () => {
+it("there are 27 systems in 24 files, each title once", () => {
   expect(new Set(references.map(({ name }) => name)).size).toBe(24);
-  expect(references.length).toBe(24);
+  expect(new Set(references.map(titleOf)).size).toBe(27);
+  expect(references.length).toBe(27);
 });
 
-describe.each(references.map((reference) => [reference.name, reference] as const))(
+describe.each(references.map((reference) => [titleOf(reference), reference] as const))(
   "%s",
   (name, reference) => {
     it("gives finite numbers of the right shapes, also at the edges and for large values", () => {
@@ -1014,18 +1052,24 @@ describe.each(references.map((reference) => [reference.name, reference] as const
 );
 
 describe("the chunk", () => {
-  const families: [string, (chunk: number) => Reference][] = [
-    ["ttt_linear", tttLinearWith],
-    ["ttt_mlp", tttMlpWith],
-    ["titans", titansWith],
-    ["moneta", monetaWith],
-    ["yaad", yaadWith],
-    ["memora", memoraWith],
+  const families: ((chunk: number) => Reference)[] = [
+    tttLinearWith,
+    tttMlpWith,
+    titansWith,
+    monetaWith,
+    (chunk) => monetaWith(chunk, "by channel"),
+    yaadWith,
+    (chunk) => yaadWith(chunk, "by channel"),
+    memoraWith,
+    (chunk) => memoraWith(chunk, "by channel"),
   ];
+  const titled = families.map((family) => [titleOf(family(16)), family] as const);
 
-  it.each(families)("%s is 16 unless it is set, and matters", (name, family) => {
-    const made = randomCase(referenceFor(name), { B: 1, T: 20, H: 1, dk: 4, dv: 4 }, 30, { edge: false });
-    const standard = run(referenceFor(name), made);
+  it.each(titled)("%s is 16 unless it is set, and matters", (_, family) => {
+    const { name, model } = family(16);
+    const reference = referenceFor(name, model);
+    const made = randomCase(reference, { B: 1, T: 20, H: 1, dk: 4, dv: 4 }, 30, { edge: false });
+    const standard = run(reference, made);
     expectSame(run(family(16), made), standard, 0);
     for (const other of [1, 4, 20]) {
       expect(distance(run(family(other), made).y.data, standard.y.data)).toBeGreaterThan(1e-6);
