@@ -1,0 +1,303 @@
+/**
+ * Networks in jax-js, with its `valueAndGrad` and one `jit` around the whole step. Sequences are short enough for
+ * attention of any kind to be one matrix of scores; the delta rule is a loop over chunks, as in jax.ts.
+ */
+import type { Weights } from "../../runtime/trainable.ts";
+import { type MemoryKind, OPTIMIZER, type TrainingTask } from "../training/task.ts";
+import type { StepResult, Trainer } from "../training/trainer.ts";
+import { started } from "./jax.ts";
+
+/** Every operation consumes its arguments; `ref` keeps one for another use. */
+interface Arr {
+  readonly shape: readonly number[];
+  readonly ref: Arr;
+  add(x: Arr | number): Arr;
+  sub(x: Arr): Arr;
+  mul(x: Arr | number): Arr;
+  div(x: Arr | number): Arr;
+  neg(): Arr;
+  sum(axis?: number, options?: { readonly keepdims: boolean }): Arr;
+  mean(axis: number, options: { readonly keepdims: boolean }): Arr;
+  reshape(shape: readonly number[]): Arr;
+  transpose(axes: readonly number[]): Arr;
+  slice(...at: readonly (number | readonly number[])[]): Arr;
+  data(): Promise<Float32Array>;
+  dispose(): void;
+}
+
+interface Numpy {
+  readonly int32: unknown;
+  array(data: Float32Array | Int32Array, options: { readonly shape: readonly number[]; readonly dtype?: unknown }): Arr;
+  zeros(shape: readonly number[]): Arr;
+  ones(shape: readonly number[]): Arr;
+  eye(n: number): Arr;
+  tril(x: Arr, diagonal?: number): Arr;
+  where(condition: Arr, x: Arr | number, y: Arr | number): Arr;
+  cumsum(x: Arr, axis: number): Arr;
+  exp(x: Arr): Arr;
+  log(x: Arr): Arr;
+  sqrt(x: Arr): Arr;
+  minimum(x: Arr, y: Arr | number): Arr;
+  matmul(a: Arr, b: Arr): Arr;
+  matrixTranspose(x: Arr): Arr;
+  concatenate(xs: readonly Arr[], axis: number): Arr;
+  pad(x: Arr, widths: readonly (readonly [number, number])[]): Arr;
+}
+
+interface Jax {
+  readonly numpy: Numpy;
+  readonly nn: {
+    oneHot(x: Arr, classes: number): Arr;
+    sigmoid(x: Arr): Arr;
+    silu(x: Arr): Arr;
+    softmax(x: Arr, axis: number): Arr;
+    logSoftmax(x: Arr, axis: number): Arr;
+  };
+  jit<F>(f: F): F;
+  valueAndGrad<P, A extends unknown[]>(f: (p: P, ...rest: A) => Arr): (p: P, ...rest: A) => [Arr, P];
+}
+
+type Arrays = Record<string, Arr>;
+
+export const jaxTraining: Trainer = {
+  name: "jax-js",
+  includes: "the loss and the gradient's norm back; tokens stay on the device",
+  ours: false,
+  async prepare(task, weights) {
+    const library = (await started()) as unknown as Jax;
+    const { numpy: np } = library;
+    const { B, T, tokens, targets } = task.batch;
+    const each = (make: (w: Weights) => Arr): Arrays =>
+      Object.fromEntries([...weights].map(([name, w]) => [name, make(w)]));
+    let state = {
+      learned: each(({ data, shape }) => np.array(data, { shape })),
+      mean: each(({ shape }) => np.zeros(shape)),
+      square: each(({ shape }) => np.zeros(shape)),
+    };
+    const whole = (numbers: Int32Array): Arr => np.array(numbers, { shape: [B, T], dtype: np.int32 });
+    const [given, wanted] = [whole(tokens), whole(targets)];
+    const step = library.jit(trainingStep(library, task));
+    let steps = 0;
+    return {
+      async step(): Promise<StepResult> {
+        steps++;
+        const corrections = Float32Array.of(1 - OPTIMIZER.beta1 ** steps, 1 - OPTIMIZER.beta2 ** steps);
+        const [result, next] = step(state, given.ref, wanted.ref, np.array(corrections, { shape: [2] }));
+        state = next;
+        const [loss, gradientNorm] = (await result.data()) as unknown as [number, number];
+        return { loss, gradientNorm };
+      },
+      close() {
+        for (const x of [given, wanted, ...Object.values(state).flatMap((s) => Object.values(s))]) x.dispose();
+      },
+    };
+  },
+};
+
+interface State {
+  readonly learned: Arrays;
+  readonly mean: Arrays;
+  readonly square: Arrays;
+}
+
+/** The loss with the gradient's norm, and what is learned then. */
+function trainingStep(library: Jax, task: TrainingTask) {
+  const { numpy: np } = library;
+  const { rate, clip, weightDecay, beta1, beta2, epsilon } = OPTIMIZER;
+  const decays = new Set(task.decaying);
+  const gradients = library.valueAndGrad(lossOf(library, task));
+  return (state: State, tokens: Arr, targets: Arr, corrections: Arr): [Arr, State] => {
+    const kept = Object.fromEntries(Object.entries(state.learned).map(([name, x]) => [name, x.ref]));
+    const [loss, gradient] = gradients(kept, tokens, targets);
+    const squares = Object.values(gradient).map((g) => g.ref.mul(g.ref).sum());
+    const norm = np.sqrt(squares.reduce((a, b) => a.add(b)));
+    const factor = np.minimum(np.zeros([]).add(clip).div(norm.ref.add(1e-12)), 1);
+    const [one, two] = [corrections.ref.slice(0), corrections.slice(1)];
+    const next = { learned: {} as Arrays, mean: {} as Arrays, square: {} as Arrays };
+    for (const [name, learned] of Object.entries(state.learned)) {
+      const g = (gradient[name] as Arr).mul(factor.ref);
+      const mean = (state.mean[name] as Arr).mul(beta1).add(g.ref.mul(1 - beta1));
+      const square = (state.square[name] as Arr).mul(beta2).add(g.ref.mul(g).mul(1 - beta2));
+      const direction = mean.ref.div(one.ref).div(np.sqrt(square.ref.div(two.ref)).add(epsilon));
+      const decayed = decays.has(name) ? learned.ref.mul(1 - rate * weightDecay) : learned.ref;
+      next.learned[name] = decayed.sub(direction.mul(rate));
+      next.mean[name] = mean;
+      next.square[name] = square;
+      learned.dispose();
+    }
+    for (const x of [factor, one, two]) x.dispose();
+    return [np.concatenate([loss.reshape([1]), norm.reshape([1])], 0), next];
+  };
+}
+
+function lossOf(library: Jax, { sizes, batch, spec }: TrainingTask) {
+  const { numpy: np, nn } = library;
+  const { vocabulary, width, heads, dk, dv, layers } = sizes;
+  const { B, T } = batch;
+  const counted = batch.targets.reduce((n, target) => n + Number(target >= 0), 0);
+  const read = MEMORIES[spec.kind](library, T);
+
+  const norm = (x: Arr, gain: Arr): Arr => {
+    const scale = np.sqrt(x.ref.mul(x.ref).mean(-1, { keepdims: true }).add(1e-6));
+    return x.div(scale).mul(gain);
+  };
+  /** `[…, in]` with `[…out, in]` to `[…, out]`. */
+  const map = (x: Arr, weight: Arr): Arr => {
+    const inner = weight.shape.at(-1) as number;
+    const outer = weight.shape.slice(0, -1).reduce((n, d) => n * d, 1);
+    return np.matmul(x, np.matrixTranspose(weight.reshape([outer, inner])));
+  };
+
+  return (learned: Arrays, tokens: Arr, targets: Arr): Arr => {
+    const w = (name: string): Arr => (learned[name] as Arr).ref;
+    let stream = np.matmul(nn.oneHot(tokens.reshape([B * T]), vocabulary), w("embedding"));
+    for (let layer = 0; layer < layers; layer++) {
+      const of = (name: string) => w(`layers.${layer}.${spec.model}.${name}`);
+      const x = norm(stream.ref, of("input.norm"));
+      const perHead = (y: Arr, d: number): Arr => y.reshape([B, T, heads, d]).transpose([0, 2, 1, 3]);
+      const projected = (name: string): Arr => map(x.ref, of(`${name}.project`)).reshape([B, T, width]);
+      /** Its filter at 0 is the token's own. */
+      const conv = (y: Arr, filter: Arr): Arr => {
+        const taps = filter.shape.at(-1) as number;
+        const flat = filter.reshape([width, taps]);
+        const padded = np.pad(y, [[0, 0], [taps - 1, 0], [0, 0]]); // biome-ignore format: a list
+        let sum: Arr | undefined;
+        for (let j = 0; j < taps; j++) {
+          const past = padded.ref.slice([], [taps - 1 - j, taps - 1 - j + T], []);
+          const part = past.mul(flat.ref.slice([], j));
+          sum = sum ? sum.add(part) : part;
+        }
+        for (const y of [padded, flat]) y.dispose();
+        return sum as Arr;
+      };
+      const unit = (y: Arr): Arr => y.ref.div(np.sqrt(y.ref.mul(y).sum(-1, { keepdims: true }).add(1e-6)));
+      const gate = (name: string): Arr =>
+        nn
+          .sigmoid(map(x.ref, of(`${name}.project`)).add(of(`${name}.bias`)))
+          .reshape([B, T, heads])
+          .transpose([0, 2, 1]);
+      let y: Arr;
+      if (spec.kind === "delta" || spec.kind === "gated delta") {
+        const fed = (name: string): Arr => nn.silu(conv(projected(name), of(`${name}.conv`)));
+        const [q, k] = [unit(perHead(fed("q"), dk)), unit(perHead(fed("k"), dk))];
+        y = read(q, k, perHead(fed("v"), dv), gate("beta"), spec.kind === "gated delta" ? gate("alpha") : undefined);
+      } else {
+        const rotated = (z: Arr): Arr => (spec.kind === "softmax" ? rope(library, z, T, dk) : z);
+        y = read(
+          rotated(perHead(projected("q"), dk)),
+          rotated(perHead(projected("k"), dk)),
+          perHead(projected("v"), dv),
+        );
+      }
+      // `[B, heads, T, dv]`
+      if (spec.kind !== "softmax") y = norm(y, of("output.norm"));
+      let joined = y.transpose([0, 2, 1, 3]).reshape([B * T, heads * dv]);
+      if (spec.kind === "gated delta") joined = joined.mul(nn.silu(map(x.ref, of("output.project"))));
+      stream = stream.add(map(joined, of("output.back").reshape([width, heads * dv])));
+      x.dispose();
+
+      const mixer = (name: string) => w(`layers.${layer}.swiglu.${name}`);
+      const z = norm(stream.ref, mixer("input.norm"));
+      const inside = nn.silu(map(z.ref, mixer("gate"))).mul(map(z, mixer("up")));
+      stream = stream.add(map(inside, mixer("down")));
+    }
+    const logits = map(norm(stream, w("final_norm")), w("embedding"));
+    const likely = nn.logSoftmax(logits, -1).mul(nn.oneHot(targets.reshape([B * T]), vocabulary));
+    return likely.sum().mul(-1 / counted);
+  };
+}
+
+/** Rotates channels i and i + n/2 by t · 10000^(−2i/n). */
+function rope({ numpy: np }: Jax, x: Arr, T: number, n: number): Arr {
+  const half = n / 2;
+  const angles = Float64Array.from({ length: T * half }, (_, i) => Math.floor(i / half) * 10000 ** (-(i % half) / half));
+  const [cos, sin] = [Math.cos, Math.sin].map((f) => np.array(Float32Array.from(angles, f), { shape: [T, half] }));
+  const [a, b] = [x.ref.slice([], [], [], [0, half]), x.slice([], [], [], [half, n])];
+  const [c, s] = [cos as Arr, sin as Arr];
+  return np.concatenate(
+    [a.ref.mul(c.ref).sub(b.ref.mul(s.ref)), b.mul(c).add(a.mul(s))],
+    -1,
+  );
+}
+
+/** What is read, `[B, H, T, dv]`, of q, k and v that are alike, and of gates `[B, H, T]`. */
+type Read = (q: Arr, k: Arr, v: Arr, beta?: Arr, alpha?: Arr) => Arr;
+
+const CHUNK = Number(process.env.CHUNK ?? 16);
+
+const MEMORIES: Readonly<Record<MemoryKind, (library: Jax, T: number) => Read>> = {
+  linear:
+    ({ numpy: np }) =>
+    (q, k, v) => {
+      const scale = (q.shape.at(-1) as number) ** -0.5;
+      return np.matmul(np.tril(np.matmul(q.mul(scale), np.matrixTranspose(k))), v);
+    },
+  softmax:
+    ({ numpy: np, nn }, T) =>
+    (q, k, v) => {
+      const scale = (q.shape.at(-1) as number) ** -0.5;
+      const past = np.tril(np.ones([T, T]));
+      // What is to come is far below anything else, and its softmax is 0.
+      const hidden = past.add(np.ones([T, T]).neg()).mul(1e9);
+      const scores = np.matmul(q.mul(scale), np.matrixTranspose(k)).add(hidden);
+      return np.matmul(nn.softmax(scores, -1), v);
+    },
+  delta: chunked,
+  "gated delta": chunked,
+};
+
+function chunked({ numpy: np }: Jax, T: number): Read {
+  if (T % CHUNK !== 0) throw new Error(`${T} tokens are no whole number of chunks of ${CHUNK}`);
+  return (q, k, v, beta, alpha) => {
+    const [B, H, , dk] = q.shape as [number, number, number, number];
+    const dv = v.shape.at(-1) as number;
+    const N = T / CHUNK;
+    const chunks = (x: Arr, d: number): Arr => x.reshape([B, H, N, CHUNK, d]);
+    const key = chunks(k, dk);
+    const query = chunks(q, dk).mul(dk ** -0.5);
+    const rate = chunks(beta as Arr, 1);
+    const lower = np.tril(np.ones([CHUNK, CHUNK]));
+    const transposed = np.matrixTranspose(key.ref);
+    let scores = np.matmul(query.ref, transposed.ref);
+    let system = np.matmul(key.ref, transposed);
+    let [reader, writer, since] = [query, key.ref, key];
+    let kept: Arr | undefined;
+    if (alpha) {
+      const decay = np.cumsum(np.log(alpha.reshape([B, H, N, CHUNK])), 3);
+      const column = decay.ref.reshape([B, H, N, CHUNK, 1]);
+      const last = column.ref.slice([], [], [], [CHUNK - 1, CHUNK]);
+      const apart = column.ref.sub(decay.reshape([B, H, N, 1, CHUNK]));
+      const between = np.exp(apart.mul(lower.ref));
+      scores = scores.mul(between.ref);
+      system = system.mul(between);
+      const decayed = np.exp(column.ref);
+      reader = reader.mul(decayed.ref);
+      since = since.mul(decayed);
+      writer = writer.mul(np.exp(last.ref.sub(column)));
+      kept = np.exp(last);
+    }
+    scores = scores.mul(lower.ref);
+    let power = np.tril(system, -1).mul(rate.ref).neg();
+    let inverse = power.ref.add(np.eye(CHUNK));
+    for (let n = 2; n < CHUNK; n *= 2) {
+      power = np.matmul(power.ref, power);
+      inverse = np.matmul(inverse, power.ref.add(np.eye(CHUNK)));
+    }
+    const reading = np.matmul(inverse.ref, since.mul(rate.ref));
+    const wanted = np.matmul(inverse, chunks(v, dv).mul(rate));
+    const writing = np.matrixTranspose(writer);
+    const parts: Arr[] = [];
+    const at = (x: Arr, n: number): Arr => x.ref.slice([], [], n);
+    let state: Arr | undefined;
+    for (let n = 0; n < N; n++) {
+      const local = at(wanted, n);
+      const missing = state ? local.sub(np.matmul(at(reading, n), state.ref)) : local;
+      const own = np.matmul(at(scores, n), missing.ref);
+      parts.push(state ? own.add(np.matmul(at(reader, n), state.ref)) : own);
+      const written = np.matmul(at(writing, n), missing);
+      const before: Arr | undefined = state && (kept ? state.mul(at(kept, n)) : state);
+      state = before ? before.add(written) : written;
+    }
+    return np.concatenate(parts, 2);
+  };
+}
