@@ -76,7 +76,7 @@ export const jaxTraining: Trainer = {
     };
     const whole = (numbers: Int32Array): Arr => np.array(numbers, { shape: [B, T], dtype: np.int32 });
     const [given, wanted] = [whole(tokens), whole(targets)];
-    const step = library.jit(trainingStep(library, task));
+    const step = trainingStep(library, task);
     let steps = 0;
     return {
       async step(): Promise<StepResult> {
@@ -102,35 +102,49 @@ interface State {
 
 /** The loss with the gradient's norm, and what is learned then. */
 function trainingStep(library: Jax, task: TrainingTask) {
-  const { numpy: np } = library;
+  const { numpy: np, jit } = library;
   const { rate, clip, weightDecay, beta1, beta2, epsilon } = OPTIMIZER;
   const decays = new Set(task.decaying);
-  const gradients = library.valueAndGrad(lossOf(library, task));
+  const gradients = process.env.WHOLE ? library.jit(library.valueAndGrad(lossOf(library, task))) : library.valueAndGrad(lossOf(library, task));
+  const square = jit((x: Arr) => x.ref.mul(x).sum());
+  const limit = jit((loss: Arr, squares: readonly Arr[]) => {
+    const norm = np.sqrt(squares.reduce((a, b) => a.add(b)));
+    const factor = np.minimum(np.zeros([]).add(clip).div(norm.ref.add(1e-12)), 1);
+    return [np.concatenate([loss.reshape([1]), norm.reshape([1])], 0), factor] as const;
+  });
+  const updated = [0, weightDecay].map((decay) =>
+    jit((learned: Arr, gradient: Arr, m: Arr, v: Arr, factor: Arr, corrections: Arr) => {
+      const g = gradient.mul(factor);
+      const mean = m.mul(beta1).add(g.ref.mul(1 - beta1));
+      const square = v.mul(beta2).add(g.ref.mul(g).mul(1 - beta2));
+      const [one, two] = [corrections.ref.slice(0), corrections.slice(1)];
+      const direction = mean.ref.div(one).div(np.sqrt(square.ref.div(two)).add(epsilon));
+      return [learned.mul(1 - rate * decay).sub(direction.mul(rate)), mean, square] as const;
+    }),
+  );
   return (state: State, tokens: Arr, targets: Arr, corrections: Arr): [Arr, State] => {
     const kept = Object.fromEntries(Object.entries(state.learned).map(([name, x]) => [name, x.ref]));
     const [loss, gradient] = gradients(kept, tokens, targets);
-    const squares = Object.values(gradient).map((g) => g.ref.mul(g.ref).sum());
-    const norm = np.sqrt(squares.reduce((a, b) => a.add(b)));
-    const factor = np.minimum(np.zeros([]).add(clip).div(norm.ref.add(1e-12)), 1);
-    const [one, two] = [corrections.ref.slice(0), corrections.slice(1)];
+    const [result, factor] = limit(
+      loss,
+      Object.values(gradient).map((g) => square(g.ref)),
+    );
     const next = { learned: {} as Arrays, mean: {} as Arrays, square: {} as Arrays };
     for (const [name, learned] of Object.entries(state.learned)) {
-      const g = (gradient[name] as Arr).mul(factor.ref);
-      const mean = (state.mean[name] as Arr).mul(beta1).add(g.ref.mul(1 - beta1));
-      const square = (state.square[name] as Arr).mul(beta2).add(g.ref.mul(g).mul(1 - beta2));
-      const direction = mean.ref.div(one.ref).div(np.sqrt(square.ref.div(two.ref)).add(epsilon));
-      const decayed = decays.has(name) ? learned.ref.mul(1 - rate * weightDecay) : learned.ref;
-      next.learned[name] = decayed.sub(direction.mul(rate));
+      const update = updated[Number(decays.has(name))] as (typeof updated)[number];
+      const [m, v] = [state.mean[name] as Arr, state.square[name] as Arr];
+      const [after, mean, square] = update(learned, gradient[name] as Arr, m, v, factor.ref, corrections.ref);
+      next.learned[name] = after;
       next.mean[name] = mean;
       next.square[name] = square;
-      learned.dispose();
     }
-    for (const x of [factor, one, two]) x.dispose();
-    return [np.concatenate([loss.reshape([1]), norm.reshape([1])], 0), next];
+    for (const x of [factor, corrections]) x.dispose();
+    return [result, next];
   };
 }
 
 function lossOf(library: Jax, { sizes, batch, spec }: TrainingTask) {
+  if (process.env.NOJIT) library = { ...library, numpy: library.numpy, nn: library.nn, jit: (f: any) => f } as any;
   const { numpy: np, nn } = library;
   const { vocabulary, width, heads, dk, dv, layers } = sizes;
   const { B, T } = batch;
@@ -148,11 +162,8 @@ function lossOf(library: Jax, { sizes, batch, spec }: TrainingTask) {
     return np.matmul(x, np.matrixTranspose(weight.reshape([outer, inner])));
   };
 
-  return (learned: Arrays, tokens: Arr, targets: Arr): Arr => {
-    const w = (name: string): Arr => (learned[name] as Arr).ref;
-    let stream = np.matmul(nn.oneHot(tokens.reshape([B * T]), vocabulary), w("embedding"));
-    for (let layer = 0; layer < layers; layer++) {
-      const of = (name: string) => w(`layers.${layer}.${spec.model}.${name}`);
+  const memory = library.jit((stream: Arr, weights: Arrays): Arr => {
+      const of = (name: string): Arr => (weights[name] as Arr).ref;
       const x = norm(stream.ref, of("input.norm"));
       const perHead = (y: Arr, d: number): Arr => y.reshape([B, T, heads, d]).transpose([0, 2, 1, 3]);
       const projected = (name: string): Arr => map(x.ref, of(`${name}.project`)).reshape([B, T, width]);
@@ -193,17 +204,37 @@ function lossOf(library: Jax, { sizes, batch, spec }: TrainingTask) {
       if (spec.kind !== "softmax") y = norm(y, of("output.norm"));
       let joined = y.transpose([0, 2, 1, 3]).reshape([B * T, heads * dv]);
       if (spec.kind === "gated delta") joined = joined.mul(nn.silu(map(x.ref, of("output.project"))));
-      stream = stream.add(map(joined, of("output.back").reshape([width, heads * dv])));
       x.dispose();
+      return stream.add(map(joined, of("output.back").reshape([width, heads * dv])));
+  });
+  const mixer = library.jit((stream: Arr, weights: Arrays): Arr => {
+    const of = (name: string): Arr => (weights[name] as Arr).ref;
+    const x = norm(stream.ref, of("input.norm"));
+    const inside = nn.silu(map(x.ref, of("gate"))).mul(map(x, of("up")));
+    return stream.add(map(inside, of("down")));
+  });
+  const embedded = library.jit((tokens: Arr, table: Arr): Arr =>
+    np.matmul(nn.oneHot(tokens.reshape([B * T]), vocabulary), table),
+  );
+  const surprise = library.jit((stream: Arr, gain: Arr, table: Arr, targets: Arr): Arr => {
+    const likely = nn.logSoftmax(map(norm(stream, gain), table), -1);
+    return likely.mul(nn.oneHot(targets.reshape([B * T]), vocabulary)).sum().mul(-1 / counted);
+  });
 
-      const mixer = (name: string) => w(`layers.${layer}.swiglu.${name}`);
-      const z = norm(stream.ref, mixer("input.norm"));
-      const inside = nn.silu(map(z.ref, mixer("gate"))).mul(map(z, mixer("up")));
-      stream = stream.add(map(inside, mixer("down")));
+  return (learned: Arrays, tokens: Arr, targets: Arr): Arr => {
+    const w = (name: string): Arr => (learned[name] as Arr).ref;
+    const under = (prefix: string): Arrays =>
+      Object.fromEntries(
+        Object.keys(learned)
+          .filter((name) => name.startsWith(`${prefix}.`))
+          .map((name) => [name.slice(prefix.length + 1), w(name)]),
+      );
+    let stream = embedded(tokens, w("embedding"));
+    for (let layer = 0; layer < layers; layer++) {
+      stream = memory(stream, under(`layers.${layer}.${spec.model}`));
+      stream = mixer(stream, under(`layers.${layer}.swiglu`));
     }
-    const logits = map(norm(stream, w("final_norm")), w("embedding"));
-    const likely = nn.logSoftmax(logits, -1).mul(nn.oneHot(targets.reshape([B * T]), vocabulary));
-    return likely.sum().mul(-1 / counted);
+    return surprise(stream, w("final_norm"), w("embedding"), targets);
   };
 }
 
