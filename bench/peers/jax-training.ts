@@ -59,6 +59,9 @@ interface Jax {
 
 type Arrays = Record<string, Arr>;
 
+const refs = (some: Arrays): Arrays =>
+  Object.fromEntries(Object.entries(some).map(([name, x]) => [name, x.ref]));
+
 export const jaxTraining: Trainer = {
   name: "jax-js",
   includes: "the loss and the gradient's norm back; tokens stay on the device",
@@ -123,8 +126,7 @@ function trainingStep(library: Jax, task: TrainingTask) {
     }),
   );
   return (state: State, tokens: Arr, targets: Arr, corrections: Arr): [Arr, State] => {
-    const kept = Object.fromEntries(Object.entries(state.learned).map(([name, x]) => [name, x.ref]));
-    const [loss, gradient] = gradients(kept, tokens, targets);
+    const [loss, gradient] = gradients(refs(state.learned), tokens, targets);
     const [result, factor] = limit(
       loss,
       Object.values(gradient).map((g) => square(g.ref)),
@@ -162,50 +164,47 @@ function lossOf(library: Jax, { sizes, batch, spec }: TrainingTask) {
     return np.matmul(x, np.matrixTranspose(weight.reshape([outer, inner])));
   };
 
-  const memory = library.jit((stream: Arr, weights: Arrays): Arr => {
-      const of = (name: string): Arr => (weights[name] as Arr).ref;
-      const x = norm(stream.ref, of("input.norm"));
-      const perHead = (y: Arr, d: number): Arr => y.reshape([B, T, heads, d]).transpose([0, 2, 1, 3]);
-      const projected = (name: string): Arr => map(x.ref, of(`${name}.project`)).reshape([B, T, width]);
-      /** Its filter at 0 is the token's own. */
-      const conv = (y: Arr, filter: Arr): Arr => {
-        const taps = filter.shape.at(-1) as number;
-        const flat = filter.reshape([width, taps]);
-        const padded = np.pad(y, [[0, 0], [taps - 1, 0], [0, 0]]); // biome-ignore format: a list
-        let sum: Arr | undefined;
-        for (let j = 0; j < taps; j++) {
-          const past = padded.ref.slice([], [taps - 1 - j, taps - 1 - j + T], []);
-          const part = past.mul(flat.ref.slice([], j));
-          sum = sum ? sum.add(part) : part;
-        }
-        for (const y of [padded, flat]) y.dispose();
-        return sum as Arr;
-      };
-      const unit = (y: Arr): Arr => y.ref.div(np.sqrt(y.ref.mul(y).sum(-1, { keepdims: true }).add(1e-6)));
-      const gate = (name: string): Arr =>
-        nn
-          .sigmoid(map(x.ref, of(`${name}.project`)).add(of(`${name}.bias`)))
-          .reshape([B, T, heads])
-          .transpose([0, 2, 1]);
-      let y: Arr;
-      if (spec.kind === "delta" || spec.kind === "gated delta") {
-        const fed = (name: string): Arr => nn.silu(conv(projected(name), of(`${name}.conv`)));
-        const [q, k] = [unit(perHead(fed("q"), dk)), unit(perHead(fed("k"), dk))];
-        y = read(q, k, perHead(fed("v"), dv), gate("beta"), spec.kind === "gated delta" ? gate("alpha") : undefined);
-      } else {
-        const rotated = (z: Arr): Arr => (spec.kind === "softmax" ? rope(library, z, T, dk) : z);
-        y = read(
-          rotated(perHead(projected("q"), dk)),
-          rotated(perHead(projected("k"), dk)),
-          perHead(projected("v"), dv),
-        );
+  const feeding = library.jit((stream: Arr, weights: Arrays): { readonly x: Arr; readonly fed: readonly Arr[] } => {
+    const of = (name: string): Arr => (weights[name] as Arr).ref;
+    const x = norm(stream, of("input.norm"));
+    const perHead = (y: Arr, d: number): Arr => y.reshape([B, T, heads, d]).transpose([0, 2, 1, 3]);
+    const projected = (name: string): Arr => map(x.ref, of(`${name}.project`)).reshape([B, T, width]);
+    /** Its filter at 0 is the token's own. */
+    const conv = (y: Arr, filter: Arr): Arr => {
+      const taps = filter.shape.at(-1) as number;
+      const flat = filter.reshape([width, taps]);
+      const padded = np.pad(y, [[0, 0], [taps - 1, 0], [0, 0]]); // biome-ignore format: a list
+      let sum: Arr | undefined;
+      for (let j = 0; j < taps; j++) {
+        const past = padded.ref.slice([], [taps - 1 - j, taps - 1 - j + T], []);
+        const part = past.mul(flat.ref.slice([], j));
+        sum = sum ? sum.add(part) : part;
       }
-      // `[B, heads, T, dv]`
-      if (spec.kind !== "softmax") y = norm(y, of("output.norm"));
-      let joined = y.transpose([0, 2, 1, 3]).reshape([B * T, heads * dv]);
-      if (spec.kind === "gated delta") joined = joined.mul(nn.silu(map(x.ref, of("output.project"))));
-      x.dispose();
-      return stream.add(map(joined, of("output.back").reshape([width, heads * dv])));
+      for (const y of [padded, flat]) y.dispose();
+      return sum as Arr;
+    };
+    const unit = (y: Arr): Arr => y.ref.div(np.sqrt(y.ref.mul(y).sum(-1, { keepdims: true }).add(1e-6)));
+    const gate = (name: string): Arr =>
+      nn
+        .sigmoid(map(x.ref, of(`${name}.project`)).add(of(`${name}.bias`)))
+        .reshape([B, T, heads])
+        .transpose([0, 2, 1]);
+    if (spec.kind === "delta" || spec.kind === "gated delta") {
+      const convolved = (name: string, d: number): Arr =>
+        perHead(nn.silu(conv(projected(name), of(`${name}.conv`))), d);
+      const gates = spec.kind === "delta" ? [gate("beta")] : [gate("beta"), gate("alpha")];
+      return { x, fed: [unit(convolved("q", dk)), unit(convolved("k", dk)), convolved("v", dv), ...gates] };
+    }
+    const turned = (z: Arr): Arr => (spec.kind === "softmax" ? rope(library, z, T, dk) : z);
+    const [q, k] = [perHead(projected("q"), dk), perHead(projected("k"), dk)];
+    return { x, fed: [turned(q), turned(k), perHead(projected("v"), dv)] };
+  });
+  const back = library.jit((stream: Arr, x: Arr, y: Arr, weights: Arrays): Arr => {
+    const of = (name: string): Arr => (weights[name] as Arr).ref;
+    const normed = spec.kind === "softmax" ? y : norm(y, of("output.norm"));
+    let joined = normed.transpose([0, 2, 1, 3]).reshape([B * T, heads * dv]);
+    if (spec.kind === "gated delta") joined = joined.mul(nn.silu(map(x, of("output.project"))));
+    return stream.add(map(joined, of("output.back").reshape([width, heads * dv])));
   });
   const mixer = library.jit((stream: Arr, weights: Arrays): Arr => {
     const of = (name: string): Arr => (weights[name] as Arr).ref;
@@ -231,7 +230,9 @@ function lossOf(library: Jax, { sizes, batch, spec }: TrainingTask) {
       );
     let stream = embedded(tokens, w("embedding"));
     for (let layer = 0; layer < layers; layer++) {
-      stream = memory(stream, under(`layers.${layer}.${spec.model}`));
+      const weights = under(`layers.${layer}.${spec.model}`);
+      const { x, fed } = feeding(stream.ref, refs(weights));
+      stream = back(stream, x, read(fed), weights);
       stream = mixer(stream, under(`layers.${layer}.swiglu`));
     }
     return surprise(stream, w("final_norm"), w("embedding"), targets);
@@ -251,48 +252,48 @@ function rope({ numpy: np }: Jax, x: Arr, T: number, n: number): Arr {
   );
 }
 
-/** What is read, `[B, H, T, dv]`, of q, k and v that are alike, and of gates `[B, H, T]`. */
-type Read = (q: Arr, k: Arr, v: Arr, beta?: Arr, alpha?: Arr) => Arr;
+/** What is read, `[B, H, T, dv]`, of q, k and v that are alike, and of gates beta and alpha, `[B, H, T]`. */
+type Read = (fed: readonly Arr[]) => Arr;
 
 const CHUNK = Number(process.env.CHUNK ?? 16);
 
 const MEMORIES: Readonly<Record<MemoryKind, (library: Jax, T: number) => Read>> = {
-  linear:
-    ({ numpy: np }) =>
-    (q, k, v) => {
-      const scale = (q.shape.at(-1) as number) ** -0.5;
-      return np.matmul(np.tril(np.matmul(q.mul(scale), np.matrixTranspose(k))), v);
-    },
-  softmax:
-    ({ numpy: np, nn }, T) =>
-    (q, k, v) => {
-      const scale = (q.shape.at(-1) as number) ** -0.5;
+  linear: ({ numpy: np, jit }) =>
+    jit(([q, k, v]: readonly Arr[]): Arr => {
+      const scale = (q as Arr).shape.at(-1) as number;
+      const scores = np.matmul((q as Arr).mul(scale ** -0.5), np.matrixTranspose(k as Arr));
+      return np.matmul(np.tril(scores), v as Arr);
+    }),
+  softmax: ({ numpy: np, nn, jit }, T) =>
+    jit(([q, k, v]: readonly Arr[]): Arr => {
+      const scale = ((q as Arr).shape.at(-1) as number) ** -0.5;
       const past = np.tril(np.ones([T, T]));
       // What is to come is far below anything else, and its softmax is 0.
       const hidden = past.add(np.ones([T, T]).neg()).mul(1e9);
-      const scores = np.matmul(q.mul(scale), np.matrixTranspose(k)).add(hidden);
-      return np.matmul(nn.softmax(scores, -1), v);
-    },
+      const scores = np.matmul((q as Arr).mul(scale), np.matrixTranspose(k as Arr)).add(hidden);
+      return np.matmul(nn.softmax(scores, -1), v as Arr);
+    }),
   delta: chunked,
   "gated delta": chunked,
 };
 
-function chunked({ numpy: np }: Jax, T: number): Read {
+/** Several functions, since one `jit` around all of them takes minutes to compile. */
+function chunked({ numpy: np, jit }: Jax, T: number): Read {
   if (T % CHUNK !== 0) throw new Error(`${T} tokens are no whole number of chunks of ${CHUNK}`);
-  return (q, k, v, beta, alpha) => {
+  const N = T / CHUNK;
+  const within = jit((fed: readonly Arr[]) => {
+    const [q, k, v, beta, alpha] = fed as readonly [Arr, Arr, Arr, Arr, Arr | undefined];
     const [B, H, , dk] = q.shape as [number, number, number, number];
-    const dv = v.shape.at(-1) as number;
-    const N = T / CHUNK;
-    const chunks = (x: Arr, d: number): Arr => x.reshape([B, H, N, CHUNK, d]);
-    const key = chunks(k, dk);
-    const query = chunks(q, dk).mul(dk ** -0.5);
-    const rate = chunks(beta as Arr, 1);
+    const chunks = (x: Arr): Arr => x.reshape([B, H, N, CHUNK, x.shape[3] ?? 1]);
+    const key = chunks(k);
+    const query = chunks(q).mul(dk ** -0.5);
+    const rate = chunks(beta);
     const lower = np.tril(np.ones([CHUNK, CHUNK]));
     const transposed = np.matrixTranspose(key.ref);
     let scores = np.matmul(query.ref, transposed.ref);
     let system = np.matmul(key.ref, transposed);
     let [reader, writer, since] = [query, key.ref, key];
-    let kept: Arr | undefined;
+    let kept = np.ones([B, H, N, 1, 1]);
     if (alpha) {
       const decay = np.cumsum(np.log(alpha.reshape([B, H, N, CHUNK])), 3);
       const column = decay.ref.reshape([B, H, N, CHUNK, 1]);
@@ -307,28 +308,52 @@ function chunked({ numpy: np }: Jax, T: number): Read {
       writer = writer.mul(np.exp(last.ref.sub(column)));
       kept = np.exp(last);
     }
-    scores = scores.mul(lower.ref);
-    let power = np.tril(system, -1).mul(rate.ref).neg();
-    let inverse = power.ref.add(np.eye(CHUNK));
+    return {
+      reader,
+      scores: scores.mul(lower),
+      power: np.tril(system, -1).mul(rate.ref).neg(),
+      since: since.mul(rate.ref),
+      values: chunks(v).mul(rate),
+      writing: np.matrixTranspose(writer),
+      kept,
+    };
+  });
+  const inverted = jit((power: Arr) => power.add(np.eye(CHUNK)));
+  const squared = jit((power: Arr) => np.matmul(power.ref, power));
+  const further = jit((inverse: Arr, power: Arr) => np.matmul(inverse, power.add(np.eye(CHUNK))));
+  const solved = jit((inverse: Arr, since: Arr, values: Arr) => [
+    np.matmul(inverse.ref, since),
+    np.matmul(inverse, values),
+  ]);
+  const first = jit((wanted: Arr, scores: Arr, writing: Arr) => [
+    np.matmul(scores, wanted.ref),
+    np.matmul(writing, wanted),
+  ]);
+  const next = jit((state: Arr, wanted: Arr, reading: Arr, reader: Arr, scores: Arr, writing: Arr, kept: Arr) => {
+    const missing = wanted.sub(np.matmul(reading, state.ref));
+    const y = np.matmul(scores, missing.ref).add(np.matmul(reader, state.ref));
+    return [y, state.mul(kept).add(np.matmul(writing, missing))];
+  });
+  return (fed) => {
+    const { reader, scores, power: system, since, values, writing, kept } = within(fed);
+    let power = system;
+    let inverse = inverted(power.ref);
     for (let n = 2; n < CHUNK; n *= 2) {
-      power = np.matmul(power.ref, power);
-      inverse = np.matmul(inverse, power.ref.add(np.eye(CHUNK)));
+      power = squared(power);
+      inverse = further(inverse, power.ref);
     }
-    const reading = np.matmul(inverse.ref, since.mul(rate.ref));
-    const wanted = np.matmul(inverse, chunks(v, dv).mul(rate));
-    const writing = np.matrixTranspose(writer);
-    const parts: Arr[] = [];
+    power.dispose();
+    const [reading, wanted] = solved(inverse, since, values) as [Arr, Arr];
     const at = (x: Arr, n: number): Arr => x.ref.slice([], [], n);
-    let state: Arr | undefined;
-    for (let n = 0; n < N; n++) {
-      const local = at(wanted, n);
-      const missing = state ? local.sub(np.matmul(at(reading, n), state.ref)) : local;
-      const own = np.matmul(at(scores, n), missing.ref);
-      parts.push(state ? own.add(np.matmul(at(reader, n), state.ref)) : own);
-      const written = np.matmul(at(writing, n), missing);
-      const before: Arr | undefined = state && (kept ? state.mul(at(kept, n)) : state);
-      state = before ? before.add(written) : written;
+    let [y, state] = first(at(wanted, 0), at(scores, 0), at(writing, 0)) as [Arr, Arr];
+    const parts = [y];
+    for (let n = 1; n < N; n++) {
+      [y, state] = next(
+        state, at(wanted, n), at(reading, n), at(reader, n), at(scores, n), at(writing, n), at(kept, n),
+      ) as [Arr, Arr]; // biome-ignore format: a list
+      parts.push(y);
     }
+    for (const x of [state, reader, scores, writing, kept, reading, wanted]) x.dispose();
     return np.concatenate(parts, 2);
   };
 }

@@ -252,9 +252,11 @@ function chunked(tf: Tfjs, T: number): Read {
     let [reader, writer, since] = [query, key, key];
     let kept: Tensor[] | undefined;
     if (alpha) {
-      const column = tf.cumsum(chunks(tf.log(alpha), 1), 2);
+      // The gradient of its sums along any axis but the last has a wrong shape.
+      const decay = tf.cumsum(tf.reshape(chunks(tf.log(alpha), 1), [N, B * H, CHUNK]), 2);
+      const column = tf.reshape(decay, [N, B * H, CHUNK, 1]);
       const last = tf.slice(column, [0, 0, CHUNK - 1, 0], [N, B * H, 1, 1]);
-      const apart = tf.sub(column, tf.reshape(column, [N, B * H, 1, CHUNK]));
+      const apart = tf.sub(column, tf.reshape(decay, [N, B * H, 1, CHUNK]));
       const between = tf.exp(tf.mul(apart, lower));
       scores = tf.mul(scores, between);
       system = tf.mul(system, between);
