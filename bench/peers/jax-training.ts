@@ -27,7 +27,10 @@ interface Arr {
 
 interface Numpy {
   readonly int32: unknown;
-  array(data: Float32Array | Int32Array, options: { readonly shape: readonly number[]; readonly dtype?: unknown }): Arr;
+  array(
+    data: Float32Array | Int32Array,
+    options: { readonly shape: readonly number[]; readonly dtype?: unknown },
+  ): Arr;
   zeros(shape: readonly number[]): Arr;
   ones(shape: readonly number[]): Arr;
   eye(n: number): Arr;
@@ -91,7 +94,8 @@ export const jaxTraining: Trainer = {
         return { loss, gradientNorm };
       },
       close() {
-        for (const x of [given, wanted, ...Object.values(state).flatMap((s) => Object.values(s))]) x.dispose();
+        for (const x of [given, wanted, ...Object.values(state).flatMap((s) => Object.values(s))])
+          x.dispose();
       },
     };
   },
@@ -108,7 +112,9 @@ function trainingStep(library: Jax, task: TrainingTask) {
   const { numpy: np, jit } = library;
   const { rate, clip, weightDecay, beta1, beta2, epsilon } = OPTIMIZER;
   const decays = new Set(task.decaying);
-  const gradients = process.env.WHOLE ? library.jit(library.valueAndGrad(lossOf(library, task))) : library.valueAndGrad(lossOf(library, task));
+  const gradients = process.env.WHOLE
+    ? library.jit(library.valueAndGrad(lossOf(library, task)))
+    : library.valueAndGrad(lossOf(library, task));
   const square = jit((x: Arr) => x.ref.mul(x).sum());
   const limit = jit((loss: Arr, squares: readonly Arr[]) => {
     const norm = np.sqrt(squares.reduce((a, b) => a.add(b)));
@@ -146,7 +152,8 @@ function trainingStep(library: Jax, task: TrainingTask) {
 }
 
 function lossOf(library: Jax, { sizes, batch, spec }: TrainingTask) {
-  if (process.env.NOJIT) library = { ...library, numpy: library.numpy, nn: library.nn, jit: (f: any) => f } as any;
+  if (process.env.NOJIT)
+    library = { ...library, numpy: library.numpy, nn: library.nn, jit: (f: any) => f } as any;
   const { numpy: np, nn } = library;
   const { vocabulary, width, heads, dk, dv, layers } = sizes;
   const { B, T } = batch;
@@ -164,41 +171,43 @@ function lossOf(library: Jax, { sizes, batch, spec }: TrainingTask) {
     return np.matmul(x, np.matrixTranspose(weight.reshape([outer, inner])));
   };
 
-  const feeding = library.jit((stream: Arr, weights: Arrays): { readonly x: Arr; readonly fed: readonly Arr[] } => {
-    const of = (name: string): Arr => (weights[name] as Arr).ref;
-    const x = norm(stream, of("input.norm"));
-    const perHead = (y: Arr, d: number): Arr => y.reshape([B, T, heads, d]).transpose([0, 2, 1, 3]);
-    const projected = (name: string): Arr => map(x.ref, of(`${name}.project`)).reshape([B, T, width]);
-    /** Its filter at 0 is the token's own. */
-    const conv = (y: Arr, filter: Arr): Arr => {
-      const taps = filter.shape.at(-1) as number;
-      const flat = filter.reshape([width, taps]);
-      const padded = np.pad(y, [[0, 0], [taps - 1, 0], [0, 0]]); // biome-ignore format: a list
-      let sum: Arr | undefined;
-      for (let j = 0; j < taps; j++) {
-        const past = padded.ref.slice([], [taps - 1 - j, taps - 1 - j + T], []);
-        const part = past.mul(flat.ref.slice([], j));
-        sum = sum ? sum.add(part) : part;
+  const feeding = library.jit(
+    (stream: Arr, weights: Arrays): { readonly x: Arr; readonly fed: readonly Arr[] } => {
+      const of = (name: string): Arr => (weights[name] as Arr).ref;
+      const x = norm(stream, of("input.norm"));
+      const perHead = (y: Arr, d: number): Arr => y.reshape([B, T, heads, d]).transpose([0, 2, 1, 3]);
+      const projected = (name: string): Arr => map(x.ref, of(`${name}.project`)).reshape([B, T, width]);
+      /** Its filter at 0 is the token's own. */
+      const conv = (y: Arr, filter: Arr): Arr => {
+        const taps = filter.shape.at(-1) as number;
+        const flat = filter.reshape([width, taps]);
+        const padded = np.pad(y, [[0, 0], [taps - 1, 0], [0, 0]]); // biome-ignore format: a list
+        let sum: Arr | undefined;
+        for (let j = 0; j < taps; j++) {
+          const past = padded.ref.slice([], [taps - 1 - j, taps - 1 - j + T], []);
+          const part = past.mul(flat.ref.slice([], j));
+          sum = sum ? sum.add(part) : part;
+        }
+        for (const y of [padded, flat]) y.dispose();
+        return sum as Arr;
+      };
+      const unit = (y: Arr): Arr => y.ref.div(np.sqrt(y.ref.mul(y).sum(-1, { keepdims: true }).add(1e-6)));
+      const gate = (name: string): Arr =>
+        nn
+          .sigmoid(map(x.ref, of(`${name}.project`)).add(of(`${name}.bias`)))
+          .reshape([B, T, heads])
+          .transpose([0, 2, 1]);
+      if (spec.kind === "delta" || spec.kind === "gated delta") {
+        const convolved = (name: string, d: number): Arr =>
+          perHead(nn.silu(conv(projected(name), of(`${name}.conv`))), d);
+        const gates = spec.kind === "delta" ? [gate("beta")] : [gate("beta"), gate("alpha")];
+        return { x, fed: [unit(convolved("q", dk)), unit(convolved("k", dk)), convolved("v", dv), ...gates] };
       }
-      for (const y of [padded, flat]) y.dispose();
-      return sum as Arr;
-    };
-    const unit = (y: Arr): Arr => y.ref.div(np.sqrt(y.ref.mul(y).sum(-1, { keepdims: true }).add(1e-6)));
-    const gate = (name: string): Arr =>
-      nn
-        .sigmoid(map(x.ref, of(`${name}.project`)).add(of(`${name}.bias`)))
-        .reshape([B, T, heads])
-        .transpose([0, 2, 1]);
-    if (spec.kind === "delta" || spec.kind === "gated delta") {
-      const convolved = (name: string, d: number): Arr =>
-        perHead(nn.silu(conv(projected(name), of(`${name}.conv`))), d);
-      const gates = spec.kind === "delta" ? [gate("beta")] : [gate("beta"), gate("alpha")];
-      return { x, fed: [unit(convolved("q", dk)), unit(convolved("k", dk)), convolved("v", dv), ...gates] };
-    }
-    const turned = (z: Arr): Arr => (spec.kind === "softmax" ? rope(library, z, T, dk) : z);
-    const [q, k] = [perHead(projected("q"), dk), perHead(projected("k"), dk)];
-    return { x, fed: [turned(q), turned(k), perHead(projected("v"), dv)] };
-  });
+      const turned = (z: Arr): Arr => (spec.kind === "softmax" ? rope(library, z, T, dk) : z);
+      const [q, k] = [perHead(projected("q"), dk), perHead(projected("k"), dk)];
+      return { x, fed: [turned(q), turned(k), perHead(projected("v"), dv)] };
+    },
+  );
   const back = library.jit((stream: Arr, x: Arr, y: Arr, weights: Arrays): Arr => {
     const of = (name: string): Arr => (weights[name] as Arr).ref;
     const normed = spec.kind === "softmax" ? y : norm(y, of("output.norm"));
@@ -212,12 +221,15 @@ function lossOf(library: Jax, { sizes, batch, spec }: TrainingTask) {
     const inside = nn.silu(map(x.ref, of("gate"))).mul(map(x, of("up")));
     return stream.add(map(inside, of("down")));
   });
-  const embedded = library.jit((tokens: Arr, table: Arr): Arr =>
-    np.matmul(nn.oneHot(tokens.reshape([B * T]), vocabulary), table),
+  const embedded = library.jit(
+    (tokens: Arr, table: Arr): Arr => np.matmul(nn.oneHot(tokens.reshape([B * T]), vocabulary), table),
   );
   const surprise = library.jit((stream: Arr, gain: Arr, table: Arr, targets: Arr): Arr => {
     const likely = nn.logSoftmax(map(norm(stream, gain), table), -1);
-    return likely.mul(nn.oneHot(targets.reshape([B * T]), vocabulary)).sum().mul(-1 / counted);
+    return likely
+      .mul(nn.oneHot(targets.reshape([B * T]), vocabulary))
+      .sum()
+      .mul(-1 / counted);
   });
 
   return (learned: Arrays, tokens: Arr, targets: Arr): Arr => {
@@ -242,14 +254,16 @@ function lossOf(library: Jax, { sizes, batch, spec }: TrainingTask) {
 /** Rotates channels i and i + n/2 by t · 10000^(−2i/n). */
 function rope({ numpy: np }: Jax, x: Arr, T: number, n: number): Arr {
   const half = n / 2;
-  const angles = Float64Array.from({ length: T * half }, (_, i) => Math.floor(i / half) * 10000 ** (-(i % half) / half));
-  const [cos, sin] = [Math.cos, Math.sin].map((f) => np.array(Float32Array.from(angles, f), { shape: [T, half] }));
+  const angles = Float64Array.from(
+    { length: T * half },
+    (_, i) => Math.floor(i / half) * 10000 ** (-(i % half) / half),
+  );
+  const [cos, sin] = [Math.cos, Math.sin].map((f) =>
+    np.array(Float32Array.from(angles, f), { shape: [T, half] }),
+  );
   const [a, b] = [x.ref.slice([], [], [], [0, half]), x.slice([], [], [], [half, n])];
   const [c, s] = [cos as Arr, sin as Arr];
-  return np.concatenate(
-    [a.ref.mul(c.ref).sub(b.ref.mul(s.ref)), b.mul(c).add(a.mul(s))],
-    -1,
-  );
+  return np.concatenate([a.ref.mul(c.ref).sub(b.ref.mul(s.ref)), b.mul(c).add(a.mul(s))], -1);
 }
 
 /** What is read, `[B, H, T, dv]`, of q, k and v that are alike, and of gates beta and alpha, `[B, H, T]`. */
@@ -329,11 +343,13 @@ function chunked({ numpy: np, jit }: Jax, T: number): Read {
     np.matmul(scores, wanted.ref),
     np.matmul(writing, wanted),
   ]);
-  const next = jit((state: Arr, wanted: Arr, reading: Arr, reader: Arr, scores: Arr, writing: Arr, kept: Arr) => {
-    const missing = wanted.sub(np.matmul(reading, state.ref));
-    const y = np.matmul(scores, missing.ref).add(np.matmul(reader, state.ref));
-    return [y, state.mul(kept).add(np.matmul(writing, missing))];
-  });
+  const next = jit(
+    (state: Arr, wanted: Arr, reading: Arr, reader: Arr, scores: Arr, writing: Arr, kept: Arr) => {
+      const missing = wanted.sub(np.matmul(reading, state.ref));
+      const y = np.matmul(scores, missing.ref).add(np.matmul(reader, state.ref));
+      return [y, state.mul(kept).add(np.matmul(writing, missing))];
+    },
+  );
   return (fed) => {
     const { reader, scores, power: system, since, values, writing, kept } = within(fed);
     let power = system;

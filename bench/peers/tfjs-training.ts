@@ -45,7 +45,9 @@ interface Tfjs {
   stack(xs: readonly Tensor[], axis?: number): Tensor;
   unstack(x: Tensor): Tensor[];
   pad(x: Tensor, widths: readonly (readonly [number, number])[]): Tensor;
-  valueAndGrads(f: (...xs: Tensor[]) => Tensor): (xs: readonly Tensor[]) => { value: Tensor; grads: Tensor[] };
+  valueAndGrads(
+    f: (...xs: Tensor[]) => Tensor,
+  ): (xs: readonly Tensor[]) => { value: Tensor; grads: Tensor[] };
 }
 
 export const tfjsTraining: Trainer = {
@@ -86,7 +88,9 @@ export const tfjsTraining: Trainer = {
       async step(): Promise<StepResult> {
         steps++;
         const { result, next } = tf.tidy(() => {
-          const apart = tf.split(learned, lengths).map((x, i) => tf.reshape(x, shapes[i] as readonly number[]));
+          const apart = tf
+            .split(learned, lengths)
+            .map((x, i) => tf.reshape(x, shapes[i] as readonly number[]));
           const { value, grads } = gradients(apart);
           const gradient = tf.concat(grads.map((g, i) => tf.reshape(g, [lengths[i] as number])));
           const norm = tf.sqrt(tf.sum(tf.square(gradient)));
@@ -119,8 +123,16 @@ let loading: Promise<void> | undefined;
 function loadGradients(): Promise<void> {
   loading ??= (async () => {
     const { build } = await import("esbuild");
-    const file = createRequire(import.meta.url).resolve("@tensorflow/tfjs-core/dist/register_all_gradients.js");
-    const bundle = await build({ entryPoints: [file], bundle: true, format: "esm", write: false, logLevel: "error" });
+    const file = createRequire(import.meta.url).resolve(
+      "@tensorflow/tfjs-core/dist/register_all_gradients.js",
+    );
+    const bundle = await build({
+      entryPoints: [file],
+      bundle: true,
+      format: "esm",
+      write: false,
+      logLevel: "error",
+    });
     const text = bundle.outputFiles[0]?.text ?? "";
     await import(`data:text/javascript;base64,${Buffer.from(text).toString("base64")}`);
   })();

@@ -65,7 +65,9 @@ export function trainingTask(spec: NetworkSpec, B: number, T: number): TrainingT
       targets[b * T + t] = random() < SILENT ? -1 : (drawn[b * (T + 1) + t + 1] as number);
     }
   }
-  const decaying = programOf(network).learned.filter((l) => l.decays).map((l) => l.tensor.name);
+  const decaying = programOf(network)
+    .learned.filter((l) => l.decays)
+    .map((l) => l.tensor.name);
   return { spec, network, sizes, batch: { B, T, tokens, targets }, decaying };
 }
 
