@@ -152,80 +152,78 @@ function trainingStep(library: Jax, task: TrainingTask) {
 }
 
 function lossOf(library: Jax, { sizes, batch, spec }: TrainingTask) {
-  if (process.env.NOJIT)
-    library = { ...library, numpy: library.numpy, nn: library.nn, jit: (f: any) => f } as any;
-  const { numpy: np, nn } = library;
+  const { numpy: np, nn, jit } = library;
   const { vocabulary, width, heads, dk, dv, layers } = sizes;
   const { B, T } = batch;
   const counted = batch.targets.reduce((n, target) => n + Number(target >= 0), 0);
   const read = MEMORIES[spec.kind](library, T);
 
-  const norm = (x: Arr, gain: Arr): Arr => {
-    const scale = np.sqrt(x.ref.mul(x.ref).mean(-1, { keepdims: true }).add(1e-6));
-    return x.div(scale).mul(gain);
-  };
-  /** `[…, in]` with `[…out, in]` to `[…, out]`. */
-  const map = (x: Arr, weight: Arr): Arr => {
+  const root = jit((x: Arr): Arr => np.sqrt(x.ref.mul(x).mean(-1, { keepdims: true }).add(1e-6)));
+  const scaled = jit((x: Arr, scale: Arr, gain: Arr): Arr => x.div(scale).mul(gain));
+  const norm = (x: Arr, gain: Arr): Arr => scaled(x.ref, root(x), gain);
+  const length = jit((x: Arr): Arr => np.sqrt(x.ref.mul(x).sum(-1, { keepdims: true }).add(1e-6)));
+  const divided = jit((x: Arr, by: Arr): Arr => x.div(by));
+  const unit = (x: Arr): Arr => divided(x.ref, length(x));
+  /** `[B T, in]` with `[…out, in]` to `[B T, out]`. */
+  const map = jit((x: Arr, weight: Arr): Arr => {
     const inner = weight.shape.at(-1) as number;
     const outer = weight.shape.slice(0, -1).reduce((n, d) => n * d, 1);
     return np.matmul(x, np.matrixTranspose(weight.reshape([outer, inner])));
-  };
-
-  const feeding = library.jit(
-    (stream: Arr, weights: Arrays): { readonly x: Arr; readonly fed: readonly Arr[] } => {
-      const of = (name: string): Arr => (weights[name] as Arr).ref;
-      const x = norm(stream, of("input.norm"));
-      const perHead = (y: Arr, d: number): Arr => y.reshape([B, T, heads, d]).transpose([0, 2, 1, 3]);
-      const projected = (name: string): Arr => map(x.ref, of(`${name}.project`)).reshape([B, T, width]);
-      /** Its filter at 0 is the token's own. */
-      const conv = (y: Arr, filter: Arr): Arr => {
-        const taps = filter.shape.at(-1) as number;
-        const flat = filter.reshape([width, taps]);
-        const padded = np.pad(y, [[0, 0], [taps - 1, 0], [0, 0]]); // biome-ignore format: a list
-        let sum: Arr | undefined;
-        for (let j = 0; j < taps; j++) {
-          const past = padded.ref.slice([], [taps - 1 - j, taps - 1 - j + T], []);
-          const part = past.mul(flat.ref.slice([], j));
-          sum = sum ? sum.add(part) : part;
-        }
-        for (const y of [padded, flat]) y.dispose();
-        return sum as Arr;
-      };
-      const unit = (y: Arr): Arr => y.ref.div(np.sqrt(y.ref.mul(y).sum(-1, { keepdims: true }).add(1e-6)));
-      const gate = (name: string): Arr =>
-        nn
-          .sigmoid(map(x.ref, of(`${name}.project`)).add(of(`${name}.bias`)))
-          .reshape([B, T, heads])
-          .transpose([0, 2, 1]);
-      if (spec.kind === "delta" || spec.kind === "gated delta") {
-        const convolved = (name: string, d: number): Arr =>
-          perHead(nn.silu(conv(projected(name), of(`${name}.conv`))), d);
-        const gates = spec.kind === "delta" ? [gate("beta")] : [gate("beta"), gate("alpha")];
-        return { x, fed: [unit(convolved("q", dk)), unit(convolved("k", dk)), convolved("v", dv), ...gates] };
-      }
-      const turned = (z: Arr): Arr => (spec.kind === "softmax" ? rope(library, z, T, dk) : z);
-      const [q, k] = [perHead(projected("q"), dk), perHead(projected("k"), dk)];
-      return { x, fed: [turned(q), turned(k), perHead(projected("v"), dv)] };
-    },
+  });
+  /** `[B, H, T, d]` */
+  const perHead = (y: Arr, d: number): Arr => y.reshape([B, T, heads, d]).transpose([0, 2, 1, 3]);
+  /** Its filter at 0 is the token's own. */
+  const convolved = jit((y: Arr, filter: Arr): Arr => {
+    const taps = filter.shape.at(-1) as number;
+    const flat = filter.reshape([width, taps]);
+    const from = y.reshape([B, T, width]);
+    const parts = Array.from({ length: taps }, (_, lag) => {
+      const cut = from.ref.slice([], [0, T - lag], []);
+      const past = lag === 0 ? cut : np.pad(cut, [[0, 0], [lag, 0], [0, 0]]); // biome-ignore format: a list
+      return past.mul(flat.ref.slice([], lag));
+    });
+    for (const x of [from, flat]) x.dispose();
+    return nn.silu(parts.reduce((sum, part) => sum.add(part)));
+  });
+  const split = jit((y: Arr): Arr => perHead(y, dk));
+  const gated = jit((y: Arr, bias: Arr): Arr =>
+    nn.sigmoid(y.add(bias)).reshape([B, T, heads]).transpose([0, 2, 1]),
   );
-  const back = library.jit((stream: Arr, x: Arr, y: Arr, weights: Arrays): Arr => {
-    const of = (name: string): Arr => (weights[name] as Arr).ref;
-    const normed = spec.kind === "softmax" ? y : norm(y, of("output.norm"));
-    let joined = normed.transpose([0, 2, 1, 3]).reshape([B * T, heads * dv]);
-    if (spec.kind === "gated delta") joined = joined.mul(nn.silu(map(x, of("output.project"))));
-    return stream.add(map(joined, of("output.back").reshape([width, heads * dv])));
-  });
-  const mixer = library.jit((stream: Arr, weights: Arrays): Arr => {
-    const of = (name: string): Arr => (weights[name] as Arr).ref;
+  const turned = jit((y: Arr): Arr => rope(library, perHead(y, dk), T, dk));
+  const feeding = (x: Arr, of: (name: string) => Arr): readonly Arr[] => {
+    const projected = (name: string): Arr => map(x.ref, of(`${name}.project`));
+    if (spec.kind === "softmax") return [turned(projected("q")), turned(projected("k")), split(projected("v"))];
+    if (spec.kind === "linear") return ["q", "k", "v"].map((name) => split(projected(name)));
+    const gates = spec.kind === "delta" ? ["beta"] : ["beta", "alpha"];
+    const [q, k, v] = ["q", "k", "v"].map((name) => split(convolved(projected(name), of(`${name}.conv`))));
+    return [
+      unit(q as Arr),
+      unit(k as Arr),
+      v as Arr,
+      ...gates.map((name) => gated(projected(name), of(`${name}.bias`))),
+    ];
+  };
+  const joined = jit((y: Arr): Arr => y.transpose([0, 2, 1, 3]).reshape([B * T, heads * dv]));
+  const times = jit((y: Arr, gate: Arr): Arr => y.mul(nn.silu(gate)));
+  const added = jit((stream: Arr, y: Arr, weight: Arr): Arr => stream.add(map(y, weight.reshape([width, y.shape[1] as number]))));
+  const memory = (stream: Arr, of: (name: string) => Arr): Arr => {
     const x = norm(stream.ref, of("input.norm"));
-    const inside = nn.silu(map(x.ref, of("gate"))).mul(map(x, of("up")));
-    return stream.add(map(inside, of("down")));
-  });
+    const y = read(feeding(x, of));
+    let all = joined(spec.kind === "softmax" ? y : norm(y, of("output.norm")));
+    if (spec.kind === "gated delta") all = times(all, map(x.ref, of("output.project")));
+    x.dispose();
+    return added(stream, all, of("output.back"));
+  };
+  const mixer = (stream: Arr, of: (name: string) => Arr): Arr => {
+    const x = norm(stream.ref, of("input.norm"));
+    const inside = times(map(x.ref, of("up")), map(x, of("gate")));
+    return added(stream, inside, of("down"));
+  };
   const embedded = library.jit(
     (tokens: Arr, table: Arr): Arr => np.matmul(nn.oneHot(tokens.reshape([B * T]), vocabulary), table),
   );
-  const surprise = library.jit((stream: Arr, gain: Arr, table: Arr, targets: Arr): Arr => {
-    const likely = nn.logSoftmax(map(norm(stream, gain), table), -1);
+  const surprise = jit((logits: Arr, targets: Arr): Arr => {
+    const likely = nn.logSoftmax(logits, -1);
     return likely
       .mul(nn.oneHot(targets.reshape([B * T]), vocabulary))
       .sum()
@@ -234,20 +232,12 @@ function lossOf(library: Jax, { sizes, batch, spec }: TrainingTask) {
 
   return (learned: Arrays, tokens: Arr, targets: Arr): Arr => {
     const w = (name: string): Arr => (learned[name] as Arr).ref;
-    const under = (prefix: string): Arrays =>
-      Object.fromEntries(
-        Object.keys(learned)
-          .filter((name) => name.startsWith(`${prefix}.`))
-          .map((name) => [name.slice(prefix.length + 1), w(name)]),
-      );
     let stream = embedded(tokens, w("embedding"));
     for (let layer = 0; layer < layers; layer++) {
-      const weights = under(`layers.${layer}.${spec.model}`);
-      const { x, fed } = feeding(stream.ref, refs(weights));
-      stream = back(stream, x, read(fed), weights);
-      stream = mixer(stream, under(`layers.${layer}.swiglu`));
+      stream = memory(stream, (name) => w(`layers.${layer}.${spec.model}.${name}`));
+      stream = mixer(stream, (name) => w(`layers.${layer}.swiglu.${name}`));
     }
-    return surprise(stream, w("final_norm"), w("embedding"), targets);
+    return surprise(map(norm(stream, w("final_norm")), w("embedding")), targets);
   };
 }
 
