@@ -16,18 +16,24 @@ import { called, forms, resident } from "./forms.ts";
 import { load, machine } from "./machine.ts";
 import { naive } from "./naive.ts";
 import { jax } from "./peers/jax.ts";
+import { jaxTraining } from "./peers/jax-training.ts";
 import { onnxruntime } from "./peers/onnxruntime.ts";
 import { tfjs } from "./peers/tfjs.ts";
+import { tfjsTraining } from "./peers/tfjs-training.ts";
 import { driftPlot, timePlot } from "./plots.ts";
 import { productRates } from "./product.ts";
 import { type Pace, race } from "./race.ts";
 import { json, markdown } from "./report.ts";
 import type { Race, Results } from "./results.ts";
 import { distanceFromRule, taskFor } from "./task.ts";
+import { ours } from "./training/ours.ts";
+import { profile, type StepProfile } from "./training/profile.ts";
+import { type TrainingRace, trainingRace } from "./training/race.ts";
+import { type NetworkSpec, networks, trainingTask } from "./training/task.ts";
 import { workloads } from "./workloads/index.ts";
 import type { Workload } from "./workloads/workload.ts";
 
-const SECTIONS = ["times", "drift", "decoding", "compiling"] as const;
+const SECTIONS = ["times", "drift", "decoding", "compiling", "training"] as const;
 type Section = (typeof SECTIONS)[number];
 
 interface Amount {
@@ -38,6 +44,8 @@ interface Amount {
   readonly drift: { readonly lengths: readonly number[]; readonly limit: number };
   readonly compiles: number;
   readonly decoded: number;
+  /** Sequences of so many tokens, and how the steps that learn from them are timed. */
+  readonly training: { readonly B: number; readonly T: number; readonly pace: Pace };
 }
 
 const FULL: Amount = {
@@ -47,6 +55,7 @@ const FULL: Amount = {
   drift: { lengths: [1024, 8192, 32768, 131072], limit: 60 },
   compiles: 5,
   decoded: 128,
+  training: { B: 16, T: 64, pace: { rounds: 15, seconds: 25, longestRun: 10 } },
 };
 const QUICK: Amount = {
   pace: { rounds: 3, seconds: 5, longestRun: 3 },
@@ -55,6 +64,7 @@ const QUICK: Amount = {
   drift: { lengths: [1024, 4096], limit: 3 },
   compiles: 1,
   decoded: 32,
+  training: { B: 2, T: 64, pace: { rounds: 5, seconds: 5, longestRun: 5 } },
 };
 /** The plain loops and the rule add in other orders; both in f64. */
 const SAME = 1e-10;
@@ -74,9 +84,10 @@ const program = new Command("npm run bench --")
     ).choices(SECTIONS),
   )
   .addOption(
-    new Option("--workloads <names...>", "some workloads, in the same way").choices(
-      workloads.map(({ name }) => name),
-    ),
+    new Option("--workloads <names...>", "some workloads, in the same way; networks, too").choices([
+      ...workloads.map(({ name }) => name),
+      ...networks.map(({ name }) => name),
+    ]),
   )
   .addHelpText("after", "\nOther libraries take part once they are installed: cd bench && npm ci")
   .showHelpAfterError();
@@ -89,6 +100,9 @@ const options = program.parse().opts<{
 }>();
 const isWanted = (section: Section): boolean => options.only?.includes(section) ?? true;
 const chosen = workloads.filter(({ name }) => options.workloads?.includes(name) ?? true);
+const trained: readonly NetworkSpec[] = isWanted("training")
+  ? networks.filter(({ name }) => options.workloads?.includes(name) ?? true)
+  : [];
 const workloadsFor = (section: Section): readonly Workload[] => (isWanted(section) ? chosen : []);
 
 // Mesa keeps compiled shaders on disk: without this a second run would call warm what it measures as cold.
@@ -166,6 +180,21 @@ for (const workload of workloadsFor("decoding")) {
   decoding.push({ workload, rows });
 }
 
+const training: TrainingRace[] = [];
+const profiles: StepProfile[] = [];
+const trainers = [ours(device), jaxTraining, tfjsTraining];
+for (const spec of trained) {
+  const { B, T, pace } = amount.training;
+  progress(`${spec.name}, a step of training`);
+  const task = trainingTask(spec, B, T);
+  const race = await trainingRace(device, task, trainers, pace);
+  for (const row of race.rows)
+    if (row.kind === "not timed" && row.fault)
+      faults.push(`training ${spec.name}, ${row.trainer.name}: ${row.why}`);
+  training.push(race);
+  if (spec === trained.at(0)) profiles.push(await profile(device, task));
+}
+
 if (isWanted("compiling")) progress("compile time");
 const results: Results = {
   machine: at,
@@ -174,6 +203,8 @@ const results: Results = {
   drifts,
   decoding,
   compiling: isWanted("compiling") ? compileTimes(device, amount.compiles) : [],
+  training,
+  profiles,
   faults,
 };
 

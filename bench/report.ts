@@ -5,17 +5,19 @@ import { grouped } from "./grouped.ts";
 import { load } from "./machine.ts";
 import { BOUND, type Row } from "./race.ts";
 import { ourBest, type Race, type Rates, type Results, ratesOf, titleOf } from "./results.ts";
+import { digits, firstLine, power, table } from "./tables.ts";
 import { D, H } from "./task.ts";
+import { profileSection, trainingSection } from "./training/report.ts";
 
 /** A page with a heading for each section that was measured. */
 export function markdown(results: Results, charts: readonly Chart[]): string {
-  const { machine, races, drifts, decoding, compiling, faults } = results;
+  const { machine, races, drifts, decoding, compiling, training, profiles, faults } = results;
   return [
     `# ${machine.adapter}`,
     "",
     `${machine.processor}, Node.js ${machine.node}, ${machine.date}, commit ${machine.commit}. Load at the start ${machine.load}, at the end ${load()}.`,
     "",
-    "Forward, f32. `npm run bench` makes this page.",
+    "All in f32. `npm run bench` makes this page.",
     "",
     ...(machine.load > machine.processors / 2 ? [BUSY, ""] : []),
     ...charts.flatMap(({ title, file }) => [`![${title}](${file})`, ""]),
@@ -23,6 +25,8 @@ export function markdown(results: Results, charts: readonly Chart[]): string {
     ...(drifts.length > 0 ? driftSection(drifts) : []),
     ...(decoding.length > 0 ? decodingSection(decoding) : []),
     ...(compiling.length > 0 ? compilingSection(compiling) : []),
+    ...(training.length > 0 ? trainingSection(training) : []),
+    ...profiles.flatMap(profileSection),
     ...(faults.length > 0 ? ["## Faults", "", ...faults.map((fault) => `- ${firstLine(fault)}`), ""] : []),
   ].join("\n");
 }
@@ -34,7 +38,8 @@ export interface Chart {
 }
 
 /** For tools: the same numbers without the prose. */
-export function json({ machine, products, races, drifts, decoding, compiling, faults }: Results): string {
+export function json(results: Results): string {
+  const { machine, products, races, drifts, decoding, compiling, training, profiles, faults } = results;
   const named = races.flatMap((race) =>
     race.rows.map(({ contender, ...row }) => ({
       spec: race.workload.name,
@@ -59,7 +64,20 @@ export function json({ machine, products, races, drifts, decoding, compiling, fa
   const decoded = decoding.flatMap(({ workload, rows }) =>
     rows.map(({ decoder, ...row }) => ({ spec: workload.name, who: decoder.name, ...row })),
   );
-  const all = { machine, products, rows: named, drift: drifted, decoding: decoded, compiling, faults };
+  const trained = training.flatMap(({ spec, B, T, parameters, rows }) =>
+    rows.map(({ trainer, ...row }) => ({ network: spec.name, B, T, parameters, who: trainer.name, ...row })),
+  );
+  const all = {
+    machine,
+    products,
+    rows: named,
+    drift: drifted,
+    decoding: decoded,
+    compiling,
+    training: trained,
+    profiles,
+    faults,
+  };
   return `${JSON.stringify(all, undefined, 2)}\n`;
 }
 
@@ -262,16 +280,3 @@ function includes(rows: readonly Row[]): string[] {
 const workloadsOf = (races: readonly Race[]): Race[][] => [
   ...grouped(races, ({ workload }) => workload).values(),
 ];
-
-/** Columns of one width, so that the source is a table too. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const all = [head, ...rows];
-  const widths = head.map((_, i) => Math.max(...all.map((row) => (row[i] ?? "").length)));
-  const line = (cells: readonly string[]): string =>
-    `| ${widths.map((width, i) => (cells[i] ?? "").padEnd(width)).join(" | ")} |`;
-  return [line(head), `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`, ...rows.map(line), ""];
-}
-
-const digits = (x: number): string => (x >= 100 ? x.toFixed(0) : x.toPrecision(x < 1 ? 2 : 3));
-const power = (x: number): string => x.toExponential(1);
-const firstLine = (text: string): string => (text.split("\n", 1)[0] ?? "").replaceAll("|", "\\|");

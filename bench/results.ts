@@ -5,6 +5,8 @@ import type { DriftRow } from "./drift.ts";
 import type { Machine } from "./machine.ts";
 import type { ProductRate } from "./product.ts";
 import type { Row } from "./race.ts";
+import type { StepProfile } from "./training/profile.ts";
+import type { TrainingRace } from "./training/race.ts";
 import type { Workload } from "./workloads/workload.ts";
 
 /** A section that was not asked for is empty. */
@@ -16,6 +18,9 @@ export interface Results {
   readonly drifts: readonly DriftRow[];
   readonly decoding: readonly { readonly workload: Workload; readonly rows: readonly DecodingRow[] }[];
   readonly compiling: readonly CompileRow[];
+  readonly training: readonly TrainingRace[];
+  /** Where a step of one of these networks spends its time. */
+  readonly profiles: readonly StepProfile[];
   /** What did not agree with f64, or broke. */
   readonly faults: readonly string[];
 }

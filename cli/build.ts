@@ -4,12 +4,11 @@ import { basename, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { settableOf } from "../compiler/check/settable.ts";
 import type { Sizes } from "../compiler/math/axis.ts";
-import type { Model } from "../compiler/pipeline.ts";
 import { writeWhole } from "../runtime/node/files.ts";
 import { overridesOf } from "./apply/overrides.ts";
 import { type Built, type BuiltFile, builtOf } from "./build/files.ts";
 import { askedSizes } from "./build/sizes.ts";
-import { chosen, compileFile, definitionsFor, modelsOf } from "./compile.ts";
+import { chosen, chosenParts, compileFile, definitionsFor, type Parts, partsOf } from "./compile.ts";
 import { EXIT, UsageError } from "./errors.ts";
 import type { Io } from "./io.ts";
 import { count } from "./words.ts";
@@ -28,8 +27,7 @@ export interface BuildOptions {
 
 export async function build(path: string, options: BuildOptions, io: Io): Promise<number> {
   const asked = options.sizes.map(askedSizes);
-  const models = loaded(path, options, io);
-  const built = builtOf(path, models, asked);
+  const built = builtOf(path, loaded(path, options, io), asked);
   const name = basename(path, ".miras");
   const kernels = built.kernels.map((k) => ({ ...k, name: join(KERNELS, k.name) }));
   const files = [...moduleFiles(name, built, options.ts ?? false), ...kernels];
@@ -40,19 +38,26 @@ export async function build(path: string, options: BuildOptions, io: Io): Promis
   return EXIT.well;
 }
 
-/** The models of the file, or the one that is asked for, with the settings of the command line. */
-function loaded(path: string, { model: name, set }: BuildOptions, io: Io): readonly Model[] {
-  const all = modelsOf(path, io);
-  const models = name === undefined && all.length > 0 ? all : [chosen(all, path, name)];
-  if (set.length === 0) return models;
-  return models.map(({ spec }) => {
-    const compiled = compileFile(path, overridesOf(set, settableOf(spec, definitionsFor(path))));
-    // The file by itself is well, so that these errors are those of the settings.
-    const errors = compiled.diagnostics.all.filter((d) => d.severity === "error").map((d) => d.message);
-    if (errors.length > 0)
-      throw new UsageError(`with --set ${set.join(" --set ")} the model is in error`, errors);
-    return chosen(compiled.models, path, spec.name);
-  });
+/** What the file has, or the one model or network that is asked for, with the settings of the command line. */
+function loaded(path: string, { model: name, set }: BuildOptions, io: Io): Parts {
+  const { models, networks } = chosenParts(partsOf(path, io), path, name);
+  if (set.length === 0) return { models, networks };
+  if (networks.length > 0)
+    throw new UsageError("--set changes models, and the file has networks", [
+      "write the value into the network's block, as in `block Name(chunk: 32)`",
+      ...(models.length > 0 ? [`or choose a model: --model ${models[0]?.spec.name}`] : []),
+    ]);
+  return {
+    networks,
+    models: models.map(({ spec }) => {
+      const compiled = compileFile(path, overridesOf(set, settableOf(spec, definitionsFor(path))));
+      // The file by itself is well, so that these errors are those of the settings.
+      const errors = compiled.diagnostics.all.filter((d) => d.severity === "error").map((d) => d.message);
+      if (errors.length > 0)
+        throw new UsageError(`with --set ${set.join(" --set ")} the model is in error`, errors);
+      return chosen(compiled.models, path, spec.name);
+    }),
+  };
 }
 
 /** The module, and beside it what types an import of the spec itself. */
@@ -66,10 +71,10 @@ const moduleFiles = (name: string, { module }: Built, asSource: boolean): BuiltF
   { name: `${name}.d.miras.ts`, text: module.dts },
 ];
 
-/** Those of the same models from an earlier build, perhaps for other sizes. */
-function removeKernels(folder: string, { models }: Built): void {
+/** Those of the same models and networks from an earlier build, perhaps for other sizes. */
+function removeKernels(folder: string, { models, networks }: Built): void {
   for (const file of readdirSync(folder))
-    if (file.endsWith(".wgsl") && models.some(({ name }) => file.startsWith(`${name}.`)))
+    if (file.endsWith(".wgsl") && [...models, ...networks].some(({ name }) => file.startsWith(`${name}.`)))
       rmSync(join(folder, file));
 }
 
@@ -82,10 +87,14 @@ function makeFolder(folder: string): void {
   }
 }
 
-function asText({ models, module, kernels }: Built, name: string, { output, ts }: BuildOptions): string {
+function asText(
+  { models, networks, module, kernels }: Built,
+  name: string,
+  { output, ts }: BuildOptions,
+): string {
   const bytes = gzipSync(ts ? module.ts : module.js).length;
   const main = join(output, `${name}.${ts ? "ts" : "js"}`);
-  const lines = models.map(({ name: model, sizes }) => `  ${model} for ${sizes.map(sizesText).join("; ")}`);
+  const lines = [...models, ...networks].map((c) => `  ${c.name} for ${c.sizes.map(sizesText).join("; ")}`);
   return [
     `${main}: ${(bytes / 1000).toFixed(1)} kB gzipped, and ${count(kernels.length, "kernel")} in ${join(output, KERNELS)}`,
     ...lines,
@@ -98,5 +107,5 @@ const sizesText = (sizes: Sizes): string =>
     .map(([name, n]) => `${name} = ${n}`)
     .join(", ");
 
-const asJson = ({ models }: Built, files: readonly BuiltFile[], { output }: BuildOptions): string =>
-  `${JSON.stringify({ models, files: files.map((f) => join(output, f.name)) }, undefined, 2)}\n`;
+const asJson = ({ models, networks }: Built, files: readonly BuiltFile[], { output }: BuildOptions): string =>
+  `${JSON.stringify({ models, networks, files: files.map((f) => join(output, f.name)) }, undefined, 2)}\n`;

@@ -46,11 +46,32 @@ function compileTold(path: string, io: Io): Compiled {
   return compiled;
 }
 
-/** The models of a file; gives up where it is in error. */
-export function modelsOf(path: string, io: Io): readonly Model[] {
-  const { models, diagnostics } = compileTold(path, io);
+/** The models and networks of a file; gives up where it is in error. */
+export function partsOf(path: string, io: Io): Parts {
+  const { models, networks, diagnostics } = compileTold(path, io);
   if (diagnostics.hasErrors) throw new SpecError(`${path} is in error`);
-  return models;
+  return { models, networks };
+}
+
+export type Parts = Pick<Compilation, "models" | "networks">;
+
+/** The models of a file; gives up where it is in error. */
+export const modelsOf = (path: string, io: Io): readonly Model[] => partsOf(path, io).models;
+
+/** The model or network of that name; without a name, all that there are. */
+export function chosenParts({ models, networks }: Parts, path: string, name: string | undefined): Parts {
+  if (name === undefined && models.length + networks.length === 0)
+    throw new UsageError(`${path} has no model and no network`, ["only these can be built"]);
+  if (name === undefined) return { models, networks };
+  const network = networks.find((n) => n.name === name);
+  if (network) return { models: [], networks: [network] };
+  if (networks.length === 0 || models.some((m) => m.spec.name === name))
+    return { models: [chosen(models, path, name)], networks: [] };
+  const names = [...models.map((m) => m.spec.name), ...networks.map((n) => n.name)];
+  const near = closest(name, names);
+  throw new UsageError(`${path} has no model and no network ${name}`, [
+    near ? `did you mean ${near}?` : `it has ${names.join(", ")}`,
+  ]);
 }
 
 /** The one model of a file that is meant; gives up where the file is in error. */

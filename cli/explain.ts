@@ -24,9 +24,14 @@ export async function explain(what: string, options: ExplainOptions, io: Io): Pr
     io.out(options.json ? `${JSON.stringify(codeJson(lesson), undefined, 2)}\n` : codeText(lesson, io));
     return EXIT.well;
   }
-  const isPage = !options.stage && !options.tex;
-  const networks = isPage ? networksToExplain(what, options.model, io) : [];
-  if (networks.length > 0) {
+  const isOfNetworks = (!options.stage || options.stage === "ts") && !options.tex;
+  const networks = isOfNetworks ? networksToExplain(what, options.model, io) : [];
+  const [first, ...others] = networks;
+  if (first && options.stage === "ts") {
+    io.out((await import("./build/shown.ts")).shownNetworks([first, ...others]));
+    return EXIT.well;
+  }
+  if (first) {
     io.out(
       options.json
         ? `${JSON.stringify(networks.map(networkJson), undefined, 2)}\n`

@@ -55,7 +55,7 @@ export async function generate(
         ? new UsageError(`${path} does not fit its network: ${error.message}`)
         : error;
     });
-    const reader = await network.trainable.reader();
+    const reader = await network.trainable.reader(read.length + tokens);
     const said: number[] = [];
     const write = script.writer();
     const say = (token: number): void => {

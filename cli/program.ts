@@ -198,17 +198,23 @@ one; states are then [N, H, …shape]. Not yet with --form parallel.`,
     .command("build")
     .summary("make WGSL files and a typed ES module")
     .description(
-      `Writes into a folder, for all models of a file: NAME.js with its types in NAME.d.ts, a class for each
-model that runs in a browser and in Node; the same types as NAME.d.miras.ts, for programs that import the
+      `Writes into a folder, for all models and networks of a file: NAME.js with its types in NAME.d.ts, a class
+for each that runs in a browser and in Node; the same types as NAME.d.miras.ts, for programs that import the
 spec itself; and in wgsl/ the text of every kernel. The module imports miras/runtime and nothing else.
 
-Kernels are made for given sizes, which are dk = dv = 64 unless --sizes says otherwise, and for each kind
-of adapter; a memory of all tokens has room for \`tokens\` of them.`,
+Kernels are made for given sizes and for each kind of adapter. Unless --sizes says otherwise, a model has
+dk = dv = 64, and a network reads B = 1 sequence of T = 64 tokens; a memory of all tokens has room for
+\`tokens\` of them.`,
     )
     .argument("<file>", FILE)
     .requiredOption("-o, --output <folder>", "where to write; made if it is not there")
-    .option("--model <name>", "this model alone (default: all of the file)")
-    .option("--sizes <list>", "as in dk=64,dv=64; may be repeated, for a choice at run time", collect, [])
+    .option("--model <name>", "this model or network alone (default: all of the file)")
+    .option(
+      "--sizes <list>",
+      "as in dk=64,dv=64 or B=4,T=32; may be repeated, for a choice at run time",
+      collect,
+      [],
+    )
     .option(
       "--set <name=value>",
       "override a const, a number or size of a choice, or the chunk; may be repeated",
@@ -222,6 +228,7 @@ of adapter; a memory of all tokens has room for \`tokens\` of them.`,
       examples(
         "miras build specs/gated_deltanet.miras -o src/memory",
         "miras build specs/titans.miras -o dist --sizes dk=64 --sizes dk=128",
+        "miras build specs/nets/deltanet_tiny.miras -o src/network --sizes B=4,T=32",
       ),
     )
     // Loaded when it is asked for: writing TypeScript takes a while to load.

@@ -1,13 +1,17 @@
 /** A network on a device, that learns: its plan's sequences, run for one batch after another. */
+import type { DecodingPlan } from "../compiler/plan/decoding.ts";
 import type { Layout, TrainingPlan } from "../compiler/plan/training.ts";
 import type { Batch } from "./data/batch.ts";
 import { Random } from "./data/random.ts";
 import type { Device } from "./device.ts";
-import { ProgramRunner } from "./program.ts";
+import { type ProgramParts, ProgramRunner } from "./program.ts";
+import { NetworkReader } from "./reading.ts";
 import type { Measured, Reader, Stepped, Trainable, Weights } from "./trainable.ts";
 
 /** The stream of a seed that weights are drawn from. */
 const WEIGHTS = 3;
+/** Tokens that a reader has room for where nothing is said. */
+const USUAL_LENGTH = 4096;
 
 export interface Shape {
   /** Sequences. */
@@ -16,13 +20,18 @@ export interface Shape {
   readonly T: number;
 }
 
+/** What is run for a network. */
+export type Plan = ProgramParts & Pick<TrainingPlan, "fixed" | "io">;
+
 /** What making a network takes besides its device. */
 export interface Making {
   readonly vocabulary: number;
   /** Of the values that the weights start with. */
   readonly seed: number;
   readonly layout: Layout;
-  readonly plan: (shape: Shape) => TrainingPlan;
+  readonly plan: (shape: Shape) => Plan;
+  /** How it reads token by token, up to so many; a network that only learns has none. */
+  readonly decoding?: (length: number) => DecodingPlan;
   /** 1 − β^t of both moments. */
   readonly corrections: (step: number) => readonly [number, number];
 }
@@ -30,7 +39,7 @@ export interface Making {
 /** A plan in memory. */
 interface Loaded {
   readonly shape: Shape;
-  readonly plan: TrainingPlan;
+  readonly plan: Plan;
   readonly runner: ProgramRunner;
 }
 
@@ -62,6 +71,11 @@ export class NetworkOnDevice implements Trainable {
       learned: drawn(making.layout, making.seed),
       moments: [new Float32Array(length), new Float32Array(length)],
     };
+  }
+
+  /** Kernels for batches of this shape, before the first one comes. Throws what `ProgramRunner.create` does. */
+  async compile(shape: Shape): Promise<void> {
+    await this.#fitting([shape]);
   }
 
   async step(batches: readonly Batch[], learningRate: number): Promise<Stepped> {
@@ -149,8 +163,11 @@ export class NetworkOnDevice implements Trainable {
     if (this.#loaded) put(this.#loaded.runner, this.#held);
   }
 
-  reader(): Promise<Reader> {
-    throw new Error("not yet");
+  async reader(length = USUAL_LENGTH): Promise<Reader> {
+    const { learned } = await this.#read();
+    const { decoding } = this.#making;
+    if (!decoding) throw new RangeError("this network was built without a way to read token by token");
+    return NetworkReader.create(this.#device, decoding(length), learned, this.#apart(learned));
   }
 
   destroy(): void {
@@ -161,7 +178,7 @@ export class NetworkOnDevice implements Trainable {
   // ---------------------------------------------------------------- memory
 
   /** Kernels for batches of this shape, or of a larger one. */
-  async #fitting(batches: readonly Batch[]): Promise<Loaded> {
+  async #fitting(batches: readonly Shape[]): Promise<Loaded> {
     const most = (of: "B" | "T"): number =>
       Math.max(...batches.map((b) => b[of]), this.#loaded?.shape[of] ?? 1);
     const shape = { B: most("B"), T: most("T") };
@@ -180,7 +197,7 @@ export class NetworkOnDevice implements Trainable {
   }
 
   /** A batch in the top left of the shape: what is added has no targets, and what comes after a place changes nothing. */
-  #give(runner: ProgramRunner, { io }: TrainingPlan, batch: Batch, { B, T }: Shape): void {
+  #give(runner: ProgramRunner, { io }: Plan, batch: Batch, { B, T }: Shape): void {
     const tokens = new Float32Array(B * T);
     const targets = new Float32Array(B * T).fill(-1);
     for (let b = 0; b < batch.B; b++) {
@@ -239,12 +256,12 @@ function put(runner: ProgramRunner, { learned, moments }: Held): void {
   for (const [i, name] of MOMENTS.entries()) runner.write(name, moments[i] as Float32Array<ArrayBuffer>);
 }
 
-async function result(runner: ProgramRunner, plan: TrainingPlan): Promise<Measured> {
+async function result(runner: ProgramRunner, plan: Plan): Promise<Measured> {
   const { loss, correct, counted } = plan.io;
   return asMeasured(await runner.read(loss, correct, counted), plan);
 }
 
-function asMeasured(read: ReadonlyMap<string, Float32Array>, { io }: TrainingPlan): Measured {
+function asMeasured(read: ReadonlyMap<string, Float32Array>, { io }: Plan): Measured {
   const number = (name: string): number => read.get(name)?.[0] as number;
   return { loss: number(io.loss), correct: number(io.correct), counted: number(io.counted) };
 }

@@ -18,7 +18,7 @@ export function uniforms(
 }
 
 export function packStates(
-  block: Launch,
+  block: Pick<Launch, "state">,
   states: ReadonlyMap<string, ArrayLike<number>>,
   records: number,
 ): Float32Array<ArrayBuffer> {

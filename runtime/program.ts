@@ -247,7 +247,7 @@ interface Compiled {
  * What a text says, whatever it calls things and remarks on them: compiling takes long, and the layers of a network differ
  * in their names alone.
  */
-function meaningOf({ wgsl }: ProgramCode): string {
+export function meaningOf({ wgsl }: Pick<ProgramCode, "wgsl">): string {
   const code = wgsl.replaceAll(/\/\/.*/g, "");
   const declared = code.matchAll(/\b(?:let|var(?:<[^>]*>)?)\s+(\w+)/g);
   const names = new Map<string, string>();

@@ -44,6 +44,7 @@ export interface Trainable {
     weights: ReadonlyMap<string, Weights>,
     optimizer?: { readonly step: number; readonly moments: ReadonlyMap<string, Weights> },
   ): Promise<void>;
-  reader(): Promise<Reader>;
+  /** A new sequence, with the weights as they are now; `length` is the most tokens that it can have, 4096 where left out. */
+  reader(length?: number): Promise<Reader>;
   destroy(): void;
 }

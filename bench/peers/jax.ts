@@ -80,7 +80,7 @@ export const jax: Contender = {
 
 let starting: Promise<Jax> | undefined;
 
-function started(): Promise<Jax> {
+export function started(): Promise<Jax> {
   starting ??= (async () => {
     await provideNavigator();
     const library = await load<Jax>("@jax-js/jax");

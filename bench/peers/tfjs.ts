@@ -63,7 +63,7 @@ export const tfjs: Contender = {
 
 let starting: Promise<Tfjs> | undefined;
 
-function started(): Promise<Tfjs> {
+export function started(): Promise<Tfjs> {
   starting ??= (async () => {
     await provideNavigator();
     const tf = await load<Tfjs>("@tensorflow/tfjs-core");

@@ -2,45 +2,76 @@
 import { basename } from "node:path";
 import type { AdapterKernels, ModuleDescription } from "../../compiler/emit/ts/description.ts";
 import { isFreeName, type ModuleText, printModule } from "../../compiler/emit/ts/module.ts";
+import { NetworkKernels, networkCodeOf } from "../../compiler/emit/ts/network-code.ts";
+import type { NetworkDescription } from "../../compiler/emit/ts/network-description.ts";
 import type { Sizes } from "../../compiler/math/axis.ts";
-import type { Model } from "../../compiler/pipeline.ts";
+import type { Parts } from "../compile.ts";
 import { UsageError } from "../errors.ts";
 import { version } from "../package.ts";
 import { described } from "./describe.ts";
-import { type Asked, sizesOf } from "./sizes.ts";
+import { describedNetwork } from "./network.ts";
+import { type Asked, batchSizesOf, checkAsked, sizesOf } from "./sizes.ts";
 
 export interface BuiltFile {
   readonly name: string;
   readonly text: string;
 }
 
+/** A class of a module, with the sizes that it was built for. */
+export interface BuiltClass {
+  readonly name: string;
+  readonly sizes: readonly Sizes[];
+}
+
 export interface Built {
-  readonly models: readonly { readonly name: string; readonly sizes: readonly Sizes[] }[];
+  readonly models: readonly BuiltClass[];
+  readonly networks: readonly BuiltClass[];
   readonly module: ModuleText;
   readonly kernels: readonly BuiltFile[];
 }
 
-/** The models of a file as one module. Throws UsageError on sizes that they do not have. */
-export function builtOf(path: string, models: readonly Model[], asked: readonly Asked[]): Built {
-  for (const { spec } of models)
-    if (!isFreeName(spec.name))
+/** The models and networks of a file as one module. Throws UsageError on sizes that they do not have. */
+export function builtOf(path: string, { models, networks }: Parts, asked: readonly Asked[]): Built {
+  for (const name of [...models.map((m) => m.spec.name), ...networks.map((n) => n.name)])
+    if (!isFreeName(name))
       throw new UsageError(
-        `a module cannot export a model called ${spec.name}, which is a word of TypeScript or of the module itself; give it another name`,
+        `a module cannot export a class called ${name}, which is a word of TypeScript or of the module itself; give it another name`,
       );
+  checkAsked(
+    asked,
+    models.map((m) => m.rule),
+    networks.map((n) => n.name),
+  );
   const description: ModuleDescription = {
     source: basename(path),
     version,
     models: models.map((m) => described(m, sizesOf(m.rule, asked))),
+    networks: networks.map((n) => describedNetwork(n, batchSizesOf(asked))),
   };
+  const classOf = ({ name, builds }: { name: string; builds: readonly { sizes: object }[] }): BuiltClass => ({
+    name,
+    sizes: builds.map((b) => ({ ...b.sizes })),
+  });
   return {
-    models: description.models.map(({ name, builds }) => ({ name, sizes: builds.map((b) => b.sizes) })),
+    models: description.models.map(classOf),
+    networks: description.networks.map(classOf),
     module: printModule(description),
-    kernels: description.models.flatMap(({ name, builds }) =>
-      builds.flatMap(({ sizes, kernels }) =>
-        kernels.flatMap((k) => kernelFiles(`${name}.${sizesText(sizes)}.${adapterText(k)}`, k)),
+    kernels: [
+      ...description.models.flatMap(({ name, builds }) =>
+        builds.flatMap(({ sizes, kernels }) =>
+          kernels.flatMap((k) => kernelFiles(`${name}.${sizesText(sizes)}.${adapterText(k)}`, k)),
+        ),
       ),
-    ),
+      ...description.networks.flatMap(networkKernelFiles),
+    ],
   };
+}
+
+/** By their places in the module, whose sequences name them so. */
+function networkKernelFiles(network: NetworkDescription): BuiltFile[] {
+  const kernels = new NetworkKernels();
+  networkCodeOf(network, "", kernels);
+  return kernels.all.map(({ wgsl }, i) => ({ name: `${network.name}.${i}.wgsl`, text: wgsl }));
 }
 
 const sizesText = (sizes: Sizes): string =>

@@ -1,4 +1,4 @@
-/** `--sizes dk=64,dv=64`: the sizes that kernels are made for. */
+/** `--sizes dk=64,dv=64` or `--sizes B=4,T=64`: the sizes that kernels are made for. */
 import type { Rule } from "../../compiler/derive/rule.ts";
 import type { Sizes } from "../../compiler/math/axis.ts";
 import { closest } from "../../compiler/source/suggest.ts";
@@ -8,6 +8,15 @@ import { UsageError } from "../errors.ts";
 const USUAL = 64;
 /** Tokens that a memory of all tokens has room for, where nothing else is said. */
 const USUAL_TOKENS = 1024;
+
+/** Sequences, and tokens of each, of a network where nothing else is said. */
+const USUAL_BATCH: BatchSizes = { B: 1, T: 64 };
+
+/** Sequences, and tokens of each. */
+export interface BatchSizes {
+  readonly B: number;
+  readonly T: number;
+}
 
 /** Sizes as they are asked for: those of a model may be more, or fewer. */
 export type Asked = ReadonlyMap<string, number>;
@@ -32,16 +41,40 @@ export function askedSizes(text: string): Asked {
 export function sizesOf(rule: Rule, asked: readonly Asked[]): Sizes[] {
   const names = namesOf(rule);
   if (asked.length === 0) return [completed(rule, new Map(), names)];
-  return asked.map((sizes) => {
-    const unknown = [...sizes.keys()].find((n) => !KNOWN.includes(n));
-    if (unknown !== undefined) {
-      const near = closest(unknown, KNOWN);
-      throw new UsageError(`--sizes: there is no size ${unknown}`, [
-        near ? `did you mean ${near}?` : `the sizes of ${rule.spec.name}: ${names.join(", ")}`,
-      ]);
-    }
-    return completed(rule, sizes, names);
-  });
+  return different(asked.map((sizes) => completed(rule, sizes, names)));
+}
+
+/** The same of a network. */
+export function batchSizesOf(asked: readonly Asked[]): BatchSizes[] {
+  const all = asked.map((sizes) => ({ ...USUAL_BATCH, ...Object.fromEntries(sizes) }));
+  return asked.length === 0 ? [USUAL_BATCH] : different(all.map(({ B, T }) => ({ B, T })));
+}
+
+/** Choices that differ in sizes of others alone are one. */
+const different = <S extends object>(all: readonly S[]): S[] => [
+  ...new Map(all.map((sizes) => [JSON.stringify(sizes), sizes])).values(),
+];
+
+/** Throws UsageError where a size is asked for that none of these has. */
+export function checkAsked(
+  asked: readonly Asked[],
+  models: readonly Rule[],
+  networks: readonly string[],
+): void {
+  const known = [
+    ...(models.length > 0 ? KNOWN : []),
+    ...(networks.length > 0 ? Object.keys(USUAL_BATCH) : []),
+  ];
+  for (const sizes of asked) {
+    const unknown = [...sizes.keys()].find((n) => !known.includes(n));
+    if (unknown === undefined) continue;
+    const near = closest(unknown, known);
+    const all = [
+      ...models.map((rule) => `the sizes of ${rule.spec.name}: ${namesOf(rule).join(", ")}`),
+      ...networks.map((name) => `the sizes of ${name}: ${Object.keys(USUAL_BATCH).join(", ")}`),
+    ];
+    throw new UsageError(`--sizes: there is no size ${unknown}`, near ? [`did you mean ${near}?`] : all);
+  }
 }
 
 /** Every size that a model can have. A file may have models with and without one of them. */

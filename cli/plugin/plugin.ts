@@ -17,7 +17,7 @@ import { importedSource, readSource } from "../files.ts";
 import { preludePaths, reloadPrelude } from "../prelude.ts";
 
 export interface MirasOptions {
-  /** The sizes to make kernels for, one choice or several: `{ dk: 64, dv: 64 }` unless given. */
+  /** The sizes to make kernels for, one choice or several: `{ dk: 64, dv: 64 }` for models and `{ B: 1, T: 64 }` for networks unless given. */
   readonly sizes?: Readonly<Record<string, number>> | readonly Readonly<Record<string, number>>[];
   /** Whether to write `NAME.d.miras.ts` beside each `NAME.miras` that is imported: yes, unless this is false. */
   readonly types?: boolean;
@@ -46,11 +46,16 @@ async function load(context: Context, id: string, options: MirasOptions): Promis
   for (const path of preludePaths()) context.addWatchFile(path);
   const near = relative(process.cwd(), id);
   const path = near.startsWith("..") ? id : near;
-  const { models, diagnostics } = compile(readSource(path), reloadPrelude(), undefined, (imported, from) => {
-    // Watched where it is missing, too: it may come.
-    context.addWatchFile(resolve(dirname(from.path), imported));
-    return importedSource(imported, from);
-  });
+  const { models, networks, diagnostics } = compile(
+    readSource(path),
+    reloadPrelude(),
+    undefined,
+    (imported, from) => {
+      // Watched where it is missing, too: it may come.
+      context.addWatchFile(resolve(dirname(from.path), imported));
+      return importedSource(imported, from);
+    },
+  );
   const errors = diagnostics.all.filter((d) => d.severity === "error");
   for (const d of diagnostics.all) if (d.severity === "warning") context.warn(message([d]));
   const [first, ...others] = errors;
@@ -58,14 +63,14 @@ async function load(context: Context, id: string, options: MirasOptions): Promis
     context.error(message([first, ...others]));
     return NOTHING;
   }
-  if (models.length === 0) {
-    context.error({ id, message: `${path} has no model, and a module is made of models` });
+  if (models.length + networks.length === 0) {
+    context.error({ id, message: `${path} has no model and no network, and a module is made of these` });
     return NOTHING;
   }
   try {
     // Loaded with the first spec: writing TypeScript takes a while to load.
     const { builtOf } = await import("../build/files.ts");
-    const { module } = builtOf(path, models, askedOf(options));
+    const { module } = builtOf(path, { models, networks }, askedOf(options));
     if (options.types !== false) writeTypes(context, id, module.dts);
     return module.js;
   } catch (error) {

@@ -9,7 +9,8 @@ import { type Tensor, writeSafetensors } from "../../runtime/safetensors.ts";
 import type { Weights } from "../../runtime/trainable.ts";
 import type { Progress, Snapshot } from "../../runtime/training/snapshot.ts";
 
-const OPTIMIZER = "optimizer/";
+/** Begins the names of what is no weight. */
+export const OPTIMIZER = "optimizer/";
 const NAME = /^step-(\d+)\.safetensors$/;
 const fileOf = (step: number): string => `step-${step}.safetensors`;
 

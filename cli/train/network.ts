@@ -8,13 +8,15 @@ import type { SourceFile } from "../../compiler/source/span.ts";
 import { closest } from "../../compiler/source/suggest.ts";
 import { NetworkOnDevice } from "../../runtime/network.ts";
 import { findDevice, noAdapterHelp } from "../../runtime/node/adapter.ts";
-import type { Trainable } from "../../runtime/trainable.ts";
+import type { Trainable, Weights } from "../../runtime/trainable.ts";
 import type { DeviceName } from "../choose.ts";
 import { SpecError, UsageError } from "../errors.ts";
 import { importedSource } from "../files.ts";
 import type { Io } from "../io.ts";
 import { prelude } from "../prelude.ts";
 import { targetOf } from "../webgpu.ts";
+import { loadWeights } from "../weights/load.ts";
+import { untrainableText } from "./untrainable.ts";
 
 export interface NetworkRequest {
   readonly file: SourceFile;
@@ -36,6 +38,8 @@ export interface OpenedNetwork {
   /** For people: what it runs on. */
   readonly device: string;
   readonly trainable: Trainable;
+  /** The weights in a file that fit it. Throws UsageError or FileError where there are none. */
+  readonly weightsIn: (path: string) => Promise<ReadonlyMap<string, Weights>>;
   /** Destroys the network, and gives back the device. */
   close(): Promise<void>;
 }
@@ -55,7 +59,7 @@ export const openNetwork: OpenNetwork = async (request, io) => {
   const training = trainingOf(network, targetOf(device), { clip, weightDecay });
   if ("why" in training) {
     device.destroy();
-    throw new UsageError(`${network.name} cannot be trained: ${REASONS[training.why](training.part)}`);
+    throw new UsageError(untrainableText(network.name, training));
   }
   const { vocabulary } = network.sizes;
   const trainable = new NetworkOnDevice(device, { vocabulary, seed, corrections, ...training });
@@ -63,18 +67,13 @@ export const openNetwork: OpenNetwork = async (request, io) => {
     name: network.name,
     device: device.adapter.name,
     trainable,
+    weightsIn: (path) => loadWeights(path, network),
     close: async () => {
       trainable.destroy();
       device.destroy();
     },
   };
 };
-
-const REASONS = {
-  sequential: (part: string) =>
-    `${part} has no parallel form, which training needs; \`miras explain\` says which term is in its way`,
-  solves: (part: string) => `${part} solves a linear system for each token, whose gradient has no kernel yet`,
-} as const;
 
 function networkOf({ file, network: wanted }: NetworkRequest, io: Io): Network {
   const { networks, diagnostics } = compile(file, prelude(), undefined, importedSource);

@@ -36,6 +36,7 @@ export function addTraining(
       "for text: bytes, characters, or the path of a tokenizer.json (default: bytes)",
     )
     .option("--size <name=value>", "a size of the task; may be repeated", collect)
+    .option("--weights <path>", "start from these: a safetensors file, the index of several, or their folder")
     .option("--batch <n>", "sequences of a batch (default: the task's own)", wholeFrom(1))
     .option("--length <n>", "tokens of a sequence (default: the task's own)", wholeFrom(1))
     .option("--steps <n>", `steps of the optimizer (default: ${DEFAULTS.steps})`, wholeFrom(1))

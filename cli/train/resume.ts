@@ -41,6 +41,7 @@ export async function resumeRun(run: string, path: string | undefined, context: 
     const { untilAccuracy, keep = DEFAULTS.keep } = options;
     const title = titleOf(config);
     const from = last?.snapshot;
+    if (from === undefined && settings.weights) await network.takeWeights(settings.weights);
     const session = { folder, settings, task, network, from, keep, untilAccuracy, title };
     const ended = await runSession(session, io, signal).catch((error: unknown) => {
       if (!(error instanceof UsageError)) io.err(stays(run));

@@ -51,6 +51,12 @@ export class NetworkHolder {
     return this.#opened;
   }
 
+  /** Starts from the weights of a file. */
+  async takeWeights(path: string): Promise<void> {
+    const { trainable, weightsIn } = this.current;
+    await trainable.restore(await weightsIn(path));
+  }
+
   async reopen(): Promise<Trainable> {
     // What is lost may refuse even to be closed.
     await this.close().catch(() => {});

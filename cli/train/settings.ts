@@ -11,6 +11,7 @@ export interface TrainOptions {
   readonly tokenizer?: string;
   /** `name=value` */
   readonly size?: readonly string[];
+  readonly weights?: string;
   readonly batch?: number;
   readonly length?: number;
   readonly steps?: number;
@@ -39,6 +40,8 @@ export interface Settings {
   readonly data: readonly string[] | null;
   readonly tokenizer: string | null;
   readonly size: Readonly<Record<string, number>>;
+  /** The absolute path of those that training starts from; drawn where null. */
+  readonly weights: string | null;
   readonly batch: number | null;
   readonly length: number | null;
   readonly steps: number;
@@ -83,6 +86,7 @@ export function settingsOf(options: TrainOptions): Settings {
     data: options.data?.map((path) => resolve(path)) ?? null,
     tokenizer: tokenizerOf(options.tokenizer) ?? null,
     size: sizesOf(options.size ?? []),
+    weights: options.weights === undefined ? null : resolve(options.weights),
     batch: options.batch ?? null,
     length: options.length ?? null,
     steps,
@@ -140,6 +144,7 @@ export function differences(of: Settings, options: TrainOptions): string[] {
     task: options.task,
     tokenizer: tokenizerOf(options.tokenizer),
     size: options.size?.length ? sizesOf(options.size) : undefined,
+    weights: options.weights === undefined ? undefined : resolve(options.weights),
     batch: options.batch,
     length: options.length,
     steps: options.steps,

@@ -38,6 +38,7 @@ export async function startRun(
   const network = await NetworkHolder.open(() => make.openNetwork(request, io));
   try {
     checkVocabulary(network.current, task);
+    if (settings.weights) await network.takeWeights(settings.weights);
     const config = configOf(file, settings, task, network.current);
     const contents = {
       spec: specFiles(file),
@@ -65,8 +66,10 @@ export async function startRun(
 }
 
 /** What is trained, on what and where. */
-export const introduction = ({ network, parameters, device, task }: RunConfig): string =>
-  `${network}, ${parameters.toLocaleString("en")} parameters, on ${device}\n${task.description}\n`;
+export const introduction = ({ network, parameters, device, task, settings }: RunConfig): string => {
+  const start = settings.weights ? `, from ${settings.weights}` : "";
+  return `${network}, ${parameters.toLocaleString("en")} parameters${start}, on ${device}\n${task.description}\n`;
+};
 
 /** What to do once the trouble that ended a run is over. */
 export const stays = (path: string): string =>

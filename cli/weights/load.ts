@@ -9,6 +9,7 @@ import type { Weights } from "../../runtime/trainable.ts";
 import { fitted, type Slot, WeightsError } from "../../runtime/weights.ts";
 import { readBytes, textOf } from "../data/files.ts";
 import { UsageError } from "../errors.ts";
+import { OPTIMIZER } from "../train/checkpoints.ts";
 import { weightsOfFla } from "./fla.ts";
 import { type FlaModel, flaModel } from "./fla-config.ts";
 import { differences } from "./fla-layer.ts";
@@ -31,7 +32,11 @@ export async function loadWeights(path: string, network: Network): Promise<Map<s
   const config = join(isFolder(path) ? path : dirname(path), "config.json");
   const slots = slotsOf(network);
   try {
-    if (!existsSync(config)) return fitted(await readWeights(path), slots, path);
+    if (!existsSync(config)) {
+      // Of a checkpoint of a run the weights alone are wanted.
+      const tensors = [...(await readWeights(path))].filter(([name]) => !name.startsWith(OPTIMIZER));
+      return fitted(new Map(tensors), slots, path);
+    }
     const model = flaModel(jsonIn(config), config);
     const part = memoryFor(model, network, config);
     return weightsOfFla(model, await readWeights(path), part.name, slots, path);

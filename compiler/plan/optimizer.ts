@@ -10,8 +10,9 @@ import { type Axis, axesFor, dim, freshAxis } from "../math/axis.ts";
 import { constant, type Expr, leaf, position, type Tensor } from "../math/expr.ts";
 import { NONNEGATIVE, REAL } from "../math/interval.ts";
 
-const BETA1 = 0.9;
-const BETA2 = 0.95;
+/** What the two moments keep of themselves in each step. */
+export const BETAS = [0.9, 0.95] as const;
+const [BETA1, BETA2] = BETAS;
 const EPSILON = 1e-8;
 
 /** The names of its tensors. */

@@ -10,6 +10,8 @@ export interface Dispatch {
   readonly code: { readonly wgsl: string; readonly block: Block };
   readonly groups: readonly [number, number, number];
   readonly bound: Readonly<Record<string, string>>;
+  /** Words of the uniform buffer: `RUN_FIELDS` and the block's bases, where the kernel walks through tokens. */
+  readonly uniform?: Uint32Array<ArrayBuffer>;
 }
 
 /** Numbers that are the same in every run. */
@@ -52,16 +54,20 @@ export class PlanBuilder {
     sizes: Sizes,
     place: (t: Tensor) => string | undefined,
   ): void {
-    const list = this.sequences.get(sequence) ?? [];
-    this.sequences.set(sequence, list);
     for (const { block, groups } of kernels) {
       const bound: Record<string, string> = {};
       for (const { name, holds } of block.bindings) {
         const [tensor] = holds as [Tensor];
         bound[name] = place(tensor) ?? this.passing(tensor.name, elements(tensor.shape, sizes));
       }
-      list.push({ code: { block, wgsl: this.#text(block) }, groups, bound });
+      this.dispatch(sequence, block, { groups, bound });
     }
+  }
+
+  dispatch(sequence: string, block: Block, how: Omit<Dispatch, "code">): void {
+    const list = this.sequences.get(sequence) ?? [];
+    this.sequences.set(sequence, list);
+    list.push({ code: { block, wgsl: this.#text(block) }, ...how });
   }
 
   #text(block: Block): string {

@@ -1,4 +1,4 @@
-/** Whether a network can be trained, and what training it takes. */
+/** Whether a network can be trained, and what training and reading it takes. */
 import type { Rule } from "../derive/rule.ts";
 import { isObstacle } from "../form/planes.ts";
 import type { TileForm } from "../form/tile-form.ts";
@@ -8,6 +8,7 @@ import { postorder } from "../math/expr.ts";
 import { programOf } from "../network/build.ts";
 import { lossOf } from "../network/loss.ts";
 import { type Network, sizesOf } from "../network/network.ts";
+import { type DecodingPlan, decodingPlan } from "./decoding.ts";
 import type { Hyperparameters } from "./optimizer.ts";
 import { type Layout, layoutOf, type TrainingPlan, trainingPlan } from "./training.ts";
 
@@ -15,6 +16,8 @@ export interface Training {
   readonly layout: Layout;
   /** For `B` sequences of `T` tokens. */
   readonly plan: (shape: { readonly B: number; readonly T: number }) => TrainingPlan;
+  /** For one sequence, token by token, which may become so long. */
+  readonly decoding: (length: number) => DecodingPlan;
 }
 
 /** A memory that keeps its network from being trained. */
@@ -50,6 +53,7 @@ export function trainingOf(
         target,
         hyperparameters,
       ),
+    decoding: (length) => decodingPlan(program, { ...sizesOf(network, 1, 1), tokens: length }, target),
   };
 }
 

@@ -2,12 +2,11 @@
 import { type DenseKernel, lowerDense } from "../dense/lower.ts";
 import { lowerSteps } from "../dense/steps.ts";
 import type { Rule } from "../derive/rule.ts";
-import { definitionsOf, type Step as FormStep } from "../form/steps.ts";
 import type { TileForm } from "../form/tile-form.ts";
 import type { Target } from "../kernel/target.ts";
 import { type Axis, axesFor, dim, elements, extentOf, type Sizes } from "../math/axis.ts";
-import { leaf, type Tensor, tensorsOf } from "../math/expr.ts";
-import { type MemoryAdjoint, networkAdjoint } from "../network/adjoint.ts";
+import { leaf, type Tensor } from "../math/expr.ts";
+import { networkAdjoint } from "../network/adjoint.ts";
 import type { Loss } from "../network/loss.ts";
 import type { Learned, MemoryCall, Program, Start } from "../network/program.ts";
 import { MemoryPlanner, stateName } from "./memory.ts";
@@ -15,6 +14,7 @@ import {
   GRADIENT, type Hyperparameters, LEARNED, MOMENTS, NORM, NUMBERS, optimizer, TOTAL,
 } from "./optimizer.ts"; // biome-ignore format: a list
 import { type Dispatch, PlanBuilder } from "./plan.ts";
+import { nameOf, readElsewhere, type Segment, segmentsOf } from "./segments.ts";
 
 /** A part of what is learned, in the order in which it lies. */
 export interface Weight {
@@ -49,10 +49,7 @@ export interface TrainingPlan {
 }
 
 /** Tensors in one buffer begin at multiples of this many numbers. */
-const ALIGNED = 64;
-
-/** Either definitions in a row, or a memory. */
-type Segment = FormStep[] | MemoryCall | MemoryAdjoint;
+export const ALIGNED = 64;
 
 /** `formOf` gives the tile form of each memory's rule: a network whose memories have none cannot be trained. */
 export function trainingPlan(
@@ -158,9 +155,7 @@ class Lowering {
   }
 
   #kernels(sequence: string, kernels: readonly DenseKernel[]): void {
-    this.#plan.run(sequence, kernels, this.#sizes, (t) =>
-      this.#plan.passing(t.name, elements(t.shape, this.#sizes)),
-    );
+    this.#plan.run(sequence, kernels, this.#sizes, nameOf(this.#plan, this.#sizes));
   }
 
   #plannerOf({ rule }: MemoryCall): MemoryPlanner {
@@ -193,7 +188,8 @@ function optimize(plan: PlanBuilder, layout: Layout, hyperparameters: Hyperparam
   plan.run("update", update, {}, known);
 }
 
-const decayingFirst = ({ learned }: Program): Learned[] =>
+/** In the order in which it lies. */
+export const decayingFirst = ({ learned }: Program): Learned[] =>
   [...learned].sort((a, b) => Number(b.decays) - Number(a.decays));
 
 export function layoutOf(program: Program, sizes: Sizes): Layout {
@@ -206,33 +202,4 @@ export function layoutOf(program: Program, sizes: Sizes): Layout {
     return { name: tensor.name, shape: tensor.shape.map((d) => extentOf(d, sizes)), start, offset };
   });
   return { weights, length, decaying };
-}
-
-function segmentsOf(steps: readonly (FormStep | MemoryCall | MemoryAdjoint)[]): Segment[] {
-  const segments: Segment[] = [];
-  for (const step of steps) {
-    const last = segments.at(-1);
-    if (step.kind === "memory" || step.kind === "memory adjoint") segments.push(step);
-    else if (Array.isArray(last)) last.push(step);
-    else segments.push([step]);
-  }
-  return segments;
-}
-
-/** The tensors that are read in another segment than they are made in, or from outside. */
-function readElsewhere(segments: readonly Segment[], wanted: readonly Tensor[]): Set<Tensor> {
-  const kept = new Set(wanted);
-  for (const segment of segments) {
-    if (!Array.isArray(segment)) {
-      const call = segment.kind === "memory" ? segment : segment.call;
-      for (const some of [call.inputs, call.parameters, call.states])
-        for (const t of some.values()) kept.add(t);
-      kept.add(segment.output);
-      continue;
-    }
-    const definitions = segment.flatMap(definitionsOf);
-    const own = new Set(definitions.map((d) => d.tensor));
-    for (const d of definitions) for (const t of tensorsOf(d.value)) if (!own.has(t)) kept.add(t);
-  }
-  return kept;
 }

@@ -85,16 +85,111 @@ describe("build", () => {
     expect(told.err).toContain("error[unknown-choice]");
     const named = await miras("build", file("p.miras", TWO.replace("First", "Promise")), "-o", scratch("no"));
     expect(named.code).toBe(2);
-    expect(named.err).toContain("a module cannot export a model called Promise");
+    expect(named.err).toContain("a module cannot export a class called Promise");
     const none = await miras("build", file("none.miras", "fn f(x) = x\n"), "-o", scratch("no"));
     expect(none.code).toBe(2);
+    expect(none.err).toContain("has no model and no network");
     const blocked = await miras("build", spec, "-o", join(spec, "below"));
     expect(blocked.code).toBe(2);
     expect(blocked.err).toMatch(/the folder .* cannot be made/);
   });
 });
 
+const NETWORK = `${TWO}
+network Small {
+  vocabulary 5
+  width      4
+  heads      1
+  layers     2
+  block      First, swiglu(expand: 1)
+}
+network Other {
+  vocabulary 5
+  width      4
+  heads      1
+  block      Second
+}
+`;
+
+describe("build of networks", () => {
+  const nets = file("nets.miras", NETWORK);
+  const alone = file(
+    "alone.miras",
+    NETWORK.replace(TWO, 'import First from "two.miras"\nimport Second from "two.miras"\n'),
+  );
+
+  it("writes a class for each network beside those of models, and the kernels of each once", async () => {
+    const out = scratch("nets");
+    const sizes = ["--sizes", "B=2,T=3,dk=4", "--sizes", "B=1,T=5,dk=4"];
+    const ran = await miras("build", nets, "-o", out, ...sizes, "--json");
+    expect([ran.code, ran.err]).toEqual([0, ""]);
+    const { models, networks, files } = JSON.parse(ran.out);
+    const built = [{ B: 2, T: 3 }, { B: 1, T: 5 }]; // biome-ignore format: a list
+    expect(networks).toEqual(["Small", "Other"].map((name) => ({ name, sizes: built })));
+    // Choices that differ in sizes of networks alone are one to a model.
+    expect(models).toMatchObject([{ name: "First", sizes: [{ dk: 4, dv: 64 }] }, { name: "Second" }]);
+    const kernels = files
+      .filter((f: string) => f.includes("Small."))
+      .map((f: string) => readFileSync(f, "utf8"));
+    expect(kernels.length).toBeGreaterThan(10);
+    expect(new Set(kernels).size).toBe(kernels.length);
+    const js = readFileSync(join(out, "nets.js"), "utf8");
+    expect(js.match(/^export class \w+/gm)).toEqual(
+      ["First", "Second", "Small", "Other"].map((name) => `export class ${name}`),
+    );
+    expect(readFileSync(join(out, "nets.d.ts"), "utf8")).toMatch(
+      /B: 2;\s+readonly T: 3;\s+} \| \{\s+readonly B: 1/,
+    );
+  });
+
+  it("takes a file of networks alone, and one network of it", async () => {
+    const all = await miras("build", alone, "-o", scratch("alone"), "--sizes", "B=2,T=3");
+    expect(all.code).toBe(0);
+    expect(all.out).toMatch(
+      /kB gzipped, and \d+ kernels in .*\n {2}Small for B = 2, T = 3\n {2}Other for B = 2, T = 3\n$/,
+    );
+    const one = await miras("build", alone, "-o", scratch("one-net"), "--model", "Other", "--json");
+    expect(JSON.parse(one.out)).toMatchObject({
+      models: [],
+      networks: [{ name: "Other", sizes: [{ B: 1, T: 64 }] }],
+    });
+    const model = await miras("build", nets, "-o", scratch("one-model"), "--model", "First", "--json");
+    expect(JSON.parse(model.out)).toMatchObject({ models: [{ name: "First" }], networks: [] });
+  });
+
+  it.each([
+    [["--sizes", "dk=4"], /there is no size dk\n {2}the sizes of Small: B, T\n {2}the sizes of Other: B, T/],
+    [["--sizes", "b=4"], /there is no size b\n {2}did you mean B\?/],
+    [["--model", "Smal"], /has no model and no network Smal\n {2}did you mean Small\?/],
+    [["--set", "c=1"], /--set changes models, and the file has networks\n/],
+  ])("refuses %j", async (options, message) => {
+    const { code, err, out } = await miras("build", alone, "-o", scratch("refused-net"), ...options);
+    expect([code, out]).toEqual([2, ""]);
+    expect(err).toMatch(message);
+    expect(existsSync(scratch("refused-net"))).toBe(false);
+  });
+
+  it("says which memory keeps a network from being trained", async () => {
+    const text = NETWORK.replace(TWO, 'import MesaNet from "mesanet.miras"\n').replace("First,", "MesaNet,");
+    file("mesanet.miras", readFileSync("specs/mesanet.miras", "utf8"));
+    const path = file("mesa.miras", text.slice(0, text.indexOf("network Other")));
+    const { code, err } = await miras("build", path, "-o", scratch("mesa"));
+    expect(code).toBe(2);
+    expect(err).toContain("Small cannot be trained: MesaNet solves a linear system for each token");
+  });
+});
+
 describe("explain --stage ts", () => {
+  it("shows the networks of a file, and its model where that is asked for", async () => {
+    const path = "specs/nets/attention_tiny.miras";
+    const { code, out } = await miras("explain", path, "--stage", "ts");
+    expect(code).toBe(0);
+    expect(out).toContain("export class AttentionTiny extends runtime.Network");
+    expect(out).not.toContain("@compute");
+    const model = await miras("explain", path, "--model", "RotaryAttention", "--stage", "ts");
+    expect(model.out).toContain("export class RotaryAttention extends runtime.Memory");
+  });
+
   it("shows the module of a model, without its kernels", async () => {
     const { code, out } = await miras("explain", spec, "--model", "Second", "--stage", "ts");
     expect(code).toBe(0);

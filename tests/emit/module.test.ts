@@ -1,12 +1,14 @@
-/** What is built of a spec: word for word for three of them, and as TypeScript sees it. */
+/** What is built of a spec: word for word for some of them, and as TypeScript sees it. */
 import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { shownModule } from "../../cli/build/shown.ts";
+import { shownModule, shownNetworks } from "../../cli/build/shown.ts";
 import { miras } from "../cli/support.ts";
+import { builtSmall, SMALL } from "../support/built-network.ts";
+import { networkOf } from "../support/networks.ts";
 import { specModel } from "../support/specs.ts";
 import { typeErrors, writeDeclarations } from "../support/typescript.ts";
 
@@ -21,6 +23,12 @@ test.each(["gated_deltanet", "deltaproduct", "mesanet", "titans"])("the module o
   expect(shown.match(/\b(from|import)\b ?["(].*/g)).toEqual(['from "miras/runtime";']);
   const golden = join(import.meta.dirname, "golden", `${name}.ts.txt`);
   await expect(shown).toMatchFileSnapshot(golden);
+});
+
+test("the module of a network", async () => {
+  const shown = shownNetworks([networkOf(SMALL, "specs/small.miras")]);
+  expect(shown.match(/\b(from|import)\b ?["(].*/g)).toEqual(['from "miras/runtime";']);
+  await expect(shown).toMatchFileSnapshot(join(import.meta.dirname, "golden", "network.ts.txt"));
 });
 
 const USE = (from: string) => `import { requestDevice } from "miras/runtime";
@@ -51,6 +59,43 @@ memory.step({ q: some, k: some, v: some, alpha: some, beta: [1] });
 memory.init({ S: some });
 `;
 
+const USE_NETWORK = (
+  from: string,
+) => `import { type Batch, type Device, Network, requestDevice } from "miras/runtime";
+import { Small } from "${from}";
+
+const device: Device = await requestDevice();
+const network: Network = await Small.create(device, { B: 2, T: 19 });
+const small = await Small.create(device, { B: 2, T: 19 }, { seed: 3 });
+const batch: Batch = { B: 2, T: 19, tokens: new Int32Array(38), targets: new Int32Array(38) };
+const logits: Float32Array = await small.forward(batch.tokens);
+await network.forward([0, 1, 2]);
+const { loss, correct, counted, gradientNorm } = await small.step(batch, { learningRate: 1e-3 });
+const measured = await small.measure(batch);
+const bytes: Uint8Array = await small.save();
+await small.load(bytes);
+const width: 12 = Small.parameters.embedding[1];
+const vocabulary: 11 = Small.vocabulary;
+const name: Small.Parameter = "layers.0.DeltaNet.q.project";
+const shape: readonly [2, 6, 12] = Small.parameters[name];
+small.destroy();
+export const all = [logits, loss, correct, counted, gradientNorm, measured.loss, width, vocabulary, shape];
+`;
+
+/** Each line is an error. */
+const MISUSE_NETWORK = `import type { Device } from "miras/runtime";
+import { Small } from "./small.js";
+declare const device: Device;
+export const network = await Small.create(device, { B: 2, T: 20 });
+network.forward("tokens");
+network.step({ tokens: [1], targets: [1] });
+network.measure({ tokens: [1] });
+network.load("path");
+export const name: Small.Parameter = "layers.2.DeltaNet.q.project";
+export const shape: readonly [11, 13] = Small.parameters.embedding;
+new Small(device);
+`;
+
 describe("to TypeScript", () => {
   beforeAll(() => {
     writeDeclarations(declarations);
@@ -67,6 +112,30 @@ describe("to TypeScript", () => {
       ...typeErrors(built, { "misuse.ts": MISUSE }, { declarations }).matchAll(/misuse\.ts\((\d+),/g),
     ];
     expect(lines.map(([, line]) => Number(line))).toEqual([5, 6, 7, 8, 9]);
+  });
+
+  test("so are networks", async () => {
+    const networks = join(folder, "networks");
+    await builtSmall(networks);
+    const files = {
+      "module.ts": USE_NETWORK("./small.js"),
+      "spec.ts": USE_NETWORK("./small.miras"),
+      "misuse.ts": MISUSE_NETWORK,
+    };
+    const said = typeErrors(networks, files, { declarations });
+    expect([
+      ...new Set([...said.matchAll(/(\w+\.ts)\((\d+),/g)].map(([, f, line]) => `${f} ${line}`)),
+    ]).toEqual([4, 5, 6, 7, 8, 9, 10, 11].map((line) => `misuse.ts ${line}`));
+    const source = await miras(
+      "build",
+      join(networks, "small.miras"),
+      "-o",
+      join(networks, "source"),
+      "--ts",
+    );
+    expect(source.code).toBe(0);
+    const all = { "source.ts": 'export * from "./source/small.ts";\n' };
+    expect(typeErrors(networks, all, { declarations })).toBe("");
   });
 
   test("its source is well typed", { timeout: 240_000 }, async () => {

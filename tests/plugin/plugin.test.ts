@@ -37,6 +37,15 @@ const SPEC = `model Mine {
 `;
 const WRONG = SPEC.replace("l2", "l3");
 
+const NETWORK = `import Mine from "model.miras"
+network Net {
+  vocabulary 5
+  width      4
+  heads      1
+  block      Mine
+}
+`;
+
 const MAIN = `import { requestDevice } from "miras/runtime";
 import { Mine } from "./mine.miras";
 
@@ -119,6 +128,19 @@ describe("vite", () => {
     expect(told.message).toMatch(/error\[unknown-choice\].*l3/s);
     expect(told.loc ?? {}).toMatchObject({ file: join(folder, "mine.miras"), line: 3, column: 13 });
     expect(told.id).toBe(join(folder, "mine.miras"));
+  });
+
+  test("a file of networks alone is a module too, and one with nothing to build is an error", async () => {
+    const folder = project("network", NETWORK);
+    writeFileSync(join(folder, "model.miras"), SPEC);
+    writeFileSync(join(folder, "main.js"), 'import { Net } from "./mine.miras";\nconsole.log(Net);\n');
+    await viteBuild(viteConfig(folder, { sizes: { B: 2, T: 3 } }));
+    const types = readFileSync(join(folder, "mine.d.miras.ts"), "utf8");
+    expect(types).toMatch(
+      /export declare class Net extends runtime.Network .*readonly B: 2;\s+readonly T: 3;/s,
+    );
+    const nothing = project("nothing", "fn f(x) = x\n");
+    await expect(viteBuild(viteConfig(nothing))).rejects.toThrow(/has no model and no network/);
   });
 
   test("sizes that cannot be are an error", async () => {

@@ -21,7 +21,9 @@ export async function bundleOf(specs: readonly string[], sizes: string): Promise
   const folder = mkdtempSync(join(tmpdir(), "miras-module-"));
   try {
     for (const name of specs) {
-      const { module } = builtOf(`${name}.miras`, [specModel(name)], [askedSizes(sizes)]);
+      const { module } = builtOf(`${name}.miras`, { models: [specModel(name)], networks: [] }, [
+        askedSizes(sizes),
+      ]);
       writeFileSync(join(folder, `${name}.js`), module.js);
     }
     const lines = [

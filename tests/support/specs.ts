@@ -38,14 +38,18 @@ export const fromRepository: Resolve = (path, from) => {
 export const compileText = (text: string, path = "test.miras"): Compilation =>
   compile({ path, text }, prelude, NO_OVERRIDES, fromRepository);
 
-/** The first model of a text; throws with the diagnostics if it has errors. */
-export function modelOf(text: string): Model {
+/** The models of a text, one at least; throws with the diagnostics if it has errors. */
+export function modelsOf(text: string): readonly [Model, ...Model[]] {
   const { models, diagnostics } = compileText(text);
-  const [model] = models;
-  if (!model || diagnostics.hasErrors) {
+  const [first, ...others] = models;
+  if (!first || diagnostics.hasErrors) {
     throw new Error(diagnostics.all.map((d) => `${d.code}: ${d.message}`).join("\n"));
   }
-  return model;
+  return [first, ...others];
 }
 
-export const specModel = (name: string): Model => modelOf(specFile(name).text);
+/** The first model of a text; throws as `modelsOf`. */
+export const modelOf = (text: string): Model => modelsOf(text)[0];
+
+export const specModels = (name: string): readonly [Model, ...Model[]] => modelsOf(specFile(name).text);
+export const specModel = (name: string): Model => specModels(name)[0];

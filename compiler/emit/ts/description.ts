@@ -1,15 +1,17 @@
-/** What a module says and carries: a plain description of the models of a file, with their kernels for each adapter. */
+/** What a module says and carries: a plain description of the models and networks of a file, with their kernels for each adapter. */
 
 import type { Block } from "../../kernel/block.ts";
 import type { Stage } from "../../kernel/tile/parts.ts";
 import type { Dim } from "../../math/axis.ts";
 import type { Interval } from "../../math/interval.ts";
+import type { NetworkDescription } from "./network-description.ts";
 
 export interface ModuleDescription {
   /** The file that it is compiled from, and by which version of miras. */
   readonly source: string;
   readonly version: string;
   readonly models: readonly ModelDescription[];
+  readonly networks: readonly NetworkDescription[];
 }
 
 export interface ModelDescription {

@@ -2,6 +2,7 @@
 import type { Dim } from "../../math/axis.ts";
 import { REAL, showInterval } from "../../math/interval.ts";
 import type { ModelDescription, TensorDescription } from "./description.ts";
+import type { NetworkDescription } from "./network-description.ts";
 
 /** A comment ends where it must, whatever the text. */
 const safe = (text: string): string => text.replaceAll("*/", "* /");
@@ -50,3 +51,19 @@ export function aboutFile({ parameters, states, learned }: ModelDescription): st
     ].join("\n"),
   );
 }
+
+/** What the class of a network is, with its parts. */
+export const aboutNetwork = ({ about }: NetworkDescription): string =>
+  safe(
+    `\n${about.trimEnd()}\n\nIt reads B sequences of T tokens, and learns from them by AdamW. Logits are f32, dense and row-major.`,
+  );
+
+export const networkShapes = ({ vocabulary }: NetworkDescription) => ({
+  tokens: "[B, T]",
+  logits: `[B, T, ${vocabulary}]`,
+});
+
+export const aboutWeights = ({ layout }: NetworkDescription): string => {
+  const count = layout.weights.reduce((n, { shape }) => n + shape.reduce((m, d) => m * d, 1), 0);
+  return `It learns ${count.toLocaleString("en-US")} numbers. The same \`seed\` gives the same weights; \`load\` brings others.`;
+};

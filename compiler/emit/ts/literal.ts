@@ -1,4 +1,4 @@
-/** Prints data as a literal of TypeScript, in lines that a person can read. */
+/** Prints data as a literal of TypeScript, in lines that a person can read; a list of numbers is one line. */
 
 /** Text that stands for itself: the name of a constant. */
 export class Name {
@@ -40,7 +40,8 @@ export function literal(value: Literal, indent = ""): string {
   const flat = parts("").join(", ");
   if (flat === "") return `${open}${close}`;
   const space = isList ? "" : " ";
-  if (!flat.includes("\n") && indent.length + flat.length < WIDEST)
+  const areNumbers = isList && value.every((v) => typeof v === "number");
+  if (!flat.includes("\n") && (areNumbers || indent.length + flat.length < WIDEST))
     return `${open}${space}${flat}${space}${close}`;
   return `${open}\n${parts(inner)
     .map((p) => `${inner}${p},\n`)

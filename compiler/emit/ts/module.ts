@@ -1,4 +1,4 @@
-/** Writes the TypeScript module of a file: a class for each model, its types, and the data that it runs on. */
+/** Writes the TypeScript module of a file: a class for each model and network, its types, and the data that it runs on. */
 import {
   IndentationText,
   type InterfaceDeclarationStructure,
@@ -14,6 +14,9 @@ import { codeOf, Kernels } from "./code.ts";
 import type { ModelDescription, ModuleDescription, TensorDescription } from "./description.ts";
 import { aboutFile, aboutInput, aboutModel, aboutState } from "./docs.ts";
 import { key, literal } from "./literal.ts";
+import { networkClassOf, networkMethodsOf, networkTypesOf } from "./network-class.ts";
+import { NetworkKernels, networkCodeOf } from "./network-code.ts";
+import type { NetworkDescription } from "./network-description.ts";
 
 /** A module as its source, and as those who run it and those who import it want it. */
 export interface ModuleText {
@@ -29,7 +32,7 @@ const TAKEN = new Set(["runtime", "Float32Array", "Promise"]);
 export const isFreeName = (name: string): boolean =>
   !TAKEN.has(name) && ts.identifierToKeywordKind(ts.factory.createIdentifier(name)) === undefined;
 
-/** Constants of a model: with a sign that no name of a spec has. */
+/** Constants of a model or a network: with a sign that no name of a spec has. */
 const kernelsName = (model: string): string => `${model}$kernels`;
 const codeName = (model: string): string => `${model}$code`;
 
@@ -44,7 +47,10 @@ export function printModule(description: ModuleDescription): ModuleText {
   };
   // The data is large and the same in both languages, but for what the types of TypeScript are told.
   const data = (isTyped: boolean): string =>
-    description.models.map((model) => dataOf(model, isTyped)).join("");
+    [
+      ...description.models.map((model) => dataOf(model, isTyped)),
+      ...description.networks.map((network) => networkDataOf(network, isTyped)),
+    ].join("");
   return {
     ts: [header, classes, "\n", data(true)].join(""),
     js: [header, ts.transpileModule(classes, { compilerOptions }).outputText, data(false)].join(""),
@@ -62,7 +68,17 @@ function dataOf(model: ModelDescription, isTyped: boolean): string {
   ].join("");
 }
 
-function classesOf({ models }: ModuleDescription): string {
+function networkDataOf(network: NetworkDescription, isTyped: boolean): string {
+  const kernels = new NetworkKernels();
+  const { name } = network;
+  const code = literal(networkCodeOf(network, kernelsName(name), kernels));
+  return [
+    `const ${kernelsName(name)} = ${kernels.print()}${isTyped ? " as const" : ""};\n`,
+    `const ${codeName(name)} = ()${isTyped ? ": runtime.NetworkCode" : ""} => (${code});\n`,
+  ].join("");
+}
+
+function classesOf({ models, networks }: ModuleDescription): string {
   const project = new Project({
     useInMemoryFileSystem: true,
     manipulationSettings: { indentationText: IndentationText.TwoSpaces },
@@ -75,6 +91,11 @@ function classesOf({ models }: ModuleDescription): string {
         moduleSpecifier: "miras/runtime",
       },
       ...models.flatMap((model) => [classOf(model), typesOf(model)]),
+      ...networks.flatMap((network) => [
+        networkClassOf(network, codeName(network.name)),
+        networkMethodsOf(network),
+        networkTypesOf(network),
+      ]),
     ],
   });
   return file.getFullText();

@@ -1,7 +1,11 @@
 /** Networks that are bigrams, and a task `bigram` for them, in the place of what the command line opens. */
 import { taskFor } from "../../../cli/data/task.ts";
+import { UsageError } from "../../../cli/errors.ts";
 import type { Factories } from "../../../cli/train/context.ts";
 import type { NetworkRequest } from "../../../cli/train/network.ts";
+import { readWeights } from "../../../runtime/node/weights.ts";
+import type { Weights } from "../../../runtime/trainable.ts";
+import { fitted, WeightsError } from "../../../runtime/weights.ts";
 import { Bigram, bigramTask } from "../../training/bigram.ts";
 
 export interface Fakes extends Factories {
@@ -24,7 +28,17 @@ export function fakes(change: (network: Bigram, n: number) => void = () => {}): 
       opened.push(trainable);
       requests.push(request);
       const close = async (): Promise<void> => trainable.destroy();
-      return { name: request.network ?? "Bigram", device: "plain TypeScript", trainable, close };
+      const weightsIn = async (path: string): Promise<Map<string, Weights>> => {
+        const slots = [...(await trainable.weights())].map(([name, { shape }]) => ({ name, shape }));
+        const tensors = await readWeights(path);
+        try {
+          return fitted(tensors, slots, path);
+        } catch (error) {
+          throw error instanceof WeightsError ? new UsageError(error.message, error.problems) : error;
+        }
+      };
+      const name = request.network ?? "Bigram";
+      return { name, device: "plain TypeScript", trainable, weightsIn, close };
     },
     taskFor: (choice) =>
       choice.task === "bigram" ? bigramTask(7, [choice.B ?? 2, choice.T ?? 5], choice.seed) : taskFor(choice),

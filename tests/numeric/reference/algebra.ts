@@ -139,6 +139,12 @@ export function timesDiagonal(M: Matrix, d: Vector): Matrix {
   return matrix(M.rows, M.columns, (i, j) => entry(M, i, j) * at(d, j));
 }
 
+/** Diag(d) M: row i is multiplied by d[i]. */
+export function diagonalTimes(d: Vector, M: Matrix): Matrix {
+  if (d.length !== M.rows) throw new RangeError(`${M.rows} rows and a diagonal of ${d.length}`);
+  return matrix(M.rows, M.columns, (i, j) => at(d, i) * entry(M, i, j));
+}
+
 /** x with P x = b, for a symmetric positive definite P, through its Cholesky factor P = L Lᵀ. */
 export function solvePositive(P: Matrix, b: Vector): Vector {
   const n = P.rows;

@@ -11,9 +11,9 @@ import { lightningAttention } from "./lightning_attention.ts";
 import { linearAttention } from "./linear_attention.ts";
 import { longhorn } from "./longhorn.ts";
 import { mamba2 } from "./mamba2.ts";
-import { memora } from "./memora.ts";
+import { memora, memoraByChannel } from "./memora.ts";
 import { mesanet } from "./mesanet.ts";
-import { moneta } from "./moneta.ts";
+import { moneta, monetaByChannel } from "./moneta.ts";
 import { retnet } from "./retnet.ts";
 import { rwkv6 } from "./rwkv6.ts";
 import { rwkv7 } from "./rwkv7.ts";
@@ -22,7 +22,7 @@ import { titans } from "./titans.ts";
 import { tttLinear } from "./ttt_linear.ts";
 import { tttMlp } from "./ttt_mlp.ts";
 import type { Reference } from "./types.ts";
-import { yaad } from "./yaad.ts";
+import { yaad, yaadByChannel } from "./yaad.ts";
 
 export { slidingWindowAttentionOver } from "./attention.ts";
 export { lightningAttentionIn } from "./lightning_attention.ts";
@@ -35,7 +35,7 @@ export { tttMlpWith } from "./ttt_mlp.ts";
 export type { Reference, Result, Shape, Shapes, Sizes, Tensor, Tensors } from "./types.ts";
 export { yaadWith } from "./yaad.ts";
 
-/** All systems, as their specs are by default. */
+/** All systems, as their specs are by default: the first model of each file, and further ones after it. */
 export const references: readonly Reference[] = [
   linearAttention,
   retnet,
@@ -57,15 +57,22 @@ export const references: readonly Reference[] = [
   tttMlp,
   titans,
   moneta,
+  monetaByChannel,
   yaad,
+  yaadByChannel,
   memora,
+  memoraByChannel,
   attention,
   slidingWindowAttention,
 ];
 
-/** The system whose spec is `name`.miras. */
-export function referenceFor(name: string): Reference {
-  const found = references.find((reference) => reference.name === name);
-  if (found === undefined) throw new Error(`no reference for ${name}`);
+/** The system of a model of `name`.miras: of the first one, unless it is named. */
+export function referenceFor(name: string, model?: string): Reference {
+  const found = references.find((reference) => reference.name === name && reference.model === model);
+  if (found === undefined) throw new Error(`no reference for ${model ?? "the first model"} of ${name}`);
   return found;
 }
+
+/** What a system is called where tests are named. */
+export const titleOf = ({ name, model }: Reference): string =>
+  model === undefined ? name : `${name}, ${model}`;

@@ -1,5 +1,14 @@
-import { at, entry, type Matrix, matrix, minus, row, subtract, times, vector } from "./algebra.ts";
-import { mlpGradient, mlpStates, readMlp } from "./mlp.ts";
+import { at, entry, type Matrix, matrix, row, subtract, vector } from "./algebra.ts";
+import {
+  type GateShape,
+  gateOf,
+  gateShape,
+  type Mlp,
+  mlpGradient,
+  mlpStates,
+  readMlp,
+  stepMlp,
+} from "./mlp.ts";
 import { eachSequence, matrixAt, put, startLearned, state, token, tokenAt, zeros } from "./tensor.ts";
 import type { Reference } from "./types.ts";
 
@@ -11,6 +20,8 @@ export function memoraLink(A: Matrix): Matrix {
   return matrix(A.rows, A.columns, (i, j) => entry(weights, i, j) / at(totals, i));
 }
 
+const linked = ({ W1, W2 }: Mlp): Mlp => ({ W1: memoraLink(W1), W2: memoraLink(W2) });
+
 /**
  * Memora (arXiv 2504.13173) with c = 1: the retention is a KL divergence on the simplex.
  *
@@ -19,17 +30,20 @@ export function memoraLink(A: Matrix): Matrix {
  *     W_t = softmax(A_t) along the input dimension
  *     y_t = read(W_t, q)                 for each of the two matrices
  *
+ * By channel, α and η multiply the rows of the first matrix and the columns of the second.
+ *
  * The states W1 and W2 that are given and returned are the accumulators A.
  */
-export function memoraWith(chunk: number): Reference {
+export function memoraWith(chunk: number, gates: GateShape = "one"): Reference {
   return {
     name: "memora",
+    ...(gates === "by channel" ? { model: "MemoraByChannel" } : {}),
     inputs: (s) => ({
       q: token(s, s.dk),
       k: token(s, s.dk),
       v: token(s, s.dv),
-      alpha: token(s),
-      eta: token(s),
+      alpha: gateShape(s, gates),
+      eta: gateShape(s, gates),
     }),
     states: mlpStates,
     requires: { square: true },
@@ -43,24 +57,22 @@ export function memoraWith(chunk: number): Reference {
       const final2 = startLearned(states, "W2", state(s, 4 * s.dk, s.dk));
       const y = zeros(token(s, s.dv));
       eachSequence(s, (b, h) => {
-        let A1 = matrixAt(final1, b, h);
-        let A2 = matrixAt(final2, b, h);
-        let frozen = { W1: memoraLink(A1), W2: memoraLink(A2) };
+        let A: Mlp = { W1: matrixAt(final1, b, h), W2: matrixAt(final2, b, h) };
+        let frozen = linked(A);
         for (let t = 0; t < s.T; t++) {
-          if (t % chunk === 0) frozen = { W1: memoraLink(A1), W2: memoraLink(A2) };
+          if (t % chunk === 0) frozen = linked(A);
           const token = tokenAt(inputs, b, t, h);
           const q = token.vector("q");
           const k = token.vector("k");
           const v = token.vector("v");
-          const alpha = token.scalar("alpha");
-          const eta = token.scalar("eta");
+          const alpha = gateOf(token, "alpha", gates, s);
+          const eta = gateOf(token, "eta", gates, s);
           const G = mlpGradient(frozen, k, (read) => subtract(read, v));
-          A1 = minus(times(alpha, A1), times(eta, G.W1));
-          A2 = minus(times(alpha, A2), times(eta, G.W2));
-          put(y, [b, t, h], readMlp({ W1: memoraLink(A1), W2: memoraLink(A2) }, q));
+          A = stepMlp(A, G, alpha, eta);
+          put(y, [b, t, h], readMlp(linked(A), q));
         }
-        put(final1, [b, h], A1);
-        put(final2, [b, h], A2);
+        put(final1, [b, h], A.W1);
+        put(final2, [b, h], A.W2);
       });
       return { y, states: { W1: final1, W2: final2 } };
     },
@@ -68,3 +80,4 @@ export function memoraWith(chunk: number): Reference {
 }
 
 export const memora = memoraWith(16);
+export const memoraByChannel = memoraWith(16, "by channel");

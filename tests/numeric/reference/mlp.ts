@@ -1,7 +1,9 @@
-import { add, apply, applyTransposed, type Matrix, map, multiply, outer, type Vector } from "./algebra.ts";
+import {
+  add, apply, applyTransposed, diagonalTimes, type Matrix, map, minus, multiply, outer, timesDiagonal, type Vector, vector,
+} from "./algebra.ts"; // biome-ignore format: a list
 import { gelu, geluDerivative, layernorm, layernormGradient } from "./functions.ts";
-import { state } from "./tensor.ts";
-import type { Shapes, Sizes } from "./types.ts";
+import { state, type Token, token } from "./tensor.ts";
+import type { Shape, Shapes, Sizes } from "./types.ts";
 
 /** The memory of Titans, Moneta, Yaad and Memora: W1 [dv, 4 dk] after W2 [4 dk, dk], with dv = dk. */
 export interface Mlp {
@@ -31,4 +33,29 @@ export function mlpGradient({ W1, W2 }: Mlp, x: Vector, slope: (y: Vector) => Ve
   const dhidden = applyTransposed(W1, dz);
   const da = multiply(dhidden, map(a, geluDerivative));
   return { W1: outer(dz, hidden), W2: outer(da, x) };
+}
+
+/** Whether a token has one number of each gate, or one for each channel of a value. */
+export type GateShape = "one" | "by channel";
+
+export function gateShape(s: Sizes, shape: GateShape): Shape {
+  return shape === "one" ? token(s) : token(s, s.dv);
+}
+
+/** A gate of a token, [dv]: one number stands for every channel. */
+export function gateOf(given: Token, name: string, shape: GateShape, s: Sizes): Vector {
+  if (shape === "by channel") return given.vector(name);
+  const number = given.scalar(name);
+  return vector(s.dv, () => number);
+}
+
+/**
+ * keep ⊙ A − rate ⊙ G, where both are by channel. A channel is where an entry meets a value or a key, dv = dk: a row
+ * of W1 [dv, 4 dk], Diag(keep) A1 − Diag(rate) G1, and a column of W2 [4 dk, dk], A2 Diag(keep) − G2 Diag(rate).
+ */
+export function stepMlp(A: Mlp, G: Mlp, keep: Vector, rate: Vector): Mlp {
+  return {
+    W1: minus(diagonalTimes(keep, A.W1), diagonalTimes(rate, G.W1)),
+    W2: minus(timesDiagonal(A.W2, keep), timesDiagonal(G.W2, rate)),
+  };
 }

@@ -1,5 +1,14 @@
-import { type Matrix, map, minus, subtract, times, type Vector } from "./algebra.ts";
-import { mlpGradient, mlpStates, readMlp } from "./mlp.ts";
+import { type Matrix, map, subtract, times, type Vector } from "./algebra.ts";
+import {
+  type GateShape,
+  gateOf,
+  gateShape,
+  type Mlp,
+  mlpGradient,
+  mlpStates,
+  readMlp,
+  stepMlp,
+} from "./mlp.ts";
 import { eachSequence, matrixAt, put, startLearned, state, token, tokenAt, zeros } from "./tensor.ts";
 import type { Reference } from "./types.ts";
 
@@ -15,6 +24,8 @@ export function monetaLink(A: Matrix): Matrix {
   return times(1 / (Math.sqrt(sum) + 1e-6), A);
 }
 
+const linked = ({ W1, W2 }: Mlp): Mlp => ({ W1: monetaLink(W1), W2: monetaLink(W2) });
+
 /**
  * Moneta (arXiv 2504.13173) with p = 3 and q = 4: ℓ3 in the bias, ℓ4 in the retention.
  *
@@ -23,17 +34,20 @@ export function monetaLink(A: Matrix): Matrix {
  *     W_t = A_t / (‖A_t‖₄² + 1e-6)
  *     y_t = read(W_t, q)                 for each of the two matrices
  *
+ * By channel, α and η multiply the rows of the first matrix and the columns of the second.
+ *
  * The states W1 and W2 that are given and returned are the accumulators A.
  */
-export function monetaWith(chunk: number): Reference {
+export function monetaWith(chunk: number, gates: GateShape = "one"): Reference {
   return {
     name: "moneta",
+    ...(gates === "by channel" ? { model: "MonetaByChannel" } : {}),
     inputs: (s) => ({
       q: token(s, s.dk),
       k: token(s, s.dk),
       v: token(s, s.dv),
-      alpha: token(s),
-      eta: token(s),
+      alpha: gateShape(s, gates),
+      eta: gateShape(s, gates),
     }),
     states: mlpStates,
     requires: { square: true },
@@ -47,24 +61,22 @@ export function monetaWith(chunk: number): Reference {
       const final2 = startLearned(states, "W2", state(s, 4 * s.dk, s.dk));
       const y = zeros(token(s, s.dv));
       eachSequence(s, (b, h) => {
-        let A1 = matrixAt(final1, b, h);
-        let A2 = matrixAt(final2, b, h);
-        let frozen = { W1: monetaLink(A1), W2: monetaLink(A2) };
+        let A: Mlp = { W1: matrixAt(final1, b, h), W2: matrixAt(final2, b, h) };
+        let frozen = linked(A);
         for (let t = 0; t < s.T; t++) {
-          if (t % chunk === 0) frozen = { W1: monetaLink(A1), W2: monetaLink(A2) };
+          if (t % chunk === 0) frozen = linked(A);
           const token = tokenAt(inputs, b, t, h);
           const q = token.vector("q");
           const k = token.vector("k");
           const v = token.vector("v");
-          const alpha = token.scalar("alpha");
-          const eta = token.scalar("eta");
+          const alpha = gateOf(token, "alpha", gates, s);
+          const eta = gateOf(token, "eta", gates, s);
           const G = mlpGradient(frozen, k, (read) => monetaSlope(read, v));
-          A1 = minus(times(alpha, A1), times(eta, G.W1));
-          A2 = minus(times(alpha, A2), times(eta, G.W2));
-          put(y, [b, t, h], readMlp({ W1: monetaLink(A1), W2: monetaLink(A2) }, q));
+          A = stepMlp(A, G, alpha, eta);
+          put(y, [b, t, h], readMlp(linked(A), q));
         }
-        put(final1, [b, h], A1);
-        put(final2, [b, h], A2);
+        put(final1, [b, h], A.W1);
+        put(final2, [b, h], A.W2);
       });
       return { y, states: { W1: final1, W2: final2 } };
     },
@@ -72,3 +84,4 @@ export function monetaWith(chunk: number): Reference {
 }
 
 export const moneta = monetaWith(16);
+export const monetaByChannel = monetaWith(16, "by channel");

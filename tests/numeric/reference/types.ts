@@ -29,6 +29,8 @@ export interface Result {
 export interface Reference {
   /** The spec's file name without `.miras`. */
   readonly name: string;
+  /** The model's own name, where it is not the first of its file. */
+  readonly model?: string;
   /** What comes with every token, with the full shape [B, T, H, …]. */
   inputs(sizes: Sizes): Shapes;
   /** What is the same for every token, [H, …]. */
