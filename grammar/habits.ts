@@ -1,6 +1,6 @@
 /**
  * What people write who come from paper or from another language: `W_t = …`, `k^T`, `np.sum(x)`, `'name'`.
- * Here it is recognised; `arrange.ts` reports it and reads what was meant.
+ * Here it is recognised; the files of `arrange/` report it and read what was meant.
  */
 import { type IToken, tokenMatcher } from "chevrotain";
 import { withoutTime } from "./phrases.ts";

@@ -4,6 +4,11 @@ import type { Dim } from "../../compiler/math/axis.ts";
 import type { Expr } from "../../compiler/math/expr.ts";
 import { type Labels, type Mode, showTerms } from "./notation.ts";
 
+/** An expression up to this length is shown in one piece. */
+export const IN_ONE_PIECE = 72;
+/** The longest right side that leaves the line at 100 columns. */
+export const LINE = 84;
+
 /** What stands left of `=`: a tensor's name, or a notation of its own. */
 export type Left = string | { readonly unicode: string; readonly tex: string };
 
