@@ -1,7 +1,7 @@
 /** From a plan as a module carries it, where tensors are numbers, to one that can be run. */
 import type { Plan } from "./network.ts";
 import type { NetworkCode, NetworkDispatch, NetworkKernel, NetworkPlan } from "./network-code.ts";
-import type { Dispatch, ProgramCode } from "./program.ts";
+import type { Dispatch, ProgramCode } from "./program/parts.ts";
 
 export function planOf({ name, kernels }: NetworkCode, plan: NetworkPlan): Plan {
   const { named, staying, temporary, fixed, groups, sequences, io } = plan;
