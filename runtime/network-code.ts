@@ -31,7 +31,10 @@ export interface NetworkBuild {
   readonly plans: readonly (NetworkPlan & { readonly lanes: number })[];
 }
 
-/** Tensors and dispatches. A tensor is its place among the named ones, those that stay and the temporary ones, in this order. */
+/**
+ * Tensors and dispatches. A tensor is its place among the named ones and those that stay, in this order. Temporary ones begin
+ * one after the other as the sequences come: -1 is the next one, -2 the last one that has begun, -3 the one before that.
+ */
 export interface NetworkPlan {
   /** Elements of the tensors that someone looks at. */
   readonly named: Readonly<Record<string, number>>;

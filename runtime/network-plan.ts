@@ -3,13 +3,21 @@ import type { Plan } from "./network.ts";
 import type { NetworkCode, NetworkDispatch, NetworkKernel, NetworkPlan } from "./network-code.ts";
 import type { Dispatch, ProgramCode } from "./program/parts.ts";
 
+/** A tensor's name, and how many elements it has. */
+type Named = readonly [name: string, elements: number];
+
 export function planOf({ name, kernels }: NetworkCode, plan: NetworkPlan): Plan {
   const { named, staying, temporary, fixed, groups, sequences, io } = plan;
-  const all = [
-    ...Object.entries(named),
-    ...[...staying, ...temporary].map((elements, i) => [`#${i}`, elements] as const),
-  ];
-  const nameOf = (tensor: number): string => (all[tensor] as (typeof all)[number])[0];
+  const numbered = (sign: string, all: readonly number[]) =>
+    all.map((elements, i) => [`${sign}${i}`, elements] as const);
+  const lasting = [...Object.entries(named), ...numbered("#", staying)];
+  const passing = numbered("~", temporary);
+  let begun = 0;
+  const nameOf = (tensor: number): string => {
+    const place = tensor === -1 ? begun++ : begun + tensor + 1;
+    const [name] = (tensor < 0 ? passing[place] : lasting[tensor]) as Named;
+    return name;
+  };
   const codes = kernels.map(codeOf);
   const dispatch = ([kernel, workgroups, tensors]: NetworkDispatch): Dispatch => {
     const code = codes[kernel] as ProgramCode;
@@ -22,8 +30,8 @@ export function planOf({ name, kernels }: NetworkCode, plan: NetworkPlan): Plan 
     Object.entries(record).map(([key, a]) => [key, of(a)]);
   return {
     name,
-    tensors: new Map(all),
-    temporary: new Set(all.slice(all.length - temporary.length).map(([n]) => n)),
+    tensors: new Map([...lasting, ...passing]),
+    temporary: new Set(passing.map(([n]) => n)),
     fixed: new Map(fixed.map(([tensor, numbers]) => [nameOf(tensor), numbers])),
     groups: new Map(mapped(groups, (members) => ({ tensors: members.map(nameOf), apart: true }))),
     sequences: Object.fromEntries(mapped(sequences, (list) => list.map(dispatch))),

@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import type { AdapterKernels, ModuleDescription } from "../../compiler/emit/ts/description.ts";
 import { isFreeName, type ModuleText, printModule } from "../../compiler/emit/ts/module.ts";
-import { NetworkKernels, networkCodeOf } from "../../compiler/emit/ts/network-code.ts";
+import { NetworkKernels } from "../../compiler/emit/ts/network-code.ts";
 import type { NetworkDescription } from "../../compiler/emit/ts/network-description.ts";
 import type { Sizes } from "../../compiler/math/axis.ts";
 import type { Parts } from "../compile.ts";
@@ -68,11 +68,8 @@ export function builtOf(path: string, { models, networks }: Parts, asked: readon
 }
 
 /** By their places in the module, whose sequences name them so. */
-function networkKernelFiles(network: NetworkDescription): BuiltFile[] {
-  const kernels = new NetworkKernels();
-  networkCodeOf(network, "", kernels);
-  return kernels.all.map(({ wgsl }, i) => ({ name: `${network.name}.${i}.wgsl`, text: wgsl }));
-}
+const networkKernelFiles = (network: NetworkDescription): BuiltFile[] =>
+  new NetworkKernels(network).all.map(({ wgsl }, i) => ({ name: `${network.name}.${i}.wgsl`, text: wgsl }));
 
 const sizesText = (sizes: Sizes): string =>
   Object.entries(sizes)

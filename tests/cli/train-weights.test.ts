@@ -1,5 +1,5 @@
 /** `miras train --weights`: a run that starts from weights in a file. */
-import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadWeights, slotsOf } from "../../cli/weights/load.ts";
@@ -62,7 +62,7 @@ describe("--weights", () => {
     const isWhole = (run: string): boolean =>
       bytesOf(checkpoint(run, 20)).equals(bytesOf(checkpoint(whole, 20)));
     const [kept, killed] = [await stopped(), await stopped()];
-    rmSync(checkpoint(killed, 3));
+    for (const name of readdirSync(join(killed, "checkpoints"))) rmSync(join(killed, "checkpoints", name));
     renameSync(path, `${path}.moved`);
     expect((await train(fakes(), "--resume", kept)).code).toBe(0);
     expect(isWhole(kept)).toBe(true);

@@ -29,6 +29,8 @@ beforeAll(async () => {
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   writeFileSync(join(folder, "index.html"), '<script type="module" src="/main.ts"></script>');
   await miras("build", "specs/gated_deltanet.miras", "-o", join(folder, "memory"), "--sizes", "dk=64,dv=64");
+  const network = ["-o", join(folder, "network"), "--sizes", "B=4,T=32"];
+  await miras("build", "specs/nets/deltanet_tiny.miras", ...network);
   writeDeclarations(declarations);
 });
 
@@ -64,9 +66,10 @@ test("the programs are well typed", () => {
   expect(typeErrors(folder, files, { declarations, packages: true })).toBe("");
 });
 
-test.skipIf(!device)("the program for Node runs", async () => {
+/** What a program of the page prints in Node. */
+async function printed(name: string): Promise<string> {
   const { outputFiles } = await esbuild({
-    entryPoints: [join(folder, "node.ts")],
+    entryPoints: [join(folder, `${name}.ts`)],
     bundle: true,
     write: false,
     format: "esm",
@@ -77,7 +80,17 @@ test.skipIf(!device)("the program for Node runs", async () => {
       "miras/runtime": join(root, "runtime/index.ts"),
     },
   });
-  writeFileSync(join(folder, "node.mjs"), outputFiles[0]?.contents ?? "");
-  const { stdout } = spawnSync(process.execPath, ["node.mjs"], { cwd: folder, encoding: "utf8" });
-  expect(stdout).toBe("y has 25600 numbers, W has 16384\n");
+  writeFileSync(join(folder, `${name}.mjs`), outputFiles[0]?.contents ?? "");
+  return spawnSync(process.execPath, [`${name}.mjs`], { cwd: folder, encoding: "utf8" }).stdout;
+}
+
+test.skipIf(!device)("the program for Node runs", async () => {
+  expect(await printed("node")).toBe("y has 25600 numbers, W has 16384\n");
+});
+
+test.skipIf(!device)("the network learns to count", { timeout: 240_000 }, async () => {
+  const [ten, twenty, after] = (await printed("learn")).split("\n");
+  const nats = (line = ""): number => Number(/^step \d+: ([\d.]+) nats$/.exec(line)?.[1]);
+  expect(nats(twenty)).toBeLessThan(nats(ten));
+  expect(after).toBe("after 52 comes 53");
 });

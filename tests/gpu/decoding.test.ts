@@ -111,10 +111,9 @@ async function opened(
   block: string,
   own: string,
   random: Random,
-  { storageBuffers } = targetOf(gpu),
+  target = targetOf(gpu),
 ): Promise<Opened> {
   const network = networkOf(textOf(block, own), "specs/nets/small.miras");
-  const target = { ...targetOf(gpu), storageBuffers };
   const training = trainingOf(network, target, { clip: Infinity, weightDecay: 0 });
   if ("why" in training) throw new Error(training.why);
   const { vocabulary } = network.sizes;
@@ -176,11 +175,14 @@ describe.skipIf(!device).each(cases)("%s", (_, block, own, longest) => {
 });
 
 describe.skipIf(!device)("readers", () => {
-  test("take inputs together where there are few buffers", { timeout: 120_000 }, async () => {
+  test.each([
+    ["few buffers, so that inputs lie together", { storageBuffers: 5 }],
+    ["no subgroups", { subgroups: false, lanes: 32, spills: false }],
+  ])("on adapters with %s", { timeout: 120_000 }, async (_, facts) => {
     if (!device) return;
     const random = new Random(7);
-    const few = { ...targetOf(device), storageBuffers: 5 };
-    const { network, logits } = await opened(device, "Yaad(chunk: 3), GatedDeltaNet", "", random, few);
+    const target = { ...targetOf(device), ...facts };
+    const { network, logits } = await opened(device, "Yaad(chunk: 3), GatedDeltaNet", "", random, target);
     const tokens = tokensFrom(random, 8);
     const reader = await network.reader();
     expect(errorRatio(await read(reader, tokens), logits(tokens))).toBeLessThanOrEqual(BOUND);

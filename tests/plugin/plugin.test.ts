@@ -104,12 +104,17 @@ describe("vite", () => {
   });
 
   test("leaves out what nobody imports", async () => {
-    const folder = project("shaken", `${SPEC}${SPEC.replaceAll("Mine", "Other")}`);
-    await viteBuild(viteConfig(folder));
+    const folder = project(
+      "shaken",
+      `${NETWORK.replace("Mine", "Third").replace("block      Mine", "block Third")}${SPEC}${SPEC.replaceAll("Mine", "Other")}`,
+    );
+    writeFileSync(join(folder, "model.miras"), SPEC.replaceAll("Mine", "Third"));
+    await viteBuild(viteConfig(folder, { sizes: { dk: 4, dv: 4, B: 1, T: 3 } }));
     const assets = join(folder, "dist", "assets");
     const text = readdirSync(assets).map((name) => readFileSync(join(assets, name), "utf8"));
     expect(text.join("")).toMatch(/name: ?["`']Mine["`']/);
-    expect(text.join("")).not.toMatch(/name: ?["`']Other["`']/);
+    expect(text.join("")).not.toMatch(/name: ?["`'](Other|Net)["`']/);
+    expect(text.join("")).not.toMatch(/gradient, added up/);
   });
 
   test("writes no types where that is not wanted", async () => {

@@ -25,6 +25,11 @@ export const specNames: readonly string[] = filesIn("").map((f) => f.slice(0, -"
 
 export const specFile = (name: string): SourceFile => load(`${name}.miras`);
 
+/** The names of the variants that nobody published, without `.miras`. */
+export const variantNames: readonly string[] = filesIn("variants").map((f) => f.slice(0, -".miras".length));
+
+export const variantFile = (name: string): SourceFile => load(`variants/${name}.miras`);
+
 /** Reads what an import names, relative to the file that it stands in; the root is that of the repository. */
 export const fromRepository: Resolve = (path, from) => {
   const full = join(dirname(from.path), path);

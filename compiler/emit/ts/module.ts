@@ -69,7 +69,7 @@ function dataOf(model: ModelDescription, isTyped: boolean): string {
 }
 
 function networkDataOf(network: NetworkDescription, isTyped: boolean): string {
-  const kernels = new NetworkKernels();
+  const kernels = new NetworkKernels(network);
   const { name } = network;
   const code = literal(networkCodeOf(network, kernelsName(name), kernels));
   return [

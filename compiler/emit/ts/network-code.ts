@@ -2,27 +2,29 @@
 import { type Literal, literal, Name, template } from "./literal.ts";
 import type { DispatchDescription, NetworkDescription, PlanDescription } from "./network-description.ts";
 
-/** The kernels of a network in the order in which they come. */
-export class NetworkKernels {
-  readonly #codes = new Map<string, DispatchDescription["code"]>();
-  readonly #places = new Map<string, number>();
+type Code = DispatchDescription["code"];
 
-  /** The place of a kernel in the list. */
-  of(code: DispatchDescription["code"]): number {
-    const known = this.#places.get(code.wgsl);
-    if (known !== undefined) return known;
-    const place = this.#codes.size;
-    this.#codes.set(code.wgsl, code);
-    this.#places.set(code.wgsl, place);
-    return place;
+/** The kernels of a network, each once. Those of one name lie together: they are much alike, and are compressed as such. */
+export class NetworkKernels {
+  readonly all: readonly Code[];
+  readonly #places: ReadonlyMap<string, number>;
+
+  constructor({ builds }: NetworkDescription) {
+    const plans = builds.flatMap((b) => b.plans.map((p) => p.plan));
+    const codes = plans.flatMap((p) => Object.values(p.sequences).flatMap((list) => list.map((d) => d.code)));
+    const each = [...new Map(codes.map((code) => [code.wgsl, code])).values()];
+    const nameOf = ({ block }: Code): string => block.name;
+    this.all = each.sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : Number(nameOf(a) > nameOf(b))));
+    this.#places = new Map(this.all.map(({ wgsl }, i) => [wgsl, i]));
   }
 
-  get all(): readonly DispatchDescription["code"][] {
-    return [...this.#codes.values()];
+  /** The place of a kernel in the list. */
+  of({ wgsl }: Code): number {
+    return this.#places.get(wgsl) as number;
   }
 
   print(): string {
-    if (this.#codes.size === 0) return "[]";
+    if (this.all.length === 0) return "[]";
     const kernels = this.all.map(({ wgsl, block }) => {
       const { name, lanes, bindings, workgroup } = block;
       const bytes = workgroup.reduce((n, w) => n + 4 * w.length, 0);
@@ -34,11 +36,11 @@ export class NetworkKernels {
   }
 }
 
-/** `kernels` is the name of the constant that has them; `into` takes them in. */
+/** `constant` is the name of the one that has the kernels. */
 export const networkCodeOf = (
   { name, vocabulary, layout, betas, builds }: NetworkDescription,
-  kernels: string,
-  into: NetworkKernels,
+  constant: string,
+  kernels: NetworkKernels,
 ): Literal => ({
   name,
   vocabulary,
@@ -53,36 +55,41 @@ export const networkCodeOf = (
     })),
   },
   betas,
-  kernels: new Name(kernels),
+  kernels: new Name(constant),
   builds: builds.map(({ sizes, plans }) => ({
     sizes: { B: sizes.B, T: sizes.T },
-    plans: plans.map(({ lanes, plan }) => planOf(lanes, plan, into)),
+    plans: plans.map(({ lanes, plan }) => planOf(lanes, plan, kernels)),
   })),
 });
 
-/** Tensors become numbers: the named ones come first, then those that stay, then the temporary ones. */
-function planOf(lanes: number, plan: PlanDescription, into: NetworkKernels): Literal {
+/** Tensors become numbers: the named ones come first, then those that stay; temporary ones count back. */
+function planOf(lanes: number, plan: PlanDescription, kernels: NetworkKernels): Literal {
   const { tensors, temporary, fixed, groups, sequences, io } = plan;
   const named = [...new Set([...Object.values(io), ...plan.named])];
-  const others = [...tensors.keys()].filter((n) => !named.includes(n));
-  const staying = others.filter((n) => !temporary.has(n));
-  const passing = others.filter((n) => temporary.has(n));
-  const places = new Map([...named, ...staying, ...passing].map((n, i) => [n, i]));
-  const placeOf = (tensor: string): number => places.get(tensor) as number;
+  const staying = [...tensors.keys()].filter((n) => !named.includes(n) && !temporary.has(n));
+  const places = new Map([...named, ...staying].map((n, i) => [n, i]));
+  const begun = new Map<string, number>();
+  const placeOf = (tensor: string): number => {
+    const place = places.get(tensor);
+    if (place !== undefined) return place;
+    const known = begun.get(tensor);
+    if (known !== undefined) return known - begun.size - 1;
+    begun.set(tensor, begun.size);
+    return -1;
+  };
   const elements = (tensor: string): number => tensors.get(tensor) as number;
+  const dispatches = Object.entries(sequences).map(([n, list]): [string, Literal] => [
+    n,
+    list.map((d) => [kernels.of(d.code), d.groups, d.bound.map(placeOf)]),
+  ]);
   return {
     lanes,
     named: Object.fromEntries(named.map((n) => [n, elements(n)])),
     staying: staying.map(elements),
-    temporary: passing.map(elements),
+    temporary: [...begun.keys()].map(elements),
     fixed: [...fixed].map(([tensor, numbers]) => [placeOf(tensor), numbers]),
     groups: Object.fromEntries([...groups].map(([n, g]) => [n, g.tensors.map(placeOf)])),
-    sequences: Object.fromEntries(
-      Object.entries(sequences).map(([n, list]) => [
-        n,
-        list.map((d) => [into.of(d.code), d.groups, d.bound.map(placeOf)]),
-      ]),
-    ),
+    sequences: Object.fromEntries(dispatches),
     io,
   };
 }
