@@ -21,7 +21,8 @@ export type {
   NetworkKernel,
   NetworkPlan,
 } from "./network-code.ts";
-export { type Dispatch, type ProgramCode, type ProgramParts, ProgramRunner } from "./program.ts";
+export type { Dispatch, ProgramCode, ProgramParts } from "./program/parts.ts";
+export { ProgramRunner } from "./program.ts";
 export { RecurrentKernel, type RecurrentOptions, type RunOptions, type RunResult } from "./recurrent.ts";
 export { NoWebgpuError, requestDevice } from "./request.ts";
 export { CapacityError } from "./resources.ts";

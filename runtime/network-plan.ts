@@ -1,7 +1,7 @@
 /** From a plan as a module carries it, where tensors are numbers, to one that can be run. */
 import type { Plan } from "./network.ts";
 import type { NetworkCode, NetworkDispatch, NetworkKernel, NetworkPlan } from "./network-code.ts";
-import type { Dispatch, ProgramCode } from "./program.ts";
+import type { Dispatch, ProgramCode } from "./program/parts.ts";
 
 /** A tensor's name, and how many elements it has. */
 type Named = readonly [name: string, elements: number];

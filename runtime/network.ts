@@ -4,7 +4,8 @@ import type { Layout, TrainingPlan } from "../compiler/plan/training.ts";
 import type { Batch } from "./data/batch.ts";
 import { Random } from "./data/random.ts";
 import type { Device } from "./device.ts";
-import { type ProgramParts, ProgramRunner } from "./program.ts";
+import type { ProgramParts } from "./program/parts.ts";
+import { ProgramRunner } from "./program.ts";
 import { NetworkReader } from "./reading.ts";
 import type { Measured, Reader, Stepped, Trainable, Weights } from "./trainable.ts";
 

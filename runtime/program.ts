@@ -1,63 +1,18 @@
 /**
  * Runs a program of kernels over named tensors: all in memory of the GPU, and sequences of dispatches that go from one
- * to the other. Tensors that only one sequence uses share memory where their lifetimes do not overlap.
+ * to the other.
  */
-import type { Binding, Block } from "../compiler/kernel/block.ts";
 import type { Device } from "./device.ts";
-import { CapacityError } from "./resources.ts";
+import { layOut, type Place, placeOf } from "./program/layout.ts";
+import { checkLimits } from "./program/limits.ts";
+import type { Dispatch, ProgramParts } from "./program/parts.ts";
+import { type Compiled, compiled, meaningOf } from "./program/pipelines.ts";
+import { uniformsOf, wordsOf } from "./program/uniforms.ts";
 
-/** A kernel's text, and what running it takes of its block. */
-export interface ProgramCode {
-  readonly wgsl: string;
-  readonly block: Pick<Block, "name" | "bindings" | "lanes" | "workgroup">;
-}
-
-/** A kernel with its workgroups. */
-export interface Dispatch {
-  readonly code: ProgramCode;
-  readonly groups: readonly [number, number, number];
-  /** Words of the uniform buffer, where they are not those of `plainUniform`. */
-  readonly uniform?: Uint32Array<ArrayBuffer>;
-  /** The tensor, or the group of tensors, that stands for a binding by name; without it the tensors that the binding holds. */
-  readonly bound?: Readonly<Record<string, string>>;
-}
-
-export interface ProgramParts {
-  /** What the whole is called, for messages. */
-  readonly name: string;
-  /** Elements of every tensor. */
-  readonly tensors: ReadonlyMap<string, number>;
-  /** Tensors that are the same memory as another of as many elements: new name → old name. */
-  readonly aliases?: ReadonlyMap<string, string>;
-  /**
-   * Tensors that lie one after the other in one buffer, by the name of the group: a binding that holds all of them, in
-   * this order, is bound to it. Where `apart`, each can be bound alone as well, and begins at a multiple of 256 bytes.
-   */
-  readonly groups?: ReadonlyMap<string, { readonly tensors: readonly string[]; readonly apart?: boolean }>;
-  /** Tensors whose contents are nobody's business outside a run of a sequence: their memory may be shared. */
-  readonly temporary?: ReadonlySet<string>;
-  readonly sequences: Readonly<Record<string, readonly Dispatch[]>>;
-  /** Fills all memory with NaN first, and shares none, so that what is not written shows. */
-  readonly poison?: boolean;
-}
-
-/** Where a tensor lies. */
-interface Place {
-  readonly buffer: number;
-  /** In bytes. */
-  readonly offset: number;
-  readonly bytes: number;
-}
-
-/** Uniform buffers, and parts of storage buffers, begin at multiples of this. */
-const ALIGNMENT = 256;
 /** Dispatches, and invocations, of one submission: so many that it costs little for each, so few that it is short. */
 const DISPATCHES_PER_SUBMIT = 64;
 const INVOCATIONS_PER_SUBMIT = 2 ** 20;
 const NAN_BITS = 0x7fc00000;
-
-/** The fields of a run that is none of a sequence of tokens: a step of 1, the rest 0. */
-const plainUniform = (): Uint32Array<ArrayBuffer> => Uint32Array.of(0, 0, 0, 1, 0, 0);
 
 export class ProgramRunner {
   readonly #device: Device;
@@ -89,7 +44,7 @@ export class ProgramRunner {
    */
   static create(device: Device, parts: ProgramParts): Promise<ProgramRunner> {
     const { places, sizes } = layOut(parts);
-    check(device, parts, sizes);
+    checkLimits(device, parts, sizes);
     return device.during(`the compilation of ${parts.name}`, async () => {
       const { gpu } = device;
       const dispatches = Object.values(parts.sequences).flat();
@@ -236,230 +191,4 @@ function submitted(list: readonly Ready[], first: number): readonly Ready[] {
     end++;
   }
   return list.slice(first, end);
-}
-
-interface Compiled {
-  readonly pipeline: GPUComputePipeline;
-  readonly layout: GPUBindGroupLayout;
-}
-
-/**
- * What a text says, whatever it calls things and remarks on them: compiling takes long, and the layers of a network differ
- * in their names alone.
- */
-export function meaningOf({ wgsl }: Pick<ProgramCode, "wgsl">): string {
-  const code = wgsl.replaceAll(/\/\/.*/g, "");
-  const declared = code.matchAll(/\b(?:let|var(?:<[^>]*>)?)\s+(\w+)/g);
-  const names = new Map<string, string>();
-  for (const [, name = ""] of declared) if (!names.has(name)) names.set(name, `$${names.size}`);
-  return code.replaceAll(/\b[A-Za-z_]\w*/g, (name) => names.get(name) ?? name);
-}
-
-/** A pipeline for each meaning. */
-async function compiled(gpu: GPUDevice, dispatches: readonly Dispatch[]): Promise<Map<string, Compiled>> {
-  const byText = new Map(dispatches.map(({ code }) => [meaningOf(code), code]));
-  const made = [...byText].map(async ([meaning, { wgsl, block }]): Promise<[string, Compiled]> => {
-    // Not the layout that is taken from the text: that lacks the bindings that are not used.
-    const types: GPUBufferBindingType[] = [
-      ...block.bindings.map((b) => (b.access === "read" ? "read-only-storage" : "storage")),
-      "uniform",
-    ];
-    const layout = gpu.createBindGroupLayout({
-      entries: types.map((type, binding) => ({
-        binding,
-        visibility: GPUShaderStage.COMPUTE,
-        buffer: { type },
-      })),
-    });
-    const pipeline = await gpu.createComputePipelineAsync({
-      layout: gpu.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      compute: { module: gpu.createShaderModule({ code: wgsl, label: block.name }), entryPoint: "main" },
-      label: block.name,
-    });
-    return [meaning, { pipeline, layout }];
-  });
-  return new Map(await Promise.all(made));
-}
-
-const wordsOf = (d: Dispatch): Uint32Array<ArrayBuffer> => d.uniform ?? plainUniform();
-
-/** All uniforms in one buffer, equal ones once. */
-function uniformsOf(dispatches: readonly Dispatch[]): {
-  data: Uint8Array<ArrayBuffer>;
-  offsets: Map<Dispatch, number>;
-} {
-  const slots = new Map<string, { at: number; words: Uint32Array<ArrayBuffer> }>();
-  const offsets = new Map<Dispatch, number>();
-  let end = 0;
-  for (const d of dispatches) {
-    const words = wordsOf(d);
-    const key = words.join();
-    let slot = slots.get(key);
-    if (!slot) {
-      slot = { at: end, words };
-      slots.set(key, slot);
-      end += Math.ceil(words.byteLength / ALIGNMENT) * ALIGNMENT;
-    }
-    offsets.set(d, slot.at);
-  }
-  const data = new Uint8Array(Math.max(ALIGNMENT, end));
-  for (const { at, words } of slots.values()) data.set(new Uint8Array(words.buffer, 0, words.byteLength), at);
-  return { data, offsets };
-}
-
-// ---------------------------------------------------------------- memory
-
-/** The tensor whose memory a name means. */
-function ownerOf(name: string, { aliases }: ProgramParts): string {
-  let owner = name;
-  for (let old = aliases?.get(owner); old !== undefined; old = aliases?.get(owner)) owner = old;
-  return owner;
-}
-
-/** The key under which the place of a binding's tensors is known. */
-function boundTo(b: Binding, d: Dispatch, parts: ProgramParts): string {
-  const explicit = d.bound?.[b.name];
-  if (explicit !== undefined) return explicit;
-  const [only] = b.holds;
-  if (b.holds.length === 1 && only) return only.name;
-  const held = b.holds.map((t) => ownerOf(t.name, parts)).join();
-  for (const [name, { tensors }] of parts.groups ?? []) {
-    if (tensors.map((t) => ownerOf(t, parts)).join() === held) return name;
-  }
-  throw new RangeError(
-    `${d.code.block.name}: nothing is bound to ${b.name}, and no group holds what it does`,
-  );
-}
-
-function placeOf(b: Binding, d: Dispatch, parts: ProgramParts, places: ReadonlyMap<string, Place>): Place {
-  const name = boundTo(b, d, parts);
-  const place = places.get(name);
-  if (!place) throw new RangeError(`${d.code.block.name}: there is no tensor ${name} for ${b.name}`);
-  return place;
-}
-
-/** Where every tensor and group lies, and how large each buffer is. */
-function layOut(parts: ProgramParts): { places: Map<string, Place>; sizes: number[] } {
-  const { tensors, groups = new Map(), aliases = new Map() } = parts;
-  const places = new Map<string, Place>();
-  const sizes: number[] = [];
-  const bytesOf = (name: string): number => {
-    const elements = tensors.get(name);
-    if (elements === undefined) throw new RangeError(`${parts.name}: no size is given for ${name}`);
-    return 4 * elements;
-  };
-  const add = (bytes: number): number => sizes.push(rounded(bytes)) - 1;
-  for (const [name, { tensors: members, apart }] of groups) {
-    let end = 0;
-    const buffer = add(0);
-    for (const t of members) {
-      if (apart) end = Math.ceil(end / ALIGNMENT) * ALIGNMENT;
-      places.set(t, { buffer, offset: end, bytes: rounded(bytesOf(t)) });
-      end += bytesOf(t);
-    }
-    sizes[buffer] = rounded(Math.ceil(end / ALIGNMENT) * ALIGNMENT);
-    places.set(name, { buffer, offset: 0, bytes: sizes[buffer] as number });
-  }
-  const shared = parts.poison ? new Map<string, Lifetime>() : lifetimes(parts);
-  for (const name of tensors.keys()) {
-    if (places.has(name) || aliases.has(name) || shared.has(name)) continue;
-    const bytes = bytesOf(name);
-    places.set(name, { buffer: add(bytes), offset: 0, bytes: rounded(bytes) });
-  }
-  for (const [name, place] of share(shared, (name) => rounded(bytesOf(name)), sizes)) places.set(name, place);
-  for (const name of aliases.keys()) {
-    const owner = ownerOf(name, parts);
-    const place = places.get(owner);
-    if (!place || bytesOf(owner) !== bytesOf(name))
-      throw new RangeError(`${name} cannot lie where ${owner} does: they differ in size`);
-    places.set(name, place);
-  }
-  return { places, sizes };
-}
-
-/** A buffer of a size that WebGPU can bind and copy. */
-const rounded = (bytes: number): number => Math.max(16, Math.ceil(bytes / 16) * 16);
-
-/** The dispatches of a sequence between which a temporary is in use. */
-interface Lifetime {
-  readonly sequence: string;
-  readonly first: number;
-  last: number;
-}
-
-/** Of the temporaries that one sequence alone uses. */
-function lifetimes(parts: ProgramParts): Map<string, Lifetime> {
-  const found = new Map<string, Lifetime>();
-  const several = new Set<string>();
-  const temporary = parts.temporary ?? new Set();
-  const grouped = new Set([...(parts.groups ?? new Map()).values()].flatMap((g) => g.tensors));
-  for (const [sequence, list] of Object.entries(parts.sequences)) {
-    for (const [i, d] of list.entries()) {
-      for (const b of d.code.block.bindings) {
-        const name = ownerOf(boundTo(b, d, parts), parts);
-        if (!temporary.has(name) || grouped.has(name)) continue;
-        const known = found.get(name);
-        if (!known) found.set(name, { sequence, first: i, last: i });
-        else if (known.sequence === sequence) known.last = i;
-        else several.add(name);
-      }
-    }
-  }
-  for (const name of several) found.delete(name);
-  return found;
-}
-
-/**
- * One after the other, each takes the smallest buffer that is free and large enough; or the largest free one, made
- * larger; or a new one.
- */
-function share(
-  all: ReadonlyMap<string, Lifetime>,
-  bytesOf: (name: string) => number,
-  sizes: number[],
-): Map<string, Place> {
-  const places = new Map<string, Place>();
-  /** The buffers made here, and when each is free again, in each sequence. */
-  const free = new Map<number, Map<string, number>>();
-  const ordered = [...all].sort(([, a], [, b]) => a.first - b.first);
-  for (const [name, { sequence, first, last }] of ordered) {
-    const bytes = bytesOf(name);
-    const candidates = [...free].filter(([, until]) => (until.get(sequence) ?? -1) < first).map(([b]) => b);
-    candidates.sort((a, b) => (sizes[a] as number) - (sizes[b] as number));
-    let buffer = candidates.find((b) => (sizes[b] as number) >= bytes) ?? candidates.at(-1);
-    if (buffer === undefined) {
-      buffer = sizes.push(bytes) - 1;
-      free.set(buffer, new Map());
-    }
-    sizes[buffer] = Math.max(sizes[buffer] as number, bytes);
-    free.get(buffer)?.set(sequence, last);
-    places.set(name, { buffer, offset: 0, bytes });
-  }
-  return places;
-}
-
-// ---------------------------------------------------------------- limits
-
-function check({ limits }: Device, { name, sequences }: ProgramParts, sizes: readonly number[]): void {
-  const repair = "use a smaller batch, a shorter sequence or a smaller network";
-  const largest = sizes.reduce((a, b) => Math.max(a, b), 0);
-  const most = Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize);
-  if (largest > most)
-    throw new CapacityError(
-      `${name} needs a buffer of ${largest} bytes, and the device allows ${most}: ${repair}`,
-    );
-  for (const { code, groups } of Object.values(sequences).flat()) {
-    const { block } = code;
-    const needs = (what: string, needed: number, allowed: number): void => {
-      if (needed > allowed)
-        throw new CapacityError(
-          `${block.name} needs ${needed} ${what}, and the device allows ${allowed}: ${repair}`,
-        );
-    };
-    needs("workgroups in a row", Math.max(...groups), limits.maxComputeWorkgroupsPerDimension);
-    needs("storage buffers", block.bindings.length, limits.maxStorageBuffersPerShaderStage);
-    needs("invocations a workgroup", block.lanes, limits.maxComputeInvocationsPerWorkgroup);
-    const bytes = block.workgroup.reduce((n, w) => n + 4 * w.length, 0);
-    needs("bytes of workgroup memory", bytes, limits.maxComputeWorkgroupStorageSize);
-  }
 }

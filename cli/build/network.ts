@@ -12,7 +12,7 @@ import { type Network, sizesOf } from "../../compiler/network/network.ts";
 import { BETAS, GRADIENT, LEARNED, MOMENTS, NORM, NUMBERS, TOTAL } from "../../compiler/plan/optimizer.ts";
 import { trainingOf } from "../../compiler/plan/trainable.ts";
 import { layoutOf, type TrainingPlan } from "../../compiler/plan/training.ts";
-import { meaningOf } from "../../runtime/program.ts";
+import { meaningOf } from "../../runtime/program/pipelines.ts";
 import { UsageError } from "../errors.ts";
 import { networkText } from "../explain/network.ts";
 import { DEFAULTS } from "../train/settings.ts";
