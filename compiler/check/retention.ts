@@ -11,7 +11,7 @@ import type { Context } from "./context.ts";
 import { showDim, showShape } from "./dimensions.ts";
 import type { BareState } from "./memory.ts";
 import type { Constraint, Penalty } from "./spec.ts";
-import { bind, Scope, whole } from "./value.ts";
+import { bind, Scope, tensorValue, whole } from "./value.ts";
 
 export interface Retained {
   readonly keep: Expr;
@@ -148,7 +148,9 @@ function checkConstraint(ctx: Context, e: ast.Expr, shape: readonly Dim[], scope
   if (name === "box" && args.length === 2) {
     const [low, high] = args.map((a) => {
       const value = ctx.elaborator.real(a.value, scope);
-      return value?.shape.length === 0 ? value.expr : undefined;
+      if (!value || value.shape.length === 0) return value?.expr;
+      const is = { what: "an end of a box", shape: showShape(value.shape) };
+      return ctx.reporter.error("not-a-scalar", is, a.value.span);
     });
     if (!low || !high) return undefined;
     const [least, most] = [domainOf(low), domainOf(high)];
@@ -167,8 +169,8 @@ function checkSimplex(
   scope: Scope,
 ): Limits | undefined {
   const size = along && ctx.elaborator.size(along.value, scope);
-  const total = sum ? ctx.elaborator.real(sum.value, scope)?.expr : constant(1);
-  if (!along || !size || !total) return undefined;
+  const given = sum ? ctx.elaborator.real(sum.value, scope) : tensorValue(constant(1), []);
+  if (!along || !size || !given) return undefined;
   const exact = shape.lastIndexOf(size);
   const axis = exact >= 0 ? exact : shape.findIndex((d) => ctx.equalities.same(d, size));
   if (axis < 0) {
@@ -184,5 +186,19 @@ function checkSimplex(
       },
     );
   }
+  // There is a sum for each element of the other dimensions.
+  const others = shape.filter((_, i) => i !== axis);
+  const placed = place(given.shape, others, ctx.equalities);
+  if (typeof placed === "string") {
+    return ctx.reporter.error("bad-constraint", undefined, sum?.span ?? along.span, {
+      here: `this is ${showShape(given.shape)}, but the sums along ${showDim(size)} are ${showShape(others)}`,
+    });
+  }
+  const axes = axesFor(shape).filter((_, i) => i !== axis);
+  const total = at(
+    given.expr,
+    axesFor(given.shape),
+    placed.map((p) => axes[p] as Axis),
+  );
   return { over: { kind: "simplex", axis, total }, domain: interval(0, domainOf(total).high, true) };
 }

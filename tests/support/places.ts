@@ -46,7 +46,8 @@ function* ofState(s: MemoryState): Generator<Place> {
   yield [`advance of ${name}`, s.advance, shape];
   yield [`penalty of ${name}`, penalty?.value, NUMBER];
   const over = penalty?.over;
-  if (over?.kind === "simplex") yield [`total of ${name}`, over.total, NUMBER];
+  const besides = (axis: number): Dim[] => shape.filter((_, i) => i !== axis);
+  if (over?.kind === "simplex") yield [`total of ${name}`, over.total, besides(over.axis)];
   if (over?.kind === "box") {
     yield [`least of ${name}`, over.low, NUMBER];
     yield [`most of ${name}`, over.high, NUMBER];
