@@ -1,6 +1,7 @@
 /**
- * Networks in jax-js, with its `valueAndGrad` and one `jit` around the whole step. Sequences are short enough for
- * attention of any kind to be one matrix of scores; the delta rule is a loop over chunks, as in jax.ts.
+ * Networks in jax-js, with its `valueAndGrad`. Sequences are short enough for attention of any kind to be one matrix
+ * of scores; the delta rule is a loop over chunks, as in jax.ts. `jit` is around small parts, since it writes out what
+ * is read twice each time: a norm or a convolution with what comes after it compiles for minutes.
  */
 import type { Weights } from "../../runtime/trainable.ts";
 import { type MemoryKind, OPTIMIZER, type TrainingTask } from "../training/task.ts";
@@ -112,9 +113,9 @@ function trainingStep(library: Jax, task: TrainingTask) {
   const { numpy: np, jit } = library;
   const { rate, clip, weightDecay, beta1, beta2, epsilon } = OPTIMIZER;
   const decays = new Set(task.decaying);
-  const gradients = process.env.WHOLE
-    ? library.jit(library.valueAndGrad(lossOf(library, task)))
-    : library.valueAndGrad(lossOf(library, task));
+  const inParts = library.valueAndGrad(lossOf(library, task));
+  // Around all of it `jit` saves a quarter, and of the delta rule's many products takes minutes to compile.
+  const gradients = task.spec.kind === "linear" || task.spec.kind === "softmax" ? jit(inParts) : inParts;
   const square = jit((x: Arr) => x.ref.mul(x).sum());
   const limit = jit((loss: Arr, squares: readonly Arr[]) => {
     const norm = np.sqrt(squares.reduce((a, b) => a.add(b)));
@@ -186,13 +187,14 @@ function lossOf(library: Jax, { sizes, batch, spec }: TrainingTask) {
     return nn.silu(parts.reduce((sum, part) => sum.add(part)));
   });
   const split = jit((y: Arr): Arr => perHead(y, dk));
-  const gated = jit((y: Arr, bias: Arr): Arr =>
-    nn.sigmoid(y.add(bias)).reshape([B, T, heads]).transpose([0, 2, 1]),
+  const gated = jit(
+    (y: Arr, bias: Arr): Arr => nn.sigmoid(y.add(bias)).reshape([B, T, heads]).transpose([0, 2, 1]),
   );
   const turned = jit((y: Arr): Arr => rope(library, perHead(y, dk), T, dk));
   const feeding = (x: Arr, of: (name: string) => Arr): readonly Arr[] => {
     const projected = (name: string): Arr => map(x.ref, of(`${name}.project`));
-    if (spec.kind === "softmax") return [turned(projected("q")), turned(projected("k")), split(projected("v"))];
+    if (spec.kind === "softmax")
+      return [turned(projected("q")), turned(projected("k")), split(projected("v"))];
     if (spec.kind === "linear") return ["q", "k", "v"].map((name) => split(projected(name)));
     const gates = spec.kind === "delta" ? ["beta"] : ["beta", "alpha"];
     const [q, k, v] = ["q", "k", "v"].map((name) => split(convolved(projected(name), of(`${name}.conv`))));
@@ -205,7 +207,10 @@ function lossOf(library: Jax, { sizes, batch, spec }: TrainingTask) {
   };
   const joined = jit((y: Arr): Arr => y.transpose([0, 2, 1, 3]).reshape([B * T, heads * dv]));
   const times = jit((y: Arr, gate: Arr): Arr => y.mul(nn.silu(gate)));
-  const added = jit((stream: Arr, y: Arr, weight: Arr): Arr => stream.add(map(y, weight.reshape([width, y.shape[1] as number]))));
+  const added = jit(
+    (stream: Arr, y: Arr, weight: Arr): Arr =>
+      stream.add(map(y, weight.reshape([width, y.shape[1] as number]))),
+  );
   const memory = (stream: Arr, of: (name: string) => Arr): Arr => {
     const x = norm(stream.ref, of("input.norm"));
     const y = read(feeding(x, of));
@@ -259,7 +264,7 @@ function rope({ numpy: np }: Jax, x: Arr, T: number, n: number): Arr {
 /** What is read, `[B, H, T, dv]`, of q, k and v that are alike, and of gates beta and alpha, `[B, H, T]`. */
 type Read = (fed: readonly Arr[]) => Arr;
 
-const CHUNK = Number(process.env.CHUNK ?? 16);
+const CHUNK = 16;
 
 const MEMORIES: Readonly<Record<MemoryKind, (library: Jax, T: number) => Read>> = {
   linear: ({ numpy: np, jit }) =>

@@ -226,7 +226,7 @@ function rope(tf: Tfjs, x: Tensor, T: number, n: number): Tensor {
 /** What is read, `[B, H, T, dv]`, of q, k and v that are alike, and of gates `[B, H, T]`. */
 type Read = (q: Tensor, k: Tensor, v: Tensor, beta?: Tensor, alpha?: Tensor) => Tensor;
 
-const CHUNK = Number(process.env.CHUNK ?? 32);
+const CHUNK = 16;
 
 const MEMORIES: Readonly<Record<MemoryKind, (tf: Tfjs, T: number) => Read>> = {
   linear: (tf, T) => (q, k, v) => {
