@@ -1,5 +1,5 @@
 /**
- * `miras apply` of every spec on the GPU, in f32, against the independent f64 references: RMS ratio ≤ 1e-5 at
+ * `miras apply` of every model of the specs on the GPU, in f32, against the independent f64 references: RMS ratio ≤ 1e-5 at
  * T = 1, 63 and 500, over the path of the command, and once for each spec over files. By default with every
  * width for dk and for dv; with MIRAS_TABLE=all with every pair of them.
  */
@@ -16,12 +16,13 @@ import {
   type Case,
   type Reference,
   type Result,
-  referenceFor,
+  references,
   type Sizes,
+  titleOf,
 } from "../numeric/reference/index.ts";
 import { caseFor, mapped, takesStates } from "../support/cases.ts";
 import { errorRatio } from "../support/compare.ts";
-import { specModel, specNames } from "../support/specs.ts";
+import { specModels } from "../support/specs.ts";
 import { device } from "./device.ts";
 
 const BOUND = 1e-5;
@@ -131,10 +132,10 @@ function conditionOf(reference: Reference, drawn: Case, want: Numbers): { inputs
 }
 
 function compare(reference: Reference, drawn: Case, got: Numbers): void {
-  const { name } = reference;
+  const title = titleOf(reference);
   const want = numbers(runOf(reference, drawn));
   const errors = errorsOf(got, want);
-  largest.set(name, Math.max(largest.get(name) ?? 0, ...errors.map(([, e]) => e)));
+  largest.set(title, Math.max(largest.get(title) ?? 0, ...errors.map(([, e]) => e)));
   if (errors.every(([, e]) => e <= BOUND)) return;
   const { inputs, products } = conditionOf(reference, drawn, want);
   const bound = Math.max(BOUND, ALLOWED * ROUNDING * Math.max(inputs, products));
@@ -144,17 +145,22 @@ function compare(reference: Reference, drawn: Case, got: Numbers): void {
     ...[inputs, products, bound].map((x) => x.toExponential(1)),
   ];
   console.log(
-    `${name}, T = ${T}, dk = ${dk}: ${shown}; the outputs move ${ofInputs} times as far as the inputs and ${ofProducts} times as far as products with the memory, which allows ${allowed}`,
+    `${title}, T = ${T}, dk = ${dk}: ${shown}; the outputs move ${ofInputs} times as far as the inputs and ${ofProducts} times as far as products with the memory, which allows ${allowed}`,
   );
   for (const [n, e] of errors) expect(e, n).toBeLessThanOrEqual(bound);
 }
 
 // ---------------------------------------------------------------- the table
 
-describe.skipIf(!device).each(specNames)("%s", (name) => {
-  const reference = referenceFor(name);
-  const model = specModel(name);
-  const pairs = reference.requires?.square ? SQUARE : PAIRS;
+const systems = references.map((reference) => [titleOf(reference), reference] as const);
+
+describe.skipIf(!device).each(systems)("%s", (title, reference) => {
+  const { name } = reference;
+  const models = specModels(name);
+  const model = models.find((m) => m.spec.name === reference.model) ?? models[0];
+  // Further models of a file are variants of its first, which has every width.
+  const every = reference.requires?.square ? SQUARE : PAIRS;
+  const pairs = reference.model === undefined ? every : every.slice(1, 2);
   const states = takesStates(reference);
   const caseOf = (sizes: Sizes, isGiven: boolean): Case => {
     const options = { edge: sizes.T === 63, states: isGiven, steady: sizes.T > 1 };
@@ -163,7 +169,7 @@ describe.skipIf(!device).each(specNames)("%s", (name) => {
   const timed = async (work: () => Promise<void>): Promise<void> => {
     const started = performance.now();
     await work();
-    seconds.set(name, (seconds.get(name) ?? 0) + (performance.now() - started) / 1000);
+    seconds.set(title, (seconds.get(title) ?? 0) + (performance.now() - started) / 1000);
   };
 
   describe.each(pairs)("dk = %i, dv = %i", (dk, dv) => {
@@ -185,12 +191,20 @@ describe.skipIf(!device).each(specNames)("%s", (name) => {
     timed(async () => {
       const [dk, dv] = pairs[0] as Pair;
       const drawn = caseOf({ ...sizesOf(reference, 63, dk, dv), B: 2, H: 3 }, states);
-      const [input, output] = ["in", "out"].map((end) => join(folder, `${name}.${end}.safetensors`)) as [
-        string,
-        string,
-      ];
+      const [input, output] = ["in", "out"].map((end) =>
+        join(folder, `${model.spec.name}.${end}.safetensors`),
+      ) as [string, string];
       writeFileSync(input, writeSafetensors(given(drawn)));
-      const argv = ["apply", `specs/${name}.miras`, "--input", input, "--output", output];
+      const argv = [
+        "apply",
+        `specs/${name}.miras`,
+        "--model",
+        model.spec.name,
+        "--input",
+        input,
+        "--output",
+        output,
+      ];
       const ran = await miras(...argv, "--device", "webgpu");
       expect(ran, ran.err).toMatchObject({ code: 0, err: "" });
       const { tensors } = readSafetensors(readFileSync(output));
