@@ -5,7 +5,7 @@
 import type { Definition } from "../form/steps.ts";
 import type { Target } from "../kernel/target.ts";
 import { apply, mul, rebuild, reduce, renameAxes } from "../math/algebra.ts";
-import { type Axis, axesFor, axisOf, dim, extentOf } from "../math/axis.ts";
+import { type Axis, axesFor, dim, extentOf, freshAxis } from "../math/axis.ts";
 import { domainOf } from "../math/domain.ts";
 import { type Expr, leaf, postorder, type Reduce, type Tensor, tensorsOf } from "../math/expr.ts";
 import { InternalError } from "../source/diagnostic.ts";
@@ -169,7 +169,8 @@ export class Splitter {
     for (const total of totals) {
       const parts = partsFor(rows, total, sizes, this.#target);
       if (parts < 2) continue;
-      const part = axisOf(dim([], parts));
+      // Another axis than any of the job, which may be of as many elements.
+      const part = freshAxis(dim([], parts));
       const name = `${this.#name}.${hint}.parts.${++this.#parted}`;
       const tensor: Tensor = { name, shape: [part, ...axes].map((a) => a.dim), domain: domainOf(total) };
       this.jobs.push({

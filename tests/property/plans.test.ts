@@ -1,0 +1,43 @@
+/** Every network has a plan of training at any size, on any adapter. */
+import { readdirSync, readFileSync } from "node:fs";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { importedSource } from "../../cli/files.ts";
+import { prelude } from "../../cli/prelude.ts";
+import { targetFor } from "../../compiler/kernel/target.ts";
+import { compile } from "../../compiler/pipeline.ts";
+import { trainingOf } from "../../compiler/plan/trainable.ts";
+
+const FOLDER = "specs/nets";
+const NUMBER_OF_RUNS = 4;
+
+const sizes = fc.record({
+  // Powers of two are sizes of other things as well, such as the taps of a convolution.
+  B: fc.oneof(fc.constantFrom(1, 2, 4, 8, 64), fc.integer({ min: 1, max: 20 })),
+  T: fc.oneof(fc.constantFrom(1, 2, 4, 16, 64), fc.integer({ min: 1, max: 70 })),
+});
+const facts = fc.constantFrom(
+  { subgroupSize: 8, storageBuffers: 64, workgroupBytes: 32768 },
+  { subgroupSize: 32, storageBuffers: 10, workgroupBytes: 16384 },
+  { subgroupSize: undefined, storageBuffers: 8, workgroupBytes: 16384 },
+);
+
+describe.each(readdirSync(FOLDER).filter((f) => !f.startsWith("char_")))("%s", (file) => {
+  const path = `${FOLDER}/${file}`;
+  const text = readFileSync(path, "utf8");
+  const [network] = compile({ path, text }, prelude(), undefined, importedSource).networks;
+
+  test("its kernels bind no more than the adapter has", { timeout: 120_000 }, () => {
+    if (!network) throw new Error(`${path} has no network`);
+    fc.assert(
+      fc.property(sizes, facts, (shape, adapter) => {
+        const training = trainingOf(network, targetFor(adapter), { clip: 1, weightDecay: 0.1 });
+        if ("why" in training) throw new Error(training.why);
+        for (const dispatches of Object.values(training.plan(shape).sequences))
+          for (const { code } of dispatches)
+            expect(code.block.bindings.length, code.block.name).toBeLessThanOrEqual(adapter.storageBuffers);
+      }),
+      { numRuns: NUMBER_OF_RUNS },
+    );
+  });
+});
