@@ -95,14 +95,15 @@ export class Splitter {
   #flattened(value: Expr, axes: readonly Axis[], hint: string): Flat {
     let e = value;
     for (;;) {
-      const outer = this.#work.outermost(e);
+      const outer = this.#work.outermost(e).filter((r) => isWithin(r, axes));
       const main = this.#longest(outer.filter((r) => this.#isProduct(r, axes, r === e)));
       const rows = main ? undefined : this.#rowsOf(outer, axes);
       const made = rewrite(e, (x, go) => {
         if (x !== e && this.#isMadeOfOne(x, main, rows)) return this.#temporary(x, hint);
         if (!this.#work.isHeavy(x)) return undefined;
         if (x === main) return this.#plain(x, axes, hint);
-        const stays = rows && isAlong(rows, x, this.#work.sizes) && (x === e || !this.#isShared(x));
+        const isTheirs = rows && isWithin(x, axes) && isAlong(rows, x, this.#work.sizes);
+        const stays = isTheirs && (x === e || !this.#isShared(x));
         if (!stays) return this.#temporary(x, hint);
         const { op, over, body } = spread(x);
         const inside = go(body);
@@ -234,6 +235,9 @@ function keyOf(e: Expr): Key {
   const canonical = axesFor(index.map((a) => a.dim));
   return { key: renameAxes(e, new Map(index.map((a, i) => [a, canonical[i] as Axis]))), canonical, index };
 }
+
+/** Whether it has no axes besides these: one that is looked up around it is none of a job's. */
+const isWithin = (r: Reduce, axes: readonly Axis[]): boolean => r.axes.every((a) => axes.includes(a));
 
 const isNumber = (e: Expr): boolean => e.kind === "reduce" || (e.kind === "apply" && e.op.gives === "real");
 
