@@ -106,7 +106,9 @@ const trained: readonly NetworkSpec[] = isWanted("training")
 const workloadsFor = (section: Section): readonly Workload[] => (isWanted(section) ? chosen : []);
 
 // Mesa keeps compiled shaders on disk: without this a second run would call warm what it measures as cold.
-process.env.MESA_SHADER_CACHE_DISABLE = "true";
+// Training alone says nothing of cold times, and its many kernels would compile for minutes each time.
+if (isWanted("times") || isWanted("drift") || isWanted("decoding") || isWanted("compiling"))
+  process.env.MESA_SHADER_CACHE_DISABLE = "true";
 const device = await findDevice();
 if (!device) {
   process.stderr.write(`The benchmark needs an adapter, and there is none.\n${noAdapterHelp()}\n`);
@@ -187,7 +189,7 @@ for (const spec of trained) {
   const { B, T, pace } = amount.training;
   progress(`${spec.name}, a step of training`);
   const task = trainingTask(spec, B, T);
-  const race = await trainingRace(device, task, trainers, pace);
+  const race = await trainingRace(device, task, trainers, pace, progress);
   for (const row of race.rows)
     if (row.kind === "not timed" && row.fault)
       faults.push(`training ${spec.name}, ${row.trainer.name}: ${row.why}`);

@@ -48,15 +48,18 @@ export async function trainingRace(
   task: TrainingTask,
   trainers: readonly Trainer[],
   pace: Pace,
+  progress: (what: string) => void,
 ): Promise<TrainingRace> {
   const drawn = started(device, task);
   const weights = await drawn.weights();
+  progress("  its loss in f64");
   const exact = exactLoss(task, weights);
   const rows: TrainingRow[] = [];
   const running: { trainer: Trainer; entrant: Entrant; times: number[] }[] = [];
   let first: readonly StepResult[] | undefined;
   for (const trainer of trainers) {
     let training: InTraining | undefined;
+    progress(`  ${trainer.name}`);
     try {
       const begun = performance.now();
       training = await trainer.prepare(task, weights);

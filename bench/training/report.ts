@@ -31,13 +31,15 @@ export function trainingSection(races: readonly TrainingRace[]): string[] {
         "least to most",
         "tokens/s",
         "over ours",
-        "cold ms",
+        "first step ms",
         "loss from f64",
         "from ours",
       ],
       rows,
     ),
     ...included(races),
+    "",
+    "The first step is from the network to its first loss, what is compiled included; where this section runs alone, the driver may have shaders of an earlier run on disk.",
     "",
   ];
 }
