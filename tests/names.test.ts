@@ -18,7 +18,6 @@ const filesIn = (folder: string, ending: string): string[] =>
 
 /** Names that are words of English or of mathematics wherever the compiler uses them, each with what it means there. */
 const WORDS: Readonly<Record<string, string>> = {
-  decay: "an explanation calls a retention by channel so, in English",
   dot: "the product of two vectors, a function of an example in an explanation",
   matrix: "a tensor with rows and columns",
   mirror: "the mirror map, in a comment",

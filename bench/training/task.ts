@@ -66,7 +66,7 @@ export function trainingTask(spec: NetworkSpec, B: number, T: number): TrainingT
     }
   }
   const decaying = programOf(network)
-    .learned.filter((l) => l.decays)
+    .learned.filter((l) => l.shrinks)
     .map((l) => l.tensor.name);
   return { spec, network, sizes, batch: { B, T, tokens, targets }, decaying };
 }

@@ -24,11 +24,11 @@ export function networkFacts(network: Network) {
     embeddings: network.isTied ? "tied" : "untied",
     parts: network.parts.map((p) => ({ name: p.name, about: partText(p, network) })),
     parameters: learnedCount(program, sizes),
-    tensors: program.learned.map(({ tensor, decays }) => ({
+    tensors: program.learned.map(({ tensor, shrinks }) => ({
       name: tensor.name,
       shape: tensor.shape.map((d) => elements([d], sizes)),
       parameters: elements(tensor.shape, sizes),
-      decays,
+      decays: shrinks,
     })),
     states: memories.map(({ name, rule }) => {
       const bytes = stateBytes(rule, sizes);

@@ -226,7 +226,7 @@ export const checkMessages = {
   ),
   "retention-of-optimum": entry(
     () => "this retention cannot be combined with a minimum over all tokens",
-    "Where the memory is the minimum of a sum over all tokens, retention is the fraction by which the tokens before count less at each new one: a scalar. A link, a prox, a penalty or a decay by channel has no meaning there.",
+    "Where the memory is the minimum of a sum over all tokens, retention is the fraction by which the tokens before count less at each new one: a scalar. A link, a prox, a penalty or a fraction for each channel has no meaning there.",
   ),
   "window-learns-nothing": entry<{ name: string }>(
     ({ name }) => `algorithm \`${name}\` needs a memory with states`,

@@ -26,10 +26,10 @@ export class Builder {
     return this.#named(name, shape, domain);
   }
 
-  /** A learned tensor; `decays` where it is a matrix that multiplies. */
-  weight(name: string, shape: readonly Dim[], start: Start, decays: boolean): Tensor {
+  /** A learned tensor; `shrinks` where it is a matrix that multiplies. */
+  weight(name: string, shape: readonly Dim[], start: Start, shrinks: boolean): Tensor {
     const tensor = this.#named(name, shape, REAL);
-    this.learned.push({ tensor, start, decays });
+    this.learned.push({ tensor, start, shrinks });
     return tensor;
   }
 

@@ -38,8 +38,8 @@ export type Start =
 export interface Learned {
   readonly tensor: Tensor;
   readonly start: Start;
-  /** Whether weight decay applies: to matrices that multiply, not to gains, biases and starts of memories. */
-  readonly decays: boolean;
+  /** Whether the optimizer pulls it towards zero: matrices that multiply, not gains, biases and starts of memories. */
+  readonly shrinks: boolean;
 }
 
 export interface Program {

@@ -16,7 +16,7 @@ import { LEARNED } from "./optimizer.ts";
 import { oneToken } from "./past.ts";
 import { type Dispatch, PlanBuilder } from "./plan.ts";
 import { nameOf, readElsewhere, segmentsOf } from "./segments.ts";
-import { ALIGNED, decayingFirst, layoutOf } from "./training.ts";
+import { ALIGNED, layoutOf, shrinkingFirst } from "./training.ts";
 
 export interface DecodingPlan {
   readonly name: string;
@@ -54,7 +54,7 @@ export function decodingPlan(program: Program, sizes: Sizes, target: Target): De
   const { steps, replaces, put, counters } = oneToken(program.steps, sizes);
   const segments = segmentsOf(steps);
   const kept = readElsewhere(segments, [program.logits, ...put]);
-  const learned = decayingFirst(program).map((l) => l.tensor);
+  const learned = shrinkingFirst(program).map((l) => l.tensor);
   for (const t of [program.tokens, program.logits, ...learned, ...counters.keys(), ...replaces.values()])
     plan.tensor(t.name, elements(t.shape, sizes));
   plan.tensor(LEARNED, layoutOf(program, sizes).length);

@@ -1,6 +1,6 @@
 /**
- * AdamW with decoupled weight decay (arXiv 1711.05101) after clipping by the global norm, over all that is learned as
- * one vector: what decays comes first.
+ * AdamW (arXiv 1711.05101) after clipping by the global norm, over all that is learned as
+ * one vector. What is also pulled towards zero, apart from the gradient, comes first.
  */
 import { type DenseKernel, lowerDense } from "../dense/lower.ts";
 import type { Definition } from "../form/steps.ts";
@@ -40,14 +40,15 @@ export const corrections = (step: number): readonly [number, number] => [
 export interface Hyperparameters {
   /** The norm that a gradient is cut down to; infinite for none. */
   readonly clip: number;
-  readonly weightDecay: number;
+  /** The fraction of the learning rate by which what shrinks is pulled towards zero at each step: the λ of the paper. */
+  readonly shrinkage: number;
 }
 
-/** For `count` numbers, of which the first `decaying` decay. */
+/** For `count` numbers, of which the first `shrinking` are pulled towards zero. */
 export function optimizer(
   count: number,
-  decaying: number,
-  { clip, weightDecay }: Hyperparameters,
+  shrinking: number,
+  { clip, shrinkage }: Hyperparameters,
   target: Target,
 ): Optimizer {
   const all = dim([], count);
@@ -73,10 +74,10 @@ export function optimizer(
   const mean = add(mul(constant(BETA1), at(moments[0])), mul(constant(1 - BETA1), g));
   const square = add(mul(constant(BETA2), at(moments[1])), mul(constant(1 - BETA2), pow(g, constant(2))));
   const direction = div(div(mean, at(one)), add(pow(div(square, at(two)), constant(0.5)), constant(EPSILON)));
-  const decay = call(
+  const pull = call(
     "where",
-    call("less", position(i), constant(decaying)),
-    mul(constant(weightDecay), at(learned)),
+    call("less", position(i), constant(shrinking)),
+    mul(constant(shrinkage), at(learned)),
     constant(0),
   );
   const next = after(learned);
@@ -96,7 +97,7 @@ export function optimizer(
       ...lower(
         "update",
         [
-          define(next, sub(at(learned), mul(at(rate), add(direction, decay)))),
+          define(next, sub(at(learned), mul(at(rate), add(direction, pull)))),
           define(m, mean),
           define(v, square),
         ],

@@ -30,8 +30,8 @@ export interface Layout {
   readonly weights: readonly Weight[];
   /** Numbers of the vector, with what lies between. */
   readonly length: number;
-  /** Weight decay applies to so many, which come first. */
-  readonly decaying: number;
+  /** The optimizer pulls so many towards zero; they come first. */
+  readonly shrinking: number;
 }
 
 export interface TrainingPlan {
@@ -61,7 +61,7 @@ export function trainingPlan(
   hyperparameters: Hyperparameters,
 ): TrainingPlan {
   const plan = new PlanBuilder();
-  const learned = decayingFirst(program);
+  const learned = shrinkingFirst(program);
   const layout = layoutOf(program, sizes);
   const steps = [...program.steps, ...loss.steps];
   const adjoint = networkAdjoint(
@@ -180,7 +180,7 @@ class Lowering {
 }
 
 function optimize(plan: PlanBuilder, layout: Layout, hyperparameters: Hyperparameters, target: Target): void {
-  const { take, add, update } = optimizer(layout.length, layout.decaying, hyperparameters, target);
+  const { take, add, update } = optimizer(layout.length, layout.shrinking, hyperparameters, target);
   const own = (t: Tensor): string => t.name.replace(/, next$/, "");
   const known = (t: Tensor): string | undefined => (plan.tensors.has(own(t)) ? own(t) : undefined);
   plan.run("take", take, {}, known);
@@ -189,17 +189,17 @@ function optimize(plan: PlanBuilder, layout: Layout, hyperparameters: Hyperparam
 }
 
 /** In the order in which it lies. */
-export const decayingFirst = ({ learned }: Program): Learned[] =>
-  [...learned].sort((a, b) => Number(b.decays) - Number(a.decays));
+export const shrinkingFirst = ({ learned }: Program): Learned[] =>
+  [...learned].sort((a, b) => Number(b.shrinks) - Number(a.shrinks));
 
 export function layoutOf(program: Program, sizes: Sizes): Layout {
   let length = 0;
-  let decaying = 0;
-  const weights = decayingFirst(program).map(({ tensor, start, decays }): Weight => {
+  let shrinking = 0;
+  const weights = shrinkingFirst(program).map(({ tensor, start, shrinks }): Weight => {
     const offset = length;
     length += Math.ceil(elements(tensor.shape, sizes) / ALIGNED) * ALIGNED;
-    if (decays) decaying = length;
+    if (shrinks) shrinking = length;
     return { name: tensor.name, shape: tensor.shape.map((d) => extentOf(d, sizes)), start, offset };
   });
-  return { weights, length, decaying };
+  return { weights, length, shrinking };
 }

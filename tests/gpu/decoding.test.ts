@@ -114,7 +114,7 @@ async function opened(
   target = targetOf(gpu),
 ): Promise<Opened> {
   const network = networkOf(textOf(block, own), "specs/nets/small.miras");
-  const training = trainingOf(network, target, { clip: Infinity, weightDecay: 0 });
+  const training = trainingOf(network, target, { clip: Infinity, shrinkage: 0 });
   if ("why" in training) throw new Error(training.why);
   const { vocabulary } = network.sizes;
   const made = new NetworkOnDevice(gpu, { vocabulary, seed: 3, corrections, ...training });

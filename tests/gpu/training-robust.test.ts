@@ -190,7 +190,7 @@ const VOCABULARY = 11;
 
 function network(on: Device) {
   const checked = networkOf(textOf("../", VOCABULARY), "specs/nets/small.miras");
-  const training = trainingOf(checked, targetOf(on), { clip: 1, weightDecay: 0.1 });
+  const training = trainingOf(checked, targetOf(on), { clip: 1, shrinkage: 0.1 });
   if ("why" in training) throw new Error(training.why);
   const made = new NetworkOnDevice(on, { vocabulary: VOCABULARY, seed: 3, corrections, ...training });
   return { checked, made };

@@ -58,7 +58,7 @@ describe.skipIf(!device).each(cases)("%s", (name, file) => {
     expect(compiled.diagnostics.all.filter((d) => d.severity === "error")).toEqual([]);
     const [network] = compiled.networks;
     if (!network) throw new Error("no network");
-    const training = trainingOf(network, targetOf(device), { clip: Infinity, weightDecay: 0 });
+    const training = trainingOf(network, targetOf(device), { clip: Infinity, shrinkage: 0 });
     if ("why" in training) throw new Error(training.why);
     const trainable = new NetworkOnDevice(device, { vocabulary: 11, seed: 3, corrections, ...training });
     const random = new Random(5);

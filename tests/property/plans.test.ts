@@ -31,7 +31,7 @@ describe.each(readdirSync(FOLDER).filter((f) => !f.startsWith("char_")))("%s", (
     if (!network) throw new Error(`${path} has no network`);
     fc.assert(
       fc.property(sizes, facts, (shape, adapter) => {
-        const training = trainingOf(network, targetFor(adapter), { clip: 1, weightDecay: 0.1 });
+        const training = trainingOf(network, targetFor(adapter), { clip: 1, shrinkage: 0.1 });
         if ("why" in training) throw new Error(training.why);
         for (const dispatches of Object.values(training.plan(shape).sequences))
           for (const { code } of dispatches)

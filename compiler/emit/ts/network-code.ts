@@ -46,7 +46,7 @@ export const networkCodeOf = (
   vocabulary,
   layout: {
     length: layout.length,
-    decaying: layout.decaying,
+    shrinking: layout.shrinking,
     weights: layout.weights.map(({ name: weight, shape, start, offset }) => ({
       name: weight,
       shape,

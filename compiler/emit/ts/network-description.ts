@@ -10,7 +10,7 @@ export interface NetworkDescription {
   readonly layout: {
     readonly weights: readonly WeightDescription[];
     readonly length: number;
-    readonly decaying: number;
+    readonly shrinking: number;
   };
   readonly betas: readonly [number, number];
   readonly builds: readonly NetworkBuildDescription[];
