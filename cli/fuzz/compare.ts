@@ -51,6 +51,9 @@ export function unequal({ what, got, want, extents }: Compared): Violation | und
   return { what, where: unflatten(at, extents), left, right, error: Math.abs(left - right), bound: 0 };
 }
 
+/** Where rounding alone moves a result by so much of it, nothing is known of how much further it may. */
+const NO_DIGIT = 0.1;
+
 /** What is further apart than `bound` and more than rounding explains. */
 export function apart(
   compared: readonly Compared[],
@@ -61,7 +64,7 @@ export function apart(
     const error = errorRatio(got, want);
     if (error <= bound) continue;
     const most = Math.max(bound, allowed());
-    if (error <= most) continue;
+    if (error <= most || most >= NO_DIGIT) continue;
     let at = 0;
     const gap = (i: number): number => {
       const d = Math.abs((got[i] as number) - (want[i] as number));

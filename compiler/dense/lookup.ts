@@ -54,21 +54,28 @@ export function allParts(roots: readonly Expr[], enter: (e: Expr) => boolean = (
 
 const factorsOf = (e: Expr): readonly Expr[] => (isApply(e, "mul") ? e.args : [e]);
 
+/** That something is so, or that it is not. */
+export interface Condition {
+  readonly test: Expr;
+  readonly holds: boolean;
+}
+
 /** A product with the conditions of its cases apart: where(c, x, 0) · y = x · y, where c. */
 export interface Guarded {
-  readonly conditions: readonly Expr[];
+  readonly conditions: readonly Condition[];
   readonly factors: readonly Expr[];
 }
 
 export function guarded(e: Expr): Guarded {
-  const conditions: Expr[] = [];
+  const conditions: Condition[] = [];
   const factors: Expr[] = [];
   const visit = (x: Expr): void => {
     for (const f of factorsOf(x)) {
-      const [c, a, b] = isApply(f, "where") ? f.args : [];
-      if (c && a && b && isConstant(b, 0)) {
-        conditions.push(c);
-        visit(a);
+      const [test, yes, no] = isApply(f, "where") ? f.args : [];
+      const other = yes && no && (isConstant(no, 0) ? yes : isConstant(yes, 0) ? no : undefined);
+      if (test && other) {
+        conditions.push({ test, holds: other === yes });
+        visit(other);
       } else factors.push(f);
     }
   };
@@ -77,12 +84,16 @@ export function guarded(e: Expr): Guarded {
 }
 
 export const unguarded = ({ conditions, factors }: Guarded): Expr =>
-  conditions.reduce((e, c) => call("where", c, e, constant(0)), mul(...factors));
+  conditions.reduce(
+    (e, { test, holds }) =>
+      holds ? call("where", test, e, constant(0)) : call("where", test, constant(0), e),
+    mul(...factors),
+  );
 
 function solve(body: Expr, axis: Axis): Lookup | undefined {
   const { conditions, factors } = guarded(body);
   for (const c of conditions) {
-    const at = solvedFor(c, axis);
+    const at = c.holds && solvedFor(c.test, axis);
     if (at) return { axis, at, rest: unguarded({ conditions: conditions.filter((x) => x !== c), factors }) };
   }
   for (const f of factors) {
@@ -93,18 +104,38 @@ function solve(body: Expr, axis: Axis): Lookup | undefined {
   return undefined;
 }
 
-/** e of `axis = e`, where the condition is an equation that says so: the position occurs once, as it is or negated. */
+/** e of `axis = e`, where the condition is an equation that says so. */
 function solvedFor(condition: Expr, axis: Axis): Expr | undefined {
   const [left, right] = isApply(condition, "equal") ? condition.args : [];
-  if (!left || !right) return undefined;
-  const difference = sub(left, right);
+  return left && right && isolated(sub(left, right), axis)?.at;
+}
+
+/** Where a condition says that the axis ends before a position, or begins at one. */
+export function boundOf(
+  { test, holds }: Condition,
+  axis: Axis,
+): { readonly side: "from" | "to"; readonly at: Expr } | undefined {
+  const isStrict = isApply(test, "less");
+  if (test.kind !== "apply" || !(isStrict || isApply(test, "lessEqual"))) return undefined;
+  const [left, right] = test.args as [Expr, Expr];
+  const found = isolated(sub(left, right), axis);
+  if (!found) return undefined;
+  const isBefore = found.sign > 0 === holds;
+  const includes = isStrict !== holds;
+  return isBefore
+    ? { side: "to", at: includes ? add(found.at, constant(1)) : found.at }
+    : { side: "from", at: includes ? found.at : add(found.at, constant(1)) };
+}
+
+/** A difference as ± (axis − at): the position occurs once, as it is or negated. */
+function isolated(difference: Expr, axis: Axis): { readonly sign: number; readonly at: Expr } | undefined {
   const terms = isApply(difference, "add") ? difference.args : [difference];
   const own = terms.filter((t) => t.axes.includes(axis));
   const [only] = own;
   if (own.length !== 1 || !only) return undefined;
-  const [coefficient, rest] = splitCoefficient(only);
-  if (Math.abs(coefficient) !== 1 || rest.kind !== "index") return undefined;
-  return add(...terms.filter((t) => t !== only).map((t) => mul(constant(-coefficient), t)));
+  const [sign, rest] = splitCoefficient(only);
+  if (Math.abs(sign) !== 1 || rest.kind !== "index") return undefined;
+  return { sign, at: add(...terms.filter((t) => t !== only).map((t) => mul(constant(-sign), t))) };
 }
 
 // ---------------------------------------------------------------- making lookups

@@ -1,8 +1,7 @@
 /** Finding matrix products: a sum over factors of which some have the rows of the result, and others its columns. */
-import { call, mul } from "../math/algebra.ts";
 import { type Axis, extentOf, type Sizes } from "../math/axis.ts";
-import { constant, type Expr, type Reduce } from "../math/expr.ts";
-import { allParts, guarded } from "./lookup.ts";
+import type { Expr, Reduce } from "../math/expr.ts";
+import { allParts, type Guarded, guarded, unguarded } from "./lookup.ts";
 import { inReadingOrder } from "./rows.ts";
 import { count } from "./space.ts";
 import { cost, spread } from "./work.ts";
@@ -26,20 +25,24 @@ export function productOf(main: Reduce, axes: readonly Axis[], sizes: Sizes): Pr
   const { op, over, body } = spread(main);
   if (op.name !== "sum") return undefined;
   const { conditions, factors } = guarded(body);
-  const all = [...factors, ...conditions.map((c) => call("where", c, constant(1), constant(0)))];
   const isLong = (a: Axis): boolean => extentOf(a.dim, sizes) > 1;
   const outer = axes.filter((a) => isLong(a));
   const inner = inReadingOrder(body, over);
   if (count(inner, sizes) < LEAST_INNER) return undefined;
   for (const column of [...outer].reverse()) {
-    const right = all.filter((f) => f.axes.includes(column));
-    const left = all.filter((f) => !f.axes.includes(column));
-    const has = (side: readonly Expr[], a: Axis): boolean => side.some((f) => f.axes.includes(a));
+    // A side is 0 where a condition of it is not met, whatever its factors are there.
+    const side = (isRight: boolean): Guarded => ({
+      conditions: conditions.filter((c) => c.test.axes.includes(column) === isRight),
+      factors: factors.filter((f) => f.axes.includes(column) === isRight),
+    });
+    const [left, right] = [side(false), side(true)];
+    const has = (of: Guarded, a: Axis): boolean =>
+      [...of.conditions.map((c) => c.test), ...of.factors].some((e) => e.axes.includes(a));
     const rows = outer.filter((a) => has(left, a) && !has(right, a));
     const columns = outer.filter((a) => has(right, a) && !has(left, a));
     if (count(rows, sizes) < LEAST || count(columns, sizes) < LEAST) continue;
     const batch = axes.filter((a) => !rows.includes(a) && !columns.includes(a));
-    return { batch, rows, columns, inner, left: mul(...left), right: mul(...right) };
+    return { batch, rows, columns, inner, left: unguarded(left), right: unguarded(right) };
   }
   return undefined;
 }

@@ -5,11 +5,9 @@
 import type { Recursion } from "../form/steps.ts";
 import { barrier, named, type Stmt, type Value } from "../kernel/block.ts";
 import type { Target } from "../kernel/target.ts";
-import { rebuild } from "../math/algebra.ts";
 import { type Axis, axesFor, extentOf, type Sizes } from "../math/axis.ts";
 import { type Expr, type Leaf, leaf, postorder, type Tensor } from "../math/expr.ts";
 import { type DenseKernel, Frame } from "./frame.ts";
-import { withLookups } from "./lookup.ts";
 import { Scope, usesIn } from "./scope.ts";
 import { count, partsOf } from "./space.ts";
 
@@ -25,7 +23,7 @@ export function lowerRecursion(
     ({ tensor, value }): Made => ({
       tensor,
       axes: axesFor(tensor.shape),
-      value: withLookups(value, rebuild),
+      value,
     }),
   );
   for (const { tensor } of made) frame.written.add(tensor);

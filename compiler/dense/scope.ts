@@ -8,9 +8,10 @@ import {
 import { isApply, splitCoefficient } from "../math/algebra.ts";
 import { type Axis, extentOf } from "../math/axis.ts";
 import { type Apply, type Expr, type Leaf, open, type Reduce } from "../math/expr.ts";
+import { sum } from "../math/ops/index.ts";
 import { InternalError } from "../source/diagnostic.ts";
 import type { Frame } from "./frame.ts";
-import { allParts, type Lookup, lookupOf, parts } from "./lookup.ts";
+import { allParts, boundOf, guarded, type Lookup, lookupOf, parts, unguarded } from "./lookup.ts";
 import { indexOf, labelOf, offset, type Spot, stridesOf } from "./space.ts";
 
 /** Loops of at most this many turns may be unrolled by a driver: memory operations make compiling slow. */
@@ -190,17 +191,44 @@ export class Scope {
   /** A short reduction, or one in a kernel of which everything is a loop. */
   #total(e: Reduce): Value {
     const { axis, body } = open(e);
+    const extent = extentOf(axis.dim, this.frame.sizes);
+    const range = e.op === sum && extent > 1 ? this.#bounded(body, axis) : { body };
     const name = this.frame.name(e.op.name === "sum" ? "sum" : "largest");
     this.statements.push({ kind: "variable", name, extents: [], initial: e.op.wgslInitial });
     const place: Value & { kind: "local" } = { kind: "local", name };
-    this.loop(axis, (inner) => {
-      inner.statements.push({ kind: "merge", place, op: e.op, value: inner.value(body) });
-    });
+    this.loop(
+      axis,
+      (inner) => {
+        inner.statements.push({ kind: "merge", place, op: e.op, value: inner.value(range.body) });
+      },
+      range,
+    );
     return place;
   }
 
-  /** Runs along an axis, one element after the other. */
-  loop(axis: Axis, fill: (inner: Scope) => void): void {
+  /** The positions outside of which the terms of a sum are 0, and the terms without what says so. */
+  #bounded(body: Expr, axis: Axis): Range & { readonly body: Expr } {
+    const extent = extentOf(axis.dim, this.frame.sizes);
+    const { conditions, factors } = guarded(body);
+    const found: { from?: Index; to?: Index } = {};
+    const left = conditions.filter((c) => {
+      const bound = boundOf(c, axis);
+      if (!bound || found[bound.side] !== undefined) return true;
+      const affine = affineOf(bound.at, this);
+      if (!affine || affine.low < 0) return true;
+      const { index, high } = affine;
+      found[bound.side] =
+        bound.side === "to" && high > extent ? { kind: "least", of: [index, extent] } : index;
+      return false;
+    });
+    return {
+      ...found,
+      body: left.length < conditions.length ? unguarded({ conditions: left, factors }) : body,
+    };
+  }
+
+  /** Runs along an axis, or a range of it, one element after the other. */
+  loop(axis: Axis, fill: (inner: Scope) => void, { from = 0, to }: Range = {}): void {
     const extent = extentOf(axis.dim, this.frame.sizes);
     if (extent === 1) {
       this.bind(axis, { kind: "index", index: 0 });
@@ -210,8 +238,9 @@ export class Scope {
     const name = this.frame.name(labelOf(axis), "at");
     const inner = this.inner([[axis, { kind: "index", index: named(name) }]]);
     fill(inner);
-    const step = extent <= UNROLLED ? "one" : "rolled";
-    this.statements.push({ kind: "loop", name, from: 0, to: extent, step, body: inner.statements });
+    const isShort = extent <= UNROLLED && from === 0 && to === undefined;
+    const step = isShort ? "one" : "rolled";
+    this.statements.push({ kind: "loop", name, from, to: to ?? extent, step, body: inner.statements });
   }
 
   #lookedUp({ axis, at, rest }: Lookup): Value {
@@ -247,6 +276,12 @@ export class Scope {
     this.statements.push({ kind: "index", name, value });
     return named(name);
   }
+}
+
+/** Of positions along an axis; where one side is left out, up to its end. */
+interface Range {
+  readonly from?: Index;
+  readonly to?: Index;
 }
 
 interface Affine {

@@ -4,16 +4,17 @@
  */
 import type { Definition } from "../form/steps.ts";
 import type { Target } from "../kernel/target.ts";
-import { apply, mul, rebuild, reduce, renameAxes } from "../math/algebra.ts";
+import { apply, mul, rebuild, reduce } from "../math/algebra.ts";
 import { type Axis, axesFor, dim, extentOf, freshAxis } from "../math/axis.ts";
 import { domainOf } from "../math/domain.ts";
 import { type Expr, leaf, postorder, type Reduce, type Tensor, tensorsOf } from "../math/expr.ts";
 import { InternalError } from "../source/diagnostic.ts";
+import { inOrder, keyOf } from "./key.ts";
 import { allParts } from "./lookup.ts";
 import { isLight, type Product, productOf } from "./product.ts";
 import { isAlong, partsFor, type Rows, rowsOf, totalsIn } from "./rows.ts";
 import { count } from "./space.ts";
-import { spread, type Work } from "./work.ts";
+import { AGAIN, isDear, MANY, spread, type Work } from "./work.ts";
 
 export interface Output {
   readonly tensor: Tensor;
@@ -79,7 +80,8 @@ export class Splitter {
     let e = value;
     for (;;) {
       const flat = this.#flattened(e, axes, hint);
-      const fitting = this.#fitted(flat.value, hint);
+      const once = this.#computedOnce(flat, axes, hint);
+      const fitting = once === flat.value ? this.#fitted(flat.value, hint) : once;
       const { main, rows } = flat;
       const next = fitting === flat.value && rows ? this.#inParts(fitting, axes, rows, hint) : fitting;
       if (next === flat.value) {
@@ -99,7 +101,7 @@ export class Splitter {
       const main = this.#longest(outer.filter((r) => this.#isProduct(r, axes, r === e)));
       const rows = main ? undefined : this.#rowsOf(outer, axes);
       const made = rewrite(e, (x, go) => {
-        if (x !== e && this.#isMadeOfOne(x, main, rows)) return this.#temporary(x, hint);
+        if (x !== e && this.#isMadeOfOne(x, e, main, rows)) return this.#temporary(x, hint);
         if (!this.#work.isHeavy(x)) return undefined;
         if (x === main) return this.#plain(x, axes, hint);
         const isTheirs = rows && isWithin(x, axes) && isAlong(rows, x, this.#work.sizes);
@@ -115,12 +117,34 @@ export class Splitter {
   }
 
   /** Whether it is computed, element by element, from one reduction that gets a job of its own, and goes with it. */
-  #isMadeOfOne(x: Expr, main: Reduce | undefined, rows: Rows | undefined): boolean {
+  #isMadeOfOne(x: Expr, whole: Expr, main: Reduce | undefined, rows: Rows | undefined): boolean {
     if (x.kind !== "apply" || x.op.gives !== "real" || !this.#work.hasHeavy(x)) return false;
     const [own, ...others] = this.#work.outermost(x);
     if (!own || others.length > 0 || own === main || this.#isShared(own)) return false;
     if (rows && isAlong(rows, own, this.#work.sizes)) return false;
-    return own.axes.length === x.axes.length;
+    if (own.axes.length !== x.axes.length) return false;
+    return !besides(x, [whole]).has(own);
+  }
+
+  /** What takes long and has few elements lies in memory, where a kernel would compute it again for each of many. */
+  #computedOnce({ value, main, rows }: Flat, axes: readonly Axis[], hint: string): Expr {
+    const { sizes } = this.#work;
+    const isAgain = (x: Expr, around: readonly Axis[]): boolean => {
+      if (x.kind !== "apply" || x.op.gives !== "real" || this.#work.hasHeavy(x)) return false;
+      // What is the same along a row is computed once for it.
+      const isInRow = !rows || x.axes.some((a) => !rows.rows.includes(a));
+      const times = count(isInRow ? around : (rows?.rows ?? axes), sizes);
+      return times >= MANY && count(x.axes, sizes) * AGAIN <= times && isDear(x);
+    };
+    const within = (of: Expr, around: readonly Axis[]): Expr =>
+      rewrite(of, (x) => {
+        if (x === main) return x;
+        if (!this.#work.isHeavy(x)) return isAgain(x, around) ? this.#temporary(x, hint) : undefined;
+        const { op, over, body } = spread(x);
+        const inside = within(body, [...(rows?.rows ?? axes), ...over]);
+        return inside === body ? x : over.reduceRight((b, axis) => reduce(op, axis, b), inside);
+      });
+    return within(value, axes);
   }
 
   #isProduct(r: Reduce, axes: readonly Axis[], isAlone: boolean): boolean {
@@ -204,12 +228,13 @@ export class Splitter {
     if (tensorsOf(value).size <= most) return value;
     const large = postorder([value]).find((x) => tensorsOf(x).size > most) as Expr;
     if (large.kind === "apply" && large.op.variadic) {
+      const { op, args } = large;
       const group: Expr[] = [];
-      for (const a of large.args) if (tensorsOf(...group, a).size <= most) group.push(a);
+      for (const a of args) if (tensorsOf(...group, a).size <= most) group.push(a);
+      const rest = args.filter((a) => !group.includes(a));
       if (group.length > 1) {
-        const others = large.args.filter((a) => !group.includes(a));
-        const joined = apply(large.op, [this.#temporary(apply(large.op, group), hint), ...others]);
-        return rewrite(value, (x) => (x === large ? joined : undefined));
+        const around = (one: Expr): Expr => apply(op, [one, ...rest]);
+        return this.#apart(value, { whole: large, part: apply(op, group), rest, around }, hint);
       }
     }
     const joins = (x: Expr): boolean => x !== large && isNumber(x) && tensorsOf(x).size > 1;
@@ -217,37 +242,36 @@ export class Splitter {
     if (candidates.length === 0)
       throw new InternalError(`a part of ${hint} reads more tensors than can be bound`);
     const best = candidates.reduce((a, b) => (tensorsOf(a).size >= tensorsOf(b).size ? a : b));
-    const one = this.#temporary(best, hint);
-    return rewrite(value, (x) => (x === best ? one : undefined));
+    return this.#apart(value, { whole: best, part: best, rest: [], around: (one) => one }, hint);
+  }
+
+  /** A part of a whole gets memory; what is reduced both in it and in the rest gets some before. */
+  #apart(value: Expr, { whole, part, rest, around }: Apart, hint: string): Expr {
+    const elsewhere = besides(whole, [value, ...rest]);
+    const both = this.#work.outermost(part).filter((r) => r !== part && elsewhere.has(r));
+    if (both.length > 0)
+      return rewrite(value, (x) => (both.includes(x as Reduce) ? this.#temporary(x, hint) : undefined));
+    const joined = around(this.#temporary(part, hint));
+    return rewrite(value, (x) => (x === whole ? joined : undefined));
   }
 }
 
-interface Key {
-  /** The value at canonical axes: the same for all that differ in nothing but the names of theirs. */
-  readonly key: Expr;
-  readonly canonical: readonly Axis[];
-  /** Its own axes, in that order. */
-  readonly index: readonly Axis[];
-}
+/** What values are made of besides one part of them. */
+const besides = (part: Expr, values: readonly Expr[]): ReadonlySet<Expr> =>
+  new Set(allParts(values, (x) => x !== part));
 
-function keyOf(e: Expr): Key {
-  const index = inOrder(e);
-  const canonical = axesFor(index.map((a) => a.dim));
-  return { key: renameAxes(e, new Map(index.map((a, i) => [a, canonical[i] as Axis]))), canonical, index };
+interface Apart {
+  readonly whole: Expr;
+  readonly part: Expr;
+  /** What else the whole is made of, and how. */
+  readonly rest: readonly Expr[];
+  readonly around: (part: Expr) => Expr;
 }
 
 /** Whether it has no axes besides these: one that is looked up around it is none of a job's. */
 const isWithin = (r: Reduce, axes: readonly Axis[]): boolean => r.axes.every((a) => axes.includes(a));
 
 const isNumber = (e: Expr): boolean => e.kind === "reduce" || (e.kind === "apply" && e.op.gives === "real");
-
-/** The free axes, in the order in which what is read has them. */
-function inOrder(e: Expr): Axis[] {
-  const found = new Set<Axis>();
-  for (const x of allParts([e])) if (x.kind === "leaf") for (const a of x.index) found.add(a);
-  for (const a of e.axes) found.add(a);
-  return [...found].filter((a) => e.axes.includes(a));
-}
 
 /** Replaces what `replace` has something else for, from the top. */
 export function rewrite(e: Expr, replace: (x: Expr, go: (x: Expr) => Expr) => Expr | undefined): Expr {

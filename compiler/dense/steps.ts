@@ -8,6 +8,7 @@ import { type Expr, leaf, type Tensor, tensorsOf } from "../math/expr.ts";
 import { isLoop, withLookups } from "./lookup.ts";
 import { type DenseKernel, lowerDense } from "./lower.ts";
 import { lowerRecursion } from "./recursion.ts";
+import { shared } from "./share.ts";
 import { rewrite } from "./split.ts";
 
 /** As `lowerDense`, for steps. */
@@ -18,7 +19,9 @@ export function lowerSteps(
   sizes: Sizes,
   target: Target,
 ): DenseKernel[] {
-  const apart = steps.flatMap((s, i) => (s.kind === "recursion" ? hoisted(s, `${name}.${i}`) : [s]));
+  const apart = shared(`${name}.shared`, steps.map(turned), sizes).flatMap((s, i) =>
+    s.kind === "recursion" ? hoisted(s, `${name}.${i}`) : [s],
+  );
   const groups = grouped(apart);
   return groups.flatMap((group, i) => {
     const own = `${name} ${i}`;
@@ -28,6 +31,12 @@ export function lowerSteps(
     return lowerDense(own, group as Definition[], new Set([...kept, ...read]), sizes, target);
   });
 }
+
+/** Before anything is counted: lookups are no loops. */
+const turned = (step: Step): Step => {
+  const turn = (d: Definition): Definition => ({ ...d, value: withLookups(d.value, rebuild) });
+  return step.kind === "definition" ? turn(step) : { ...step, definitions: step.definitions.map(turn) };
+};
 
 /** Definitions that follow each other, and recursions. */
 function grouped(steps: readonly Step[]): (Definition[] | Recursion)[] {
@@ -59,7 +68,7 @@ function hoisted(recursion: Recursion, name: string): Step[] {
   };
   const definitions = recursion.definitions.map((d) => ({
     ...d,
-    value: rewrite(withLookups(d.value, rebuild), hold),
+    value: rewrite(d.value, hold),
   }));
   return [...before.values(), { ...recursion, definitions }];
 }

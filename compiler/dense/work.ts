@@ -73,6 +73,15 @@ export function cost(e: Expr): number {
   return total;
 }
 
+/** Operations of an element that take longer than to read it. */
+const LONG_COST = 8;
+
+export const isDear = (e: Expr): boolean => cost(e) >= LONG_COST;
+
+/** Elements that are worth a kernel of their own for what so many of them share, and how many share each. */
+export const MANY = 2 ** 16;
+export const AGAIN = 8;
+
 const isPower = (e: Expr): boolean => {
   const exponent = e.kind === "apply" && e.op.name === "pow" ? e.args[1] : undefined;
   return exponent !== undefined && !(exponent.kind === "constant" && [2, 3, 4].includes(exponent.value));

@@ -1,5 +1,6 @@
 /** What `miras fuzz` has found, each as the smallest spec that showed it. */
 import { describe, expect, it } from "vitest";
+import { apart } from "../../cli/fuzz/compare.ts";
 import { interpret } from "../../compiler/derive/interpret.ts";
 import { file, miras } from "../cli/support.ts";
 import { compileText, modelOf } from "../support/specs.ts";
@@ -120,5 +121,13 @@ model M { memory matrix
     );
     // After the first token 1 − 0.1; of that half is kept, and both gradients are taken there.
     expect(states.get("W")?.[0]).toBeCloseTo(0.45 - 0.1 * 0.45 - 0.1 * 0.45, 12);
+  });
+
+  it("a model so chaotic that rounding leaves no digit of it", () => {
+    const extents = [1];
+    const compared = [{ what: "W", got: Float64Array.of(3.6e7), want: Float64Array.of(1.9e6), extents }];
+    const by = (rounding: number) => apart(compared, 1e-10, () => rounding);
+    expect(by(4.9)).toBe(undefined);
+    expect(by(1e-3)).toMatchObject({ what: "W", where: [0], bound: 1e-3 });
   });
 });

@@ -206,6 +206,75 @@ export const lookups: readonly Named[] = [
   ),
 ];
 
+const there = call("tanh", mul(leaf(x, [b, s, d]), G));
+const [here, now] = [position(s), position(t)];
+
+/** Sums along a part of an axis; no product, for what is summed up is one value. */
+export const ranges: readonly Named[] = (
+  [
+    ["before", where(call("less", here, now), there)],
+    ["up to", where(call("lessEqual", here, now), there)],
+    ["after", where(call("less", now, here), there)],
+    ["not after", call("where", call("less", now, here), zero, there)],
+    ["not before", call("where", call("less", here, now), zero, there)],
+    ["up to the next but one of", where(call("less", here, add(now, constant(3))), there)],
+    ["before the one before", where(call("less", here, sub(now, constant(1))), there)],
+    ["between ends of", where(call("less", here, now), where(call("less", constant(1), here), there))],
+    ["where both hold at", where(call("less", now, here), where(call("less", here, now), there))],
+  ] as const
+).map(([name, value]) => one(`${name} a position`, [B, T, D], total(value, s), [x, g]));
+
+/** Of sizes at which it is worth a kernel to have them but once. */
+const wide = ({ name, graph }: Named): Named => ({
+  name: `${name}, wide`,
+  graph: (sizes, seed) => graph({ ...sizes, B: 2, T: 17, D: 40, F: 65 }, seed),
+});
+
+export const dear: readonly Named[] = [
+  wide(one("a value for each column", [B, T, D, F], mul(X, call("tanh", call("exp", Y))), [x, y])),
+  wide(
+    one(
+      "a value for each column of a sum of rows",
+      [B, T, D],
+      total(mul(call("exp", mul(leaf(W, [d, f]), X)), call("tanh", call("exp", Y))), f),
+      [x, y, W],
+    ),
+  ),
+  wide(
+    one(
+      "two powers of one sum",
+      [B, T, F],
+      mul(
+        Y,
+        add(
+          sqrt(add(constant(1), total(square(mul(X, leaf(W, [d, f]))), d))),
+          total(square(mul(X, leaf(W, [d, f]))), d),
+        ),
+      ),
+      [x, y, W],
+    ),
+  ),
+];
+
+const root = where(call("less", zero, X), pow(call("max", X, zero), constant(-0.5)));
+
+/** Conditions keep what is not finite out of a product. */
+export const guardedProducts: readonly Named[] = [
+  one("a product of guarded roots", [B, T, F], total(mul(root, leaf(W, [d, f])), d), [x, W]),
+  one(
+    "a product of what is not guarded by an else",
+    [B, T, F],
+    total(
+      mul(
+        call("where", call("lessEqual", X, zero), zero, pow(call("max", X, zero), constant(-0.5))),
+        leaf(W, [d, f]),
+      ),
+      d,
+    ),
+    [x, W],
+  ),
+];
+
 export const elementwise: readonly Named[] = [
   one("chain", [B, T, D], mul(silu(X), add(G, constant(1)), sqrt(leaf(gain, [d]))), [x, g, gain]),
   one("transposed", [D, T, B], neg(X), [x]),
@@ -280,7 +349,10 @@ export const tied: Named = {
 export const graphs: readonly Named[] = [
   ...products,
   ...rows,
+  ...guardedProducts,
   ...lookups,
+  ...ranges,
+  ...dear,
   ...elementwise,
   many,
   inPlace,
