@@ -1,4 +1,5 @@
 /** Lines over the length, both scales logarithmic: a panel for each thing that is compared. */
+import { dots, drawing, polyline, round, text } from "../cli/svg.ts";
 import type { Machine } from "./machine.ts";
 
 export interface Plot {
@@ -31,22 +32,18 @@ export function chart({ title, panels }: Plot, machine: Machine): string {
   const color = (name: string): string => COLORS[names.indexOf(name) % COLORS.length] as string;
   const width = COLUMNS * PANEL.width;
   const height = HEAD + LEGEND + Math.ceil(panels.length / COLUMNS) * PANEL.height;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" role="img" aria-label="${title}">
-${[
-  `<rect width="${width}" height="${height}" fill="#fff"/>`,
-  text([16, 26], title, { size: 17, fill: "#111" }),
-  text([16, 46], `${machine.adapter}; ${machine.date}, ${machine.commit}`, {}),
-  ...names.map((name, i) => {
-    const before = names.slice(0, i).reduce((sum, each) => sum + LETTER * (each.length + 4), 0);
-    return text([16 + before, HEAD], `● ${name}`, { fill: color(name) });
-  }),
-  ...panels.map((panel, i) => {
-    const at = [(i % COLUMNS) * PANEL.width, HEAD + LEGEND + Math.floor(i / COLUMNS) * PANEL.height];
-    return `<g transform="translate(${at.join(" ")})">\n${drawn(panel, color)}\n</g>`;
-  }),
-].join("\n")}
-</svg>
-`;
+  return drawing({ width, height, title }, [
+    text([16, 26], title, { size: 17, fill: "#111" }),
+    text([16, 46], `${machine.adapter}; ${machine.date}, ${machine.commit}`),
+    ...names.map((name, i) => {
+      const before = names.slice(0, i).reduce((sum, each) => sum + LETTER * (each.length + 4), 0);
+      return text([16 + before, HEAD], `● ${name}`, { fill: color(name) });
+    }),
+    ...panels.map((panel, i) => {
+      const at = [(i % COLUMNS) * PANEL.width, HEAD + LEGEND + Math.floor(i / COLUMNS) * PANEL.height];
+      return `<g transform="translate(${at.join(" ")})">\n${drawn(panel, color)}\n</g>`;
+    }),
+  ]);
 }
 
 function drawn({ title, lines }: Panel, color: (name: string) => string): string {
@@ -70,31 +67,12 @@ function drawn({ title, lines }: Panel, color: (name: string) => string): string
     ...ticks.map((tick) => text([left - 6, y(tick) + 4], label(tick), { anchor: "end" })),
     ...lengths.map((T) => text([x(T), floor + 18], String(T), { anchor: "middle" })),
     ...[...lines].flatMap(([name, points]) => {
-      const dots = points.map(({ T, value }) => [x(T), y(value)] as const);
-      return [
-        `<polyline points="${dots.map((dot) => dot.join(",")).join(" ")}" fill="none" stroke="${color(name)}" stroke-width="2"/>`,
-        ...dots.map(([a, b]) => `<circle cx="${a}" cy="${b}" r="3" fill="${color(name)}"/>`),
-      ];
+      const at = points.map(({ T, value }) => [x(T), y(value)] as const);
+      return [polyline(at, color(name)), ...dots(at, color(name))];
     }),
   ].join("\n");
 }
 
-interface Style {
-  readonly size?: number;
-  readonly fill?: string;
-  readonly anchor?: "start" | "middle" | "end";
-}
-
-const text = (
-  [x, y]: readonly [number, number],
-  content: string,
-  { size = 12, fill = "#555", anchor = "start" }: Style,
-): string =>
-  `<text x="${round(x)}" y="${round(y)}" text-anchor="${anchor}" fill="${fill}" font-size="${size}">${escaped(content)}</text>`;
-
 /** A power of ten. */
 const label = (tick: number): string =>
   tick < 1e-3 ? tick.toExponential(0) : String(Number(tick.toPrecision(1)));
-const round = (v: number): number => Math.round(v * 10) / 10;
-const escaped = (s: string): string =>
-  s.replace(/[&<>]/g, (c) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[c] ?? c);

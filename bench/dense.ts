@@ -83,7 +83,7 @@ async function measure(
     const times: number[] = [];
     for (let i = 0; i <= RUNS; i++) {
       const started = performance.now();
-      runner.run("once");
+      await runner.run("once");
       await runner.done();
       // The first run warms up.
       if (i > 0) times.push(performance.now() - started);

@@ -5,6 +5,7 @@ import { tensorsOf } from "../compiler/math/expr.ts";
 import type { Model } from "../compiler/pipeline.ts";
 import { writeWhole } from "../runtime/node/files.ts";
 import type { Backend } from "./backend.ts";
+import { chart } from "./chart.ts";
 import { type DeviceName, onBackend } from "./choose.ts";
 import { modelsOf } from "./compile.ts";
 import { EXIT, UsageError } from "./errors.ts";
@@ -12,7 +13,6 @@ import { type Io, Progress } from "./io.ts";
 import { MARKS, paints, plot, type Series } from "./plot.ts";
 import { type Chosen, chooseGates } from "./recall/gates.ts";
 import { type Recall, Recaller } from "./recall/measure.ts";
-import { chart } from "./svg.ts";
 import { count } from "./words.ts";
 
 export interface RecallOptions {

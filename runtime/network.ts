@@ -85,9 +85,9 @@ export class NetworkOnDevice implements Trainable {
     const measured: Measured[] = [];
     for (const [i, batch] of batches.entries()) {
       this.#give(runner, plan, batch, shape);
-      runner.run("forwards");
-      runner.run("backwards");
-      runner.run(i === 0 ? "take" : "add");
+      await runner.run("forwards");
+      await runner.run("backwards");
+      await runner.run(i === 0 ? "take" : "add");
       if (i < batches.length - 1) measured.push(await result(runner, plan));
     }
     const [one, two] = this.#making.corrections(step);
@@ -98,7 +98,7 @@ export class NetworkOnDevice implements Trainable {
       "correction 2": two,
     };
     for (const [name, value] of Object.entries(numbers)) runner.write(name, Float32Array.of(value));
-    runner.run("update");
+    await runner.run("update");
     const { loss, correct, counted } = plan.io;
     const read = await runner.read(loss, correct, counted, "gradient norm");
     measured.push(asMeasured(read, plan));
@@ -109,7 +109,7 @@ export class NetworkOnDevice implements Trainable {
   async measure(batch: Batch): Promise<Measured> {
     const { runner, plan, shape } = await this.#fitting([batch]);
     this.#give(runner, plan, batch, shape);
-    runner.run("forwards");
+    await runner.run("forwards");
     return result(runner, plan);
   }
 
@@ -117,7 +117,7 @@ export class NetworkOnDevice implements Trainable {
   async logits(batch: Batch): Promise<Float32Array> {
     const { runner, plan, shape } = await this.#fitting([batch]);
     this.#give(runner, plan, batch, shape);
-    runner.run("forwards");
+    await runner.run("forwards");
     const all = (await runner.read(plan.io.logits)).get(plan.io.logits) as Float32Array;
     const { vocabulary } = this;
     const out = new Float32Array(batch.B * batch.T * vocabulary);

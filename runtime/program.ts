@@ -6,12 +6,11 @@ import type { Device } from "./device.ts";
 import { layOut, type Place, placeOf } from "./program/layout.ts";
 import { checkLimits } from "./program/limits.ts";
 import type { Dispatch, ProgramParts } from "./program/parts.ts";
+import { LONGEST } from "./program/pieces.ts";
 import { type Compiled, compiled, meaningOf } from "./program/pipelines.ts";
+import { type Ready, Sequence } from "./program/sequence.ts";
 import { uniformsOf, wordsOf } from "./program/uniforms.ts";
 
-/** Dispatches, and invocations, of one submission: so many that it costs little for each, so few that it is short. */
-const DISPATCHES_PER_SUBMIT = 64;
-const INVOCATIONS_PER_SUBMIT = 2 ** 20;
 const NAN_BITS = 0x7fc00000;
 
 export class ProgramRunner {
@@ -20,7 +19,7 @@ export class ProgramRunner {
   readonly #places: ReadonlyMap<string, Place>;
   readonly #buffers: readonly GPUBuffer[];
   readonly #uniforms: GPUBuffer;
-  readonly #sequences: ReadonlyMap<string, readonly Ready[]>;
+  readonly #sequences: ReadonlyMap<string, Sequence>;
 
   private constructor(
     device: Device,
@@ -28,7 +27,7 @@ export class ProgramRunner {
     places: ReadonlyMap<string, Place>,
     buffers: readonly GPUBuffer[],
     uniforms: GPUBuffer,
-    sequences: ReadonlyMap<string, readonly Ready[]>,
+    sequences: ReadonlyMap<string, Sequence>,
   ) {
     this.#device = device;
     this.#parts = parts;
@@ -39,10 +38,11 @@ export class ProgramRunner {
   }
 
   /**
-   * Lays out the memory, compiles each different kernel once and binds everything. Throws CapacityError, before anything
-   * is compiled, where the device has less than is needed, and DeviceError where it refuses a kernel.
+   * Lays out the memory, compiles each different kernel once and binds everything. A dispatch that takes more than `longest`
+   * milliseconds is cut. Throws CapacityError, before anything is compiled, where the device has less than is needed, and
+   * DeviceError where it refuses a kernel.
    */
-  static create(device: Device, parts: ProgramParts): Promise<ProgramRunner> {
+  static create(device: Device, parts: ProgramParts, longest = LONGEST): Promise<ProgramRunner> {
     const { places, sizes } = layOut(parts);
     checkLimits(device, parts, sizes);
     return device.during(`the compilation of ${parts.name}`, async () => {
@@ -66,18 +66,21 @@ export class ProgramRunner {
       gpu.queue.writeBuffer(uniforms, 0, data);
       const ready = (d: Dispatch): Ready => {
         const { pipeline, layout } = pipelines.get(meaningOf(d.code)) as Compiled;
-        const resources: GPUBindingResource[] = d.code.block.bindings.map((b) => {
+        const storage = d.code.block.bindings.map((b): GPUBindingResource => {
           const { buffer, offset, bytes } = placeOf(b, d, parts, places);
           return { buffer: buffers[buffer] as GPUBuffer, offset, size: bytes };
         });
-        resources.push({ buffer: uniforms, offset: offsets.get(d) as number, size: wordsOf(d).byteLength });
-        const entries = resources.map((resource, binding) => ({ binding, resource }));
-        const { groups, code } = d;
-        const invocations = groups[0] * groups[1] * groups[2] * code.block.lanes;
-        return { pipeline, group: gpu.createBindGroup({ layout, entries }), groups, invocations };
+        const uniform = { buffer: uniforms, offset: offsets.get(d) as number, size: wordsOf(d).byteLength };
+        const entries = [...storage, uniform].map((resource, binding) => ({ binding, resource }));
+        const whole = { group: gpu.createBindGroup({ layout, entries }), groups: d.groups };
+        const label = d.code.block.name;
+        return { label, pipeline, layout, storage, whole, startsAnywhere: d.uniform === undefined };
       };
       const sequences = new Map(
-        Object.entries(parts.sequences).map(([name, list]) => [name, list.map(ready)] as const),
+        Object.entries(parts.sequences).map(
+          ([name, list]) =>
+            [name, new Sequence(gpu, `${parts.name}, ${name}`, list.map(ready), longest)] as const,
+        ),
       );
       return new ProgramRunner(device, parts, places, buffers, uniforms, sequences);
     });
@@ -133,25 +136,15 @@ export class ProgramRunner {
     });
   }
 
-  /** Starts all dispatches of a sequence, in order; `read` waits for them. Throws RangeError where there is none such. */
-  run(sequence: string): void {
-    const list = this.#sequences.get(sequence);
-    if (!list) throw new RangeError(`${this.#parts.name} has no sequence ${sequence}`);
-    const { gpu } = this.#device;
-    let first = 0;
-    while (first < list.length) {
-      const part = submitted(list, first);
-      const encoder = gpu.createCommandEncoder({ label: `${this.#parts.name}, ${sequence}` });
-      const pass = encoder.beginComputePass({ label: `${this.#parts.name}, ${sequence} from ${first}` });
-      for (const { pipeline, group, groups } of part) {
-        pass.setPipeline(pipeline);
-        pass.setBindGroup(0, group);
-        pass.dispatchWorkgroups(...groups);
-      }
-      pass.end();
-      gpu.queue.submit([encoder.finish()]);
-      first += part.length;
-    }
+  /**
+   * Starts all dispatches of a sequence, in order; `read` waits for them. The first times it waits itself, to learn how long
+   * they take. Throws RangeError where there is none such.
+   */
+  async run(sequence: string): Promise<void> {
+    const found = this.#sequences.get(sequence);
+    if (!found) throw new RangeError(`${this.#parts.name} has no sequence ${sequence}`);
+    if (found.isMeasured) found.start();
+    else await this.#device.during(`a run of ${this.#parts.name}`, () => found.measure());
   }
 
   /** Waits for everything that was started, and throws DeviceError where something of it failed. */
@@ -162,6 +155,7 @@ export class ProgramRunner {
 
   destroy(): void {
     for (const b of [...this.#buffers, this.#uniforms]) b.destroy();
+    for (const s of this.#sequences.values()) s.destroy();
   }
 
   #place(name: string): Place {
@@ -171,24 +165,4 @@ export class ProgramRunner {
       throw new RangeError(`${name} is a temporary of ${this.#parts.name}: its memory is shared with others`);
     return place;
   }
-}
-
-/** A dispatch that has everything it needs. */
-interface Ready {
-  readonly pipeline: GPUComputePipeline;
-  readonly group: GPUBindGroup;
-  readonly groups: readonly [number, number, number];
-  readonly invocations: number;
-}
-
-/** The next ones that are submitted together: one at least. */
-function submitted(list: readonly Ready[], first: number): readonly Ready[] {
-  let invocations = 0;
-  let end = first;
-  while (end < list.length && end < first + DISPATCHES_PER_SUBMIT) {
-    invocations += (list[end] as Ready).invocations;
-    if (end > first && invocations > INVOCATIONS_PER_SUBMIT) break;
-    end++;
-  }
-  return list.slice(first, end);
 }

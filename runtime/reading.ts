@@ -10,6 +10,7 @@ export class NetworkReader implements Reader {
   readonly #runner: ProgramRunner;
   readonly #plan: DecodingPlan;
   #position = 0;
+  #last: Promise<unknown> = Promise.resolve();
 
   private constructor(runner: ProgramRunner, plan: DecodingPlan) {
     this.#runner = runner;
@@ -35,8 +36,17 @@ export class NetworkReader implements Reader {
     return new NetworkReader(runner, plan);
   }
 
-  /** The logits of what follows. Throws CapacityError where there is no room for a further token. */
-  async next(token: number): Promise<Float32Array> {
+  /**
+   * The logits of what follows. Calls may overlap, and run in the order in which they were made. Throws CapacityError where
+   * there is no room for a further token.
+   */
+  next(token: number): Promise<Float32Array> {
+    const logits = this.#last.then(() => this.#next(token));
+    this.#last = logits.catch(() => {});
+    return logits;
+  }
+
+  async #next(token: number): Promise<Float32Array> {
     const { io, counters, chunks, name, room } = this.#plan;
     const position = this.#position;
     if (room !== undefined && position >= room)
@@ -46,7 +56,7 @@ export class NetworkReader implements Reader {
     const runner = this.#runner;
     runner.write(io.tokens, Float32Array.of(token));
     for (const [counter, period] of counters) runner.write(counter, Float32Array.of(position % period));
-    runner.run(chunks.filter((chunk) => position % chunk === 0).join());
+    await runner.run(chunks.filter((chunk) => position % chunk === 0).join());
     this.#position++;
     return (await runner.read(io.logits)).get(io.logits) as Float32Array;
   }

@@ -50,14 +50,14 @@ export async function profile(device: Device, task: TrainingTask): Promise<StepP
     runner.write(plan.io.targets, Float32Array.from(targets));
     const numbers = { rate: OPTIMIZER.rate, share: 1, "correction 1": 0.1, "correction 2": 0.05 };
     for (const [name, value] of Object.entries(numbers)) runner.write(name, Float32Array.of(value));
-    for (const sequence of SEQUENCES) runner.run(sequence);
+    for (const sequence of SEQUENCES) await runner.run(sequence);
     await runner.done();
     const kernels: KernelTime[] = [];
     for (const { sequence, dispatch, name } of dispatches) {
       const times: number[] = [];
       for (let round = 0; round < ROUNDS; round++) {
         const begun = performance.now();
-        runner.run(name);
+        await runner.run(name);
         await runner.done();
         times.push((performance.now() - begun) / RUNS);
       }

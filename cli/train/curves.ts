@@ -1,9 +1,7 @@
 /** The curves of a run as a self-contained SVG: loss and accuracy over the steps, of training and of validation. */
 import { scaleFor } from "../plot.ts";
-import { COLORS, escapeXml } from "../svg.ts";
+import { COLORS, dots, drawing, type Point, polyline, round, text } from "../svg.ts";
 import type { Line } from "./metrics.ts";
-
-type Point = readonly [step: number, value: number];
 
 interface Panel {
   readonly label: string;
@@ -23,17 +21,15 @@ const [TRAINING, VALIDATION] = COLORS as [string, string];
 export function curves(title: string, subtitle: string, lines: readonly Line[]): string {
   const last = lines.at(-1)?.step ?? 1;
   const panels = [panelOf("loss, nats", "loss", lines), panelOf("accuracy", "accuracy", lines)];
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" font-family="system-ui, sans-serif" role="img" aria-label="${escapeXml(title)}">
-${[
-  `<rect width="${WIDTH}" height="${HEIGHT}" fill="#fff"/>`,
-  text([16, 26], title, { size: 17, fill: "#111" }),
-  text([16, 46], subtitle, {}),
-  text([PANEL.left, 70], "● training", { fill: TRAINING }),
-  text([PANEL.left + 84, 70], "● validation", { fill: VALIDATION }),
-  ...panels.map((panel, i) => `<g transform="translate(${(i * WIDTH) / 2} 0)">\n${drawn(panel, last)}\n</g>`),
-].join("\n")}
-</svg>
-`;
+  return drawing({ width: WIDTH, height: HEIGHT, title }, [
+    text([16, 26], title, { size: 17, fill: "#111" }),
+    text([16, 46], subtitle),
+    text([PANEL.left, 70], "● training", { fill: TRAINING }),
+    text([PANEL.left + 84, 70], "● validation", { fill: VALIDATION }),
+    ...panels.map(
+      (panel, i) => `<g transform="translate(${(i * WIDTH) / 2} 0)">\n${drawn(panel, last)}\n</g>`,
+    ),
+  ]);
 }
 
 function panelOf(label: string, of: "loss" | "accuracy", lines: readonly Line[]): Panel {
@@ -64,8 +60,7 @@ function drawn({ label, training, validation, top, ticks }: Panel, last: number)
   const right = PANEL.left + PANEL.width - 40;
   const x = (step: number): number => round(PANEL.left + (step / last) * (right - PANEL.left));
   const y = (value: number): number => round(PANEL.bottom - (value / top) * (PANEL.bottom - PANEL.top));
-  const line = (points: readonly Point[], color: string): string =>
-    `<polyline points="${points.map(([a, b]) => `${x(a)},${y(b)}`).join(" ")}" fill="none" stroke="${color}" stroke-width="2"/>`;
+  const at = (points: readonly Point[]): Point[] => points.map(([a, b]) => [x(a), y(b)]);
   const under = scaleFor([last]).ticks.filter((tick) => tick <= last);
   return [
     ...ticks.flatMap((tick) => [
@@ -75,23 +70,8 @@ function drawn({ label, training, validation, top, ticks }: Panel, last: number)
     ...under.map((tick) => text([x(tick), PANEL.bottom + 18], String(tick), { anchor: "middle" })),
     text([(PANEL.left + right) / 2, PANEL.bottom + 40], "steps", { anchor: "middle", fill: "#333" }),
     text([right, PANEL.top - 14], label, { anchor: "end", size: 13, fill: "#111" }),
-    line(training, TRAINING),
-    line(validation, VALIDATION),
-    ...validation.map(([a, b]) => `<circle cx="${x(a)}" cy="${y(b)}" r="3" fill="${VALIDATION}"/>`),
+    polyline(at(training), TRAINING),
+    polyline(at(validation), VALIDATION),
+    ...dots(at(validation), VALIDATION),
   ].join("\n");
 }
-
-interface Style {
-  readonly size?: number;
-  readonly fill?: string;
-  readonly anchor?: "start" | "middle" | "end";
-}
-
-const text = (
-  [x, y]: readonly [number, number],
-  content: string,
-  { size = 12, fill = "#555", anchor = "start" }: Style,
-): string =>
-  `<text x="${x}" y="${y}" text-anchor="${anchor}" fill="${fill}" font-size="${size}">${escapeXml(content)}</text>`;
-
-const round = (v: number): number => Math.round(v * 10) / 10;

@@ -11,6 +11,9 @@ export interface DenseKernel {
   readonly groups: readonly [number, number, number];
 }
 
+/** The field of the uniform buffer that says which workgroup a dispatch begins with, so that long ones can be cut. */
+const FIRST_GROUP = "first_group";
+
 /** Workgroups along one dimension: the least that WebGPU allows for. */
 const MOST_GROUPS = 65535;
 
@@ -67,7 +70,10 @@ export class Frame {
     return made.name;
   }
 
-  /** A block of `count` workgroups, which `group` counts; lanes are those of a subgroup, where subgroups are used. */
+  /**
+   * A block of `count` workgroups, which `group` counts; lanes are those of a subgroup, where subgroups are used. A dispatch
+   * may begin at any of them: see `FIRST_GROUP`.
+   */
   kernel(
     name: string,
     { lanes, subgroups }: { readonly lanes: number; readonly subgroups: boolean },
@@ -76,10 +82,11 @@ export class Frame {
   ): DenseKernel {
     const across = Math.max(1, Math.min(count, MOST_GROUPS));
     const groups = [across, Math.max(1, Math.ceil(count / across)), 1] as const;
-    const group: Index =
+    const own: Index =
       groups[1] === 1
         ? named("workgroup.x")
         : plus(times(named("workgroup.y"), across), named("workgroup.x"));
+    const group = plus(named(`run.${FIRST_GROUP}`), own);
     const counted: Stmt[] = [{ kind: "index", name: "group", value: group }, ...body];
     return {
       groups,
@@ -89,7 +96,7 @@ export class Frame {
         subgroups,
         tiles: across,
         bindings: [...this.#bindings].map(([t, b]) => ({ ...b, holds: [t] })),
-        bases: [],
+        bases: [FIRST_GROUP],
         workgroup: this.workgroup,
         state: { stride: 0, slots: [] },
         scratchStride: 0,

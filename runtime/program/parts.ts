@@ -11,7 +11,7 @@ export interface ProgramCode {
 export interface Dispatch {
   readonly code: ProgramCode;
   readonly groups: readonly [number, number, number];
-  /** Words of the uniform buffer, where they are not those of `plainUniform`. */
+  /** Words of the uniform buffer, where they are not those of `plainUniform`: then it cannot begin at any workgroup. */
   readonly uniform?: Uint32Array<ArrayBuffer>;
   /** The tensor, or the group of tensors, that stands for a binding by name; without it the tensors that the binding holds. */
   readonly bound?: Readonly<Record<string, string>>;

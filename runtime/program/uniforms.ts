@@ -2,8 +2,9 @@
 import { ALIGNMENT } from "./layout.ts";
 import type { Dispatch } from "./parts.ts";
 
-/** The fields of a run that is none of a sequence of tokens: a step of 1, the rest 0. */
-const plainUniform = (): Uint32Array<ArrayBuffer> => Uint32Array.of(0, 0, 0, 1, 0, 0);
+/** The fields of a run that is none of a sequence of tokens: a step of 1, and last the workgroup that it begins with. */
+export const plainUniform = (firstGroup = 0): Uint32Array<ArrayBuffer> =>
+  Uint32Array.of(0, 0, 0, 1, 0, 0, firstGroup);
 
 export const wordsOf = (d: Dispatch): Uint32Array<ArrayBuffer> => d.uniform ?? plainUniform();
 

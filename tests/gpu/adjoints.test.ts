@@ -77,7 +77,7 @@ describe.skipIf(!device).each(
     for (const [name, t] of adjoint.tile.numbers) put(t, Float64Array.of(name === "layer" ? 0 : 1));
     for (const [name, t] of adjoint.given.ends) put(t, seeds.states.get(name));
     put(adjoint.given.output, seeds.y);
-    runner.run("all");
+    await runner.run("all");
     const compared = (
       [
         ["tokens", adjoint.inputs],

@@ -5,8 +5,8 @@ import { printWgsl } from "../../compiler/emit/wgsl/print.ts";
 import type { Binding, Block, Stmt } from "../../compiler/kernel/block.ts";
 import { DEFAULT_FACTS, targetFor } from "../../compiler/kernel/target.ts";
 import { add, mul, square } from "../../compiler/math/algebra.ts";
-import { axesFor, dim } from "../../compiler/math/axis.ts";
-import { constant, leaf, type Tensor } from "../../compiler/math/expr.ts";
+import { type Axis, axesFor, dim } from "../../compiler/math/axis.ts";
+import { constant, leaf, position, type Tensor } from "../../compiler/math/expr.ts";
 import type { Dispatch } from "../../runtime/program/parts.ts";
 import { ProgramRunner } from "../../runtime/program.ts";
 import { CapacityError } from "../../runtime/resources.ts";
@@ -57,7 +57,7 @@ describe.skipIf(!device)("a program", () => {
     expect(runner.bytes).toBe(4 * 400);
     const start = Float32Array.from({ length: 100 }, (_, i) => i / 100);
     runner.write("t0", start);
-    runner.run("all");
+    await runner.run("all");
     const got = (await runner.read("t8")).get("t8") as Float32Array;
     const want = start.map((x) => Array.from({ length: 8 }).reduce<number>((y) => (y * y) / 2 + 1 / 8, x));
     expect(errorRatio(got, want)).toBeLessThan(1e-6);
@@ -65,10 +65,43 @@ describe.skipIf(!device)("a program", () => {
     runner.destroy();
   });
 
+  test("dispatches in pieces do what they do at once, however often they run", async () => {
+    const n = 50_000;
+    const of = (name: string) => tensor(name, [N]);
+    const [a, b, c] = [of("a"), of("b"), of("c")];
+    const [i] = axesFor([N]) as [Axis];
+    const definitions = [
+      define(b, add(square(leaf(a, [i])), position(i))),
+      define(c, mul(leaf(b, [i]), leaf(b, [i]), leaf(a, [i]))),
+    ];
+    const dispatches = definitions.flatMap((d) =>
+      dispatchesOf(lowerDense(d.tensor.name, [d], new Set([d.tensor]), { n }, target)),
+    );
+    const tensors = new Map([a, b, c].map((t) => [t.name, n]));
+    const program = { name: "pieces", tensors, sequences: { all: dispatches }, poison: true };
+    // So short that every dispatch is cut as far as it can be, and so long that none is.
+    for (const longest of [1e-4, 1e9]) {
+      const runner = await ProgramRunner.create(on(), program, longest);
+      for (const scale of [1, 2, 3, 4]) {
+        const start = Float32Array.from({ length: n }, (_, k) => (scale * k) / n);
+        runner.write("a", start);
+        await runner.run("all");
+        const got = (await runner.read("c")).get("c") as Float32Array;
+        expect(
+          errorRatio(
+            got,
+            Float64Array.from(start, (x, k) => (x * x + k) ** 2 * x),
+          ),
+        ).toBeLessThan(1e-6);
+      }
+      runner.destroy();
+    }
+  });
+
   test("several tensors are read in one transfer, and nothing too", async () => {
     const runner = await ProgramRunner.create(on(), parts(3));
     runner.write("t0", new Float32Array(100).fill(2));
-    runner.run("all");
+    await runner.run("all");
     const got = await runner.read("t2", "t0");
     expect(got.get("t0")?.[99]).toBe(2);
     expect(got.get("t2")?.[99]).toBe(2.3828125);
@@ -79,7 +112,7 @@ describe.skipIf(!device)("a program", () => {
 
   test("what is not there is said", async () => {
     const runner = await ProgramRunner.create(on(), parts(3));
-    expect(() => runner.run("other")).toThrow("a chain has no sequence other");
+    await expect(runner.run("other")).rejects.toThrow("a chain has no sequence other");
     expect(() => runner.write("u", new Float32Array(1))).toThrow("a chain has no tensor u");
     expect(() => runner.write("t0", new Float32Array(1))).toThrow("t0 has 100 elements, and 1 are written");
     runner.destroy();
@@ -158,7 +191,7 @@ describe.skipIf(!device)("a program", () => {
       });
       runner.write("a", new Float32Array(100).fill(1));
       runner.write("b", new Float32Array(100).fill(2));
-      runner.run("copy");
+      await runner.run("copy");
       const y = (await runner.read("y")).get("y") as Float32Array;
       expect([y[0], y[31], y[32], y[63]]).toEqual([1, 1, 2, 2]);
       runner.destroy();

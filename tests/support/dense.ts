@@ -108,7 +108,7 @@ export async function computed(
 ): Promise<Map<Tensor, Float32Array>> {
   const runner = await runnerOf(device, graph, target, poison);
   try {
-    runner.run("all");
+    await runner.run("all");
     const read = await runner.read(...graph.kept.map((t) => t.name));
     return new Map(graph.kept.map((t) => [t, read.get(t.name) as Float32Array]));
   } finally {
