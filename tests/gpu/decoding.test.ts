@@ -115,7 +115,7 @@ async function opened(
 ): Promise<Opened> {
   const network = networkOf(textOf(block, own), "specs/nets/small.miras");
   const training = trainingOf(network, target, { clip: Infinity, shrinkage: 0 });
-  if ("why" in training) throw new Error(training.why);
+  if ("sequential" in training) throw new Error(training.sequential);
   const { vocabulary } = network.sizes;
   const made = new NetworkOnDevice(gpu, { vocabulary, seed: 3, corrections, ...training });
   const { data, program } = caseOf(network, 1, 1, () => random.between(0, 1));

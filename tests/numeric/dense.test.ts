@@ -6,7 +6,7 @@ import type { Block, Stmt } from "../../compiler/kernel/block.ts";
 import { DEFAULT_FACTS, type Target, targetFor } from "../../compiler/kernel/target.ts";
 import { add, call, mul, rebuild, renameAxes, square, sub } from "../../compiler/math/algebra.ts";
 import { axesFor, axisOf, dim } from "../../compiler/math/axis.ts";
-import { constant, leaf, position, postorder } from "../../compiler/math/expr.ts";
+import { constant, leaf, position } from "../../compiler/math/expr.ts";
 import { InternalError } from "../../compiler/source/diagnostic.ts";
 import { define, expected, type Graph, lowered, problems, tensor } from "../support/dense.ts";
 import { graphs, inPlace, lookups, many, products, rows, total, where } from "../support/dense-graphs.ts";
@@ -48,7 +48,7 @@ describe.each(targets)("%s", (_, target) => {
   test("whatever can be written is valid", { timeout: 300_000 }, async () => {
     const property = fc.asyncProperty(programs(), fc.constantFrom(1, 4, 9), async (program, m) => {
       const made = build(program);
-      if (!made || postorder([made.expr]).some((e) => e.kind === "solve")) return;
+      if (!made) return;
       const { expr } = made;
       const out = tensor(
         "out",

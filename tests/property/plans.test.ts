@@ -32,7 +32,7 @@ describe.each(readdirSync(FOLDER).filter((f) => !f.startsWith("char_")))("%s", (
     fc.assert(
       fc.property(sizes, facts, (shape, adapter) => {
         const training = trainingOf(network, targetFor(adapter), { clip: 1, shrinkage: 0.1 });
-        if ("why" in training) throw new Error(training.why);
+        if ("sequential" in training) throw new Error(training.sequential);
         for (const dispatches of Object.values(training.plan(shape).sequences))
           for (const { code } of dispatches)
             expect(code.block.bindings.length, code.block.name).toBeLessThanOrEqual(adapter.storageBuffers);
