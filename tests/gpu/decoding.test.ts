@@ -63,6 +63,7 @@ const cases: readonly (readonly [name: string, block: string, own: string, longe
   ["RWKV7", "RWKV7", "", 20],
   ["Yaad", `Yaad, ${SWIGLU}`, "", 40],
   ["Titans", `Titans, ${SWIGLU}`, "", 40],
+  ["MesaNet", `MesaNet, ${SWIGLU}`, "", 37],
   ["Attention", `Attention, ${SWIGLU}`, "", 37],
   ["SlidingWindowAttention", "SlidingWindowAttention", "", 70],
   ["attention with rope", `Rotated, ${SWIGLU}`, ROTATED, 37],
@@ -80,6 +81,7 @@ const FILES: Readonly<Record<string, string>> = {
   RWKV7: "rwkv7",
   Yaad: "yaad",
   Titans: "titans",
+  MesaNet: "mesanet",
   Attention: "attention",
   SlidingWindowAttention: "sliding_window_attention",
 };
