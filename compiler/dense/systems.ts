@@ -19,10 +19,13 @@ export function withSystemsApart(name: string, steps: readonly Step[]): Step[] {
   return systems.steps;
 }
 
+/** A tensor that holds a value at canonical axes, read at others. */
+type Held = (index: readonly Axis[]) => Expr;
+
 class Systems {
   readonly steps: Step[] = [];
   readonly #name: string;
-  readonly #made = new Map<Expr, Tensor>();
+  readonly #held = new Map<Expr, Held>();
 
   constructor(name: string) {
     this.#name = name;
@@ -36,14 +39,20 @@ class Systems {
       return;
     }
     const { tensor, value } = step;
-    const system =
-      value.kind === "solve" ? this.#overLeaves(rebuild(value, (x) => this.#apart(x, own))) : value;
+    if (value.kind !== "solve") {
+      this.steps.push({ ...step, value: this.#apart(value, own) });
+      return;
+    }
+    const system = this.#overLeaves(rebuild(value, (x) => this.#apart(x, own)));
     const { key, index } = keyOf(system);
-    const isWhole = index.length === tensor.shape.length && index.every((a, i) => a.dim === tensor.shape[i]);
-    if (system.kind === "solve" && isWhole && key === system && !this.#made.has(key)) {
-      this.#made.set(key, tensor);
-      this.steps.push({ ...step, value: system });
-    } else this.steps.push({ ...step, value: this.#apart(system, own) });
+    const axes = axesFor(tensor.shape);
+    const isWhole = axes.length === index.length && axes.every((a) => index.includes(a));
+    if (system.kind !== "solve" || !isWhole || this.#held.has(key)) {
+      this.steps.push({ ...step, value: this.#apart(system, own) });
+      return;
+    }
+    this.#held.set(key, (at) => leaf(tensor, axes.map((a) => at[index.indexOf(a)] as Axis))); // biome-ignore format: short
+    this.steps.push({ ...step, value: system });
   }
 
   /** The value over the solutions of its systems, those inside of others first. */
@@ -51,7 +60,7 @@ class Systems {
     return rewrite(e, (x, go) => {
       if (x.kind !== "solve" || [...tensorsOf(x)].some((t) => own.has(t))) return undefined;
       const system = this.#overLeaves(rebuild(x, go));
-      return system.kind === "solve" ? this.#held(system, inOrder(system), "solution") : system;
+      return system.kind === "solve" ? this.#holding(system, inOrder(system), "solution") : system;
     });
   }
 
@@ -60,25 +69,27 @@ class Systems {
     const { rows, columns, matrix, right } = openSolve(e);
     // Rows side by side: each is a lane's, and all lanes read of one column.
     const order = [...inOrder(matrix).filter((a) => a !== rows && a !== columns), columns, rows];
-    const held = this.#held(
+    const held = this.#holding(
       matrix,
       order.filter((a) => matrix.axes.includes(a)),
       "matrix",
     );
-    return solve(rows, columns, held, this.#held(right, inOrder(right), "right"), e.result);
+    return solve(rows, columns, held, this.#holding(right, inOrder(right), "right"), e.result);
   }
 
   /** An element of a tensor over these axes that holds the value. */
-  #held(e: Expr, index: readonly Axis[], what: string): Expr {
+  #holding(e: Expr, index: readonly Axis[], what: string): Expr {
     if (e.kind === "leaf" || e.kind === "constant" || e.kind === "extent") return e;
     const shape = index.map((a) => a.dim);
     const key = at(e, index, axesFor(shape));
-    let tensor = this.#made.get(key);
-    if (!tensor) {
-      tensor = { name: `${this.#name}.${what}.${this.#made.size + 1}`, shape, domain: domainOf(key) };
-      this.#made.set(key, tensor);
+    let held = this.#held.get(key);
+    if (!held) {
+      const name = `${this.#name}.${what}.${this.#held.size + 1}`;
+      const tensor: Tensor = { name, shape, domain: domainOf(key) };
+      held = (own) => leaf(tensor, own);
+      this.#held.set(key, held);
       this.steps.push({ kind: "definition", tensor, value: key });
     }
-    return leaf(tensor, index);
+    return held(index);
   }
 }

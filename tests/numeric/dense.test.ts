@@ -9,7 +9,17 @@ import { axesFor, axisOf, dim } from "../../compiler/math/axis.ts";
 import { constant, leaf, position } from "../../compiler/math/expr.ts";
 import { InternalError } from "../../compiler/source/diagnostic.ts";
 import { define, expected, type Graph, lowered, problems, tensor } from "../support/dense.ts";
-import { graphs, inPlace, lookups, many, products, rows, total, where } from "../support/dense-graphs.ts";
+import {
+  graphs,
+  inPlace,
+  lookups,
+  many,
+  products,
+  rows,
+  systems,
+  total,
+  where,
+} from "../support/dense-graphs.ts";
 import { network } from "../support/dense-network.ts";
 import { build, programs } from "../support/expressions.ts";
 
@@ -134,6 +144,17 @@ describe("what they are", () => {
     ]);
   });
 
+  test.each([
+    ["one matrix for the systems of all tokens", 1],
+    ["two definitions of one system", 1],
+    ["a system of systems", 3],
+  ])("%s: each system has one kernel", (name, count) => {
+    const blocks = blocksOf(systems.find((s) => s.name === name)?.graph(SIZES, 1) as Graph);
+    const leaves = (body: readonly Stmt[]): boolean =>
+      body.some((s) => s.kind === "leave" || ("body" in s && leaves(s.body)));
+    expect(blocks.filter((b) => leaves(b.body)).length).toBe(count);
+  });
+
   test("tensors that do not fit into one kernel are brought together", () => {
     expect(blocksOf(many.graph(SIZES, 1)).length).toBeGreaterThan(1);
   });
@@ -185,6 +206,11 @@ describe("lookups", () => {
 });
 
 describe("what cannot be", () => {
+  test("a system has no more rows than workgroup memory has room for", () => {
+    const graph = systems[0]?.graph({ ...SIZES, D: 5000 }, 1) as Graph;
+    expect(() => lowered(graph, narrow)).toThrow("systems of 5000 rows take 20004 bytes of workgroup memory");
+  });
+
   const p = tensor("p", [N]);
   const next = tensor("p'", [N]);
   const replaces = new Map([[next, p]]);

@@ -318,10 +318,10 @@ function solution(matrix: (i: Axis, j: Axis) => Expr, right: (j: Axis) => Expr, 
 
 const ofTokens = gram(x, b);
 const atEach = solution(ofTokens, (i) => leaf(g, [b, t, i]));
-const given = tensor("given", [B, D, D]);
+const matrices = tensor("matrices", [B, D, D]);
 
 export const systems: readonly Named[] = [
-  one("a system of a given matrix", [B, T, D], atEach, [x, gain, g]),
+  one("one matrix for the systems of all tokens", [B, T, D], atEach, [x, gain, g]),
   one(
     "solutions in another order",
     [D, B, F],
@@ -361,15 +361,15 @@ export const systems: readonly Named[] = [
   {
     name: "two definitions of one system",
     graph: (sizes, seed) => {
-      const [matrix, first, second] = [given, tensor("first", [B, T, D]), tensor("second", [B, D])];
-      const [c, e] = axesFor(given.shape).slice(1) as [Axis, Axis];
+      const [first, second] = [tensor("first", [B, T, D]), tensor("second", [B, D])];
+      const [c, e] = axesFor(matrices.shape).slice(1) as [Axis, Axis];
       const own = solution(
-        (i, j) => leaf(given, [b, i, j]),
+        (i, j) => leaf(matrices, [b, i, j]),
         (i) => leaf(g, [b, t, i]),
       );
       return {
         definitions: [
-          define(matrix, ofTokens(c, e)),
+          define(matrices, ofTokens(c, e)),
           define(first, own),
           define(second, total(mul(own, X), t)),
         ],
@@ -378,6 +378,11 @@ export const systems: readonly Named[] = [
         inputs: dataFor([x, gain, g], sizes, seed),
       };
     },
+  },
+  {
+    name: "more systems than workgroups side by side",
+    graph: (sizes, seed) =>
+      one("", [B, T, D], atEach, [x, gain, g]).graph({ ...sizes, B: 2, T: 33_000, D: 2 }, seed),
   },
 ];
 
