@@ -53,10 +53,12 @@ class SystemKernel {
     this.#job = job;
     this.#system = system;
     this.#frame = frame;
-    this.#lanes = rowLanes(frame.target);
-    this.#exchange = new Exchange(frame, this.#lanes);
     this.#axis = system.result;
     this.#extent = extentOf(system.result.dim, frame.sizes);
+    const lanes = rowLanes(frame.target);
+    // Where they exchange through memory, halving their number, those without a row would only wait.
+    this.#lanes = frame.target.subgroups ? lanes : Math.min(lanes, 2 ** Math.ceil(Math.log2(this.#extent)));
+    this.#exchange = new Exchange(frame, this.#lanes);
     this.#own = Math.ceil(this.#extent / this.#lanes);
   }
 

@@ -343,6 +343,20 @@ export const systems: readonly Named[] = [
     solution(ofTokens, (i) => where(call("less", constant(1), leaf(g, [b, t, i])), constant(1))),
     [x, gain, g],
   ),
+  one(
+    "solutions of next to nothing",
+    [B, T, D],
+    solution(ofTokens, (i) => {
+      const right = leaf(g, [b, t, i]);
+      return call(
+        "where",
+        call("less", zero, right),
+        mul(constant(1e-30), right),
+        mul(constant(-1e-30), right),
+      );
+    }),
+    [x, gain, g],
+  ),
   one("a sum of what is made of solutions", [B, F], total(mul(silu(atEach), Y), t, d), [x, gain, g, y]),
   one(
     "a system of systems",
