@@ -1,6 +1,7 @@
 /**
  * The kernel of linear systems: a workgroup for each, whose lanes have rows of their own. A vector of which all lanes
- * read everything is in workgroup memory, the others are in registers, and the matrix is read where it lies.
+ * read everything is in workgroup memory, the others are in registers, and the matrix is read where it lies. Of many
+ * systems, an adapter with narrow subgroups has one for each lane instead, so that none waits for another.
  */
 import {
   barrier, type Index, named, type Place, plus, type Stmt, times, type Value, when,
@@ -44,6 +45,9 @@ class SystemKernel {
   readonly #exchange: Exchange;
   readonly #axis: Axis;
   readonly #extent: number;
+  readonly #systems: number;
+  /** Whether all lanes work on one system. */
+  readonly #shares: boolean;
   /** Rows of a lane, at the most. */
   readonly #own: number;
   /** Values at the axis. */
@@ -55,11 +59,19 @@ class SystemKernel {
     this.#frame = frame;
     this.#axis = system.result;
     this.#extent = extentOf(system.result.dim, frame.sizes);
+    const further = job.axes.filter((a) => a !== system.result);
+    this.#systems = count(further, frame.sizes);
     const lanes = rowLanes(frame.target);
+    this.#shares = !frame.target.spills || this.#systems < lanes;
     // Where they exchange through memory, halving their number, those without a row would only wait.
     this.#lanes = frame.target.subgroups ? lanes : Math.min(lanes, 2 ** Math.ceil(Math.log2(this.#extent)));
     this.#exchange = new Exchange(frame, this.#lanes);
-    this.#own = Math.ceil(this.#extent / this.#lanes);
+    this.#own = Math.ceil(this.#extent / this.#sharers);
+  }
+
+  /** Lanes that share the rows of a system. */
+  get #sharers(): number {
+    return this.#shares ? this.#lanes : 1;
   }
 
   kernel(name: string): DenseKernel {
@@ -67,11 +79,13 @@ class SystemKernel {
     const { axes, outputs } = this.#job;
     for (const { tensor } of outputs) frame.written.add(tensor);
     const further = axes.filter((a) => a !== this.#axis);
-    const [systems, system] = [count(further, frame.sizes), frame.name("system")];
+    const system = frame.name("system");
+    const group = named("group");
+    const own = this.#shares ? group : plus(times(group, this.#lanes), named("lane"));
     const body: Stmt[] = [
-      { kind: "index", name: system, value: named("group") },
+      { kind: "index", name: system, value: own },
       ...when(
-        [{ index: named(system), bound: systems }],
+        [{ index: named(system), bound: this.#systems }],
         this.#solved(partsOf(system, further, frame.sizes)),
       ),
     ];
@@ -80,7 +94,9 @@ class SystemKernel {
       throw new InternalError(
         `systems of ${this.#extent} rows take ${bytes} bytes of workgroup memory; the adapter has ${frame.target.workgroupBytes}`,
       );
-    return frame.kernel(name, { lanes: this.#lanes, subgroups: frame.target.subgroups }, systems, body);
+    const subgroups = frame.target.subgroups && this.#shares;
+    const groups = this.#shares ? this.#systems : Math.ceil(this.#systems / this.#lanes);
+    return frame.kernel(name, { lanes: this.#lanes, subgroups }, groups, body);
   }
 
   #solved(spots: ReadonlyMap<Axis, Spot>): Stmt[] {
@@ -122,9 +138,7 @@ class SystemKernel {
       inTurn,
     );
     for (const [t, place] of places) turn.know(leaf(t, []), place);
-    const flag = frame.name("leave");
-    frame.workgroup.push({ name: flag, length: 1 });
-    turn.statements.push({ kind: "leave", flag, value: places.get(until.value) as Value, atMost });
+    turn.statements.push(this.#ending(places.get(until.value) as Value, atMost));
     this.#reduce(turn, inTurn);
     this.#assign(turn, vectors, (c) => c.update);
     const made = numbers.map((c) => turn.named(c.update, `next_${c.previous.name}`));
@@ -144,6 +158,14 @@ class SystemKernel {
     });
     this.#store(around, solution);
     return around.statements;
+  }
+
+  /** Those who share a system leave it together. */
+  #ending(value: Value, atMost: Value): Stmt {
+    if (!this.#shares) return { kind: "stop", value, atMost };
+    const flag = this.#frame.name("leave");
+    this.#frame.workgroup.push({ name: flag, length: 1 });
+    return { kind: "leave", flag, value, atMost };
   }
 
   #scope(spots: ReadonlyMap<Axis, Spot>, values: readonly Expr[], totals: readonly Total[]): Scope {
@@ -178,7 +200,7 @@ class SystemKernel {
     );
     const name = this.#frame.name(previous.name);
     let place: Vector;
-    if (isRead) {
+    if (isRead && this.#shares) {
       this.#frame.workgroup.push({ name, length: this.#extent });
       place = (row) => ({ kind: "element", array: name, index: [row] });
     } else place = this.#inRegisters(scope, name);
@@ -197,7 +219,8 @@ class SystemKernel {
     const placeOf = (v: Vector): Place => v(named(row), named(turn));
     for (const [e, v] of this.#vectors) here.know(e, placeOf(v));
     fill(here, placeOf);
-    const isWhole = this.#extent % this.#lanes === 0;
+    const isWhole = this.#extent % this.#sharers === 0;
+    const first = this.#shares ? named("lane") : 0;
     scope.statements.push({
       kind: "loop",
       name: turn,
@@ -205,7 +228,7 @@ class SystemKernel {
       to: this.#own,
       step: this.#own <= UNROLLED ? "one" : "rolled",
       body: [
-        { kind: "index", name: row, value: plus(times(this.#lanes, named(turn)), named("lane")) },
+        { kind: "index", name: row, value: plus(times(this.#sharers, named(turn)), first) },
         ...when(isWhole ? [] : [{ index: named(row), bound: this.#extent }], here.statements),
       ],
     });
@@ -243,7 +266,7 @@ class SystemKernel {
     }
   }
 
-  /** One number, that all lanes have. */
+  /** One number, that all who share the rows have. */
   #reduceRows(scope: Scope, reduction: Reduce, body: Expr): void {
     const { op } = reduction;
     const place = { kind: "local", name: this.#frame.name(op.name === "sum" ? "sum" : "largest") } as const;
@@ -251,7 +274,7 @@ class SystemKernel {
     this.#rows(scope, (row) => {
       row.statements.push({ kind: "merge", place, op, value: row.value(body) });
     });
-    scope.know(reduction, this.#exchange.whole(scope, op, place));
+    scope.know(reduction, this.#shares ? this.#exchange.whole(scope, op, place) : place);
   }
 
   /** A number for each row, of all columns; nothing of what it reads may change before all lanes have it. */
@@ -272,7 +295,7 @@ class SystemKernel {
       row.statements.push({ kind: "assign", place: placeOf(image), value: place });
     });
     this.#vectors.set(reduction, image);
-    scope.statements.push(barrier("workgroup"));
+    if (this.#shares) scope.statements.push(barrier("workgroup"));
   }
 }
 
