@@ -27,8 +27,8 @@ export const ours = (device: Device): Trainer => ({
 export function trainingFor(device: Device, { network }: TrainingTask): Training {
   const { clip, weightDecay } = OPTIMIZER;
   const training = trainingOf(network, targetOf(device), { clip, shrinkage: weightDecay });
-  if ("why" in training)
-    throw new Error(`${network.name} cannot be trained: ${training.part} ${training.why}`);
+  if ("sequential" in training)
+    throw new Error(`${network.name} cannot be trained: ${training.sequential} has no parallel form`);
   return training;
 }
 

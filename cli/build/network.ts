@@ -46,7 +46,7 @@ function plansOf(network: Network, { B, T }: BatchSizes, same: Kernels) {
   return LANES.map((lanes) => {
     const target = targetFor({ ...DEFAULT_FACTS, subgroupSize: lanes === 0 ? undefined : lanes });
     const training = trainingOf(network, target, { clip, shrinkage: weightDecay });
-    if ("why" in training) throw new UsageError(untrainableText(network.name, training));
+    if ("sequential" in training) throw new UsageError(untrainableText(network.name, training));
     return { lanes, plan: planOf(training.plan({ B, T }), same) };
   });
 }

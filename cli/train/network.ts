@@ -57,7 +57,7 @@ export const openNetwork: OpenNetwork = async (request, io) => {
   const device = await findDevice();
   if (!device) throw new UsageError(noAdapterHelp());
   const training = trainingOf(network, targetOf(device), { clip, shrinkage: weightDecay });
-  if ("why" in training) {
+  if ("sequential" in training) {
     device.destroy();
     throw new UsageError(untrainableText(network.name, training));
   }

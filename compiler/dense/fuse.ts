@@ -19,7 +19,7 @@ export function fused(
   return out;
 }
 
-const isElementwise = (job: Job): boolean => !job.main && !job.rows;
+const isElementwise = (job: Job): boolean => !job.main && !job.rows && !job.system;
 
 const valuesOf = (...jobs: readonly Job[]): Expr[] => jobs.flatMap((j) => j.outputs.map((o) => o.value));
 

@@ -48,6 +48,9 @@ function neededOf(definitions: readonly Definition[], { kept, replaces }: Plan):
 
 function isInlined(d: Definition, later: readonly Definition[], plan: Plan, work: Work): boolean {
   if (plan.kept.has(d.tensor) || plan.replaces.has(d.tensor)) return false;
+  // A system, its matrix and its right-hand side lie in memory.
+  if (d.value.kind === "solve") return false;
+  if (later.some((l) => l.value.kind === "solve" && tensorsOf(l.value).has(d.tensor))) return false;
   const users = later.filter((l) => tensorsOf(l.value).has(d.tensor));
   const last = users.at(-1);
   if (!last) return false;

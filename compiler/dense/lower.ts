@@ -13,6 +13,8 @@ import { narrowProduct } from "./narrow-product.ts";
 import { productOf } from "./product.ts";
 import { rowsKernel } from "./rows-kernel.ts";
 import { type Job, Splitter } from "./split.ts";
+import { systemKernel } from "./system-kernel.ts";
+import { withSystemsApart } from "./systems.ts";
 import { tiledProduct } from "./tiled-product.ts";
 import { Work } from "./work.ts";
 
@@ -32,9 +34,8 @@ export function lowerDense(
   target: Target,
   replaces: ReadonlyMap<Tensor, Tensor> = new Map(),
 ): readonly DenseKernel[] {
-  for (const d of definitions) checkKinds(d);
   const work = new Work(sizes);
-  const left = inlined(definitions, { kept, replaces }, work);
+  const left = inlined(withSystemsApart(name, definitions), { kept, replaces }, work);
   checkOrder(left, replaces);
   const splitter = new Splitter(name, work, target);
   splitter.define(left);
@@ -51,17 +52,12 @@ const titleOf = ({ outputs }: Job): string => outputs.map((o) => o.tensor.name).
 
 function lowerJob(name: string, job: Job, frame: Frame): DenseKernel {
   if (job.rows) return rowsKernel(name, job, job.rows, frame);
+  if (job.system) return systemKernel(name, job, job.system, frame);
   const product = job.main && productOf(job.main, job.axes, frame.sizes);
   if (!product) return elementsKernel(name, job, frame);
   const { target } = frame;
   const isNarrow = target.subgroups && target.spills;
   return (isNarrow ? narrowProduct : tiledProduct)(name, job, product, frame);
-}
-
-function checkKinds({ tensor, value }: Definition): void {
-  const solves = postorder([value]).some((e) => e.kind === "solve");
-  if (solves)
-    throw new InternalError(`${tensor.name} solves a linear system, for which there is no dense kernel`);
 }
 
 /** What is replaced is not read any more afterwards. */

@@ -1,9 +1,10 @@
 /** The kernel of reductions along rows: turn by turn, what depends on earlier results after them. */
-import { barrier, type Index, named, plus, type Stmt, times, type Value, when } from "../kernel/block.ts";
+import { type Index, named, plus, type Stmt, times, type Value, when } from "../kernel/block.ts";
 import { renameAxes } from "../math/algebra.ts";
 import { type Axis, extentOf } from "../math/axis.ts";
 import { type Expr, leaf, type Reduce } from "../math/expr.ts";
 import { InternalError } from "../source/diagnostic.ts";
+import { Exchange } from "./exchange.ts";
 import type { DenseKernel, Frame } from "./frame.ts";
 import { type Rows, rowLanes, sharesRows, totalsIn } from "./rows.ts";
 import { Scope, usesIn } from "./scope.ts";
@@ -27,8 +28,7 @@ class RowsKernel {
   readonly #shares: boolean;
   readonly #length: number;
   readonly #totals: readonly Reduce[];
-  /** Where the lanes leave their own results, where they have no other way to exchange them. */
-  #exchange: string | undefined;
+  readonly #exchange: Exchange;
 
   constructor(job: Job, plan: Rows, frame: Frame) {
     const { sizes } = frame;
@@ -36,6 +36,7 @@ class RowsKernel {
     this.#plan = plan;
     this.#frame = frame;
     this.#lanes = rowLanes(frame.target);
+    this.#exchange = new Exchange(frame, this.#lanes);
     const values = job.outputs.map((o) => o.value);
     this.#totals = totalsIn(values, new Work(sizes));
     this.#shares = sharesRows(plan, this.#totals, sizes, this.#lanes);
@@ -104,7 +105,8 @@ class RowsKernel {
         element.statements.push({ kind: "merge", place, op: r.op, value });
       }
     });
-    for (const { r, place } of places) scope.know(r, this.#shares ? this.#exchanged(scope, r, place) : place);
+    for (const { r, place } of places)
+      scope.know(r, this.#shares ? this.#exchange.whole(scope, r.op, place) : place);
   }
 
   /** What is reduced, at the axes of all elements. */
@@ -145,36 +147,6 @@ class RowsKernel {
       step: "rolled",
       body: [{ kind: "index", name: element, value: plus(from, among) }, ...when(bounds, here.statements)],
     });
-  }
-
-  /** The results of all lanes as one, that all of them have. */
-  #exchanged(scope: Scope, r: Reduce, place: Value & { kind: "local" }): Value {
-    const frame = this.#frame;
-    const name = frame.name(`whole_${place.name}`);
-    if (frame.target.subgroups) {
-      scope.statements.push({ kind: "let", name, value: { kind: "reduce-lanes", op: r.op, value: place } });
-      return { kind: "local", name };
-    }
-    if (this.#exchange === undefined) {
-      this.#exchange = frame.name("exchange");
-      frame.workgroup.push({ name: this.#exchange, length: this.#lanes });
-    }
-    const array = this.#exchange;
-    const at = (index: Index) => ({ kind: "element", array, index: [index] }) as const;
-    scope.statements.push({ kind: "assign", place: at(named("lane")), value: place }, barrier("workgroup"));
-    for (let apart = this.#lanes / 2; apart >= 1; apart /= 2)
-      scope.statements.push(
-        {
-          kind: "when",
-          all: [{ index: named("lane"), bound: apart }],
-          body: [
-            { kind: "merge", place: at(named("lane")), op: r.op, value: at(plus(named("lane"), apart)) },
-          ],
-        },
-        barrier("workgroup"),
-      );
-    scope.statements.push({ kind: "let", name, value: at(0) }, barrier("workgroup"));
-    return { kind: "local", name };
   }
 
   #store(scope: Scope): void {

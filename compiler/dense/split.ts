@@ -1,13 +1,13 @@
 /**
- * Definitions as jobs, each of which one kernel can do: elementwise, a product of matrices, or reductions along the same
- * rows. Every other reduction, and whatever it is made from, is a job before it, which leaves its result in memory.
+ * Definitions as jobs, each of which one kernel can do: elementwise, a product of matrices, reductions along the same
+ * rows, or linear systems. Every other reduction, and whatever it is made from, is a job before it, which leaves its result in memory.
  */
 import type { Definition } from "../form/steps.ts";
 import type { Target } from "../kernel/target.ts";
 import { apply, mul, rebuild, reduce } from "../math/algebra.ts";
 import { type Axis, axesFor, dim, extentOf, freshAxis } from "../math/axis.ts";
 import { domainOf } from "../math/domain.ts";
-import { type Expr, leaf, postorder, type Reduce, type Tensor, tensorsOf } from "../math/expr.ts";
+import { type Expr, leaf, postorder, type Reduce, type Solve, type Tensor, tensorsOf } from "../math/expr.ts";
 import { InternalError } from "../source/diagnostic.ts";
 import { inOrder, keyOf } from "./key.ts";
 import { allParts } from "./lookup.ts";
@@ -29,6 +29,8 @@ export interface Job {
   readonly main?: Reduce;
   /** The rows that it is made from reductions of. */
   readonly rows?: Rows;
+  /** The systems that it is the solutions of. */
+  readonly system?: Solve;
 }
 
 interface Flat extends Pick<Job, "main" | "rows"> {
@@ -51,9 +53,14 @@ export class Splitter {
     this.#target = target;
   }
 
+  /** A linear system must be a definition of its own. */
   define(definitions: readonly Definition[]): void {
     this.#findShared(definitions);
     for (const { tensor, value } of definitions) {
+      if (value.kind === "solve") {
+        this.jobs.push({ axes: axesFor(tensor.shape), outputs: [{ tensor, value }], system: value });
+        continue;
+      }
       this.#define(tensor, axesFor(tensor.shape), value, tensor.name);
       // Others that are made from the same reduction read it.
       if (this.#work.isHeavy(value)) {

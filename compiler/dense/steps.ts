@@ -10,6 +10,7 @@ import { type DenseKernel, lowerDense } from "./lower.ts";
 import { lowerRecursion } from "./recursion.ts";
 import { shared } from "./share.ts";
 import { rewrite } from "./split.ts";
+import { withSystemsApart } from "./systems.ts";
 
 /** As `lowerDense`, for steps. */
 export function lowerSteps(
@@ -19,7 +20,8 @@ export function lowerSteps(
   sizes: Sizes,
   target: Target,
 ): DenseKernel[] {
-  const apart = shared(`${name}.shared`, steps.map(turned), sizes).flatMap((s, i) =>
+  const systems = withSystemsApart(`${name}.systems`, steps);
+  const apart = shared(`${name}.shared`, systems.map(turned), sizes).flatMap((s, i) =>
     s.kind === "recursion" ? hoisted(s, `${name}.${i}`) : [s],
   );
   const groups = grouped(apart);

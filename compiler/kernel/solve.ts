@@ -16,6 +16,9 @@ export const TOLERANCE = 1e-7;
  */
 const TURNS_A_ROW = 4;
 
+/** Numbers below the least normal f32 have no reciprocal. */
+const LEAST_SIZE = 2 ** -126;
+
 /** A tensor that a loop carries from turn to turn. */
 export interface Carried {
   readonly previous: Tensor;
@@ -58,9 +61,9 @@ export function conjugateGradients({ axis: i, further, together, matrix, right }
   const at = (t: Tensor, a = i): Expr => leaf(t, [a, ...further]);
   const [xi, ri, pi, length] = [at(x), at(r), at(p), leaf(rr, further)];
 
-  // Of a right-hand side of size one no square underflows; and the solution of zero is zero.
+  // Of a right-hand side of size one no square underflows; and the solution of what has no reciprocal is zero.
   const size = reduce(maxOver, i, call("abs", right(i)));
-  const unit = call("where", call("less", constant(0), size), div(right(i), size), constant(0));
+  const unit = call("where", call("less", constant(LEAST_SIZE), size), div(right(i), size), constant(0));
   const start = total(square(unit));
   const least = mul(constant(TOLERANCE ** 2), start);
   // Of several systems, those that are solved stay as they are until the last one is.

@@ -4,7 +4,6 @@ import { isObstacle } from "../form/planes.ts";
 import type { TileForm } from "../form/tile-form.ts";
 import { tileForm } from "../form/tiles.ts";
 import type { Target } from "../kernel/target.ts";
-import { postorder } from "../math/expr.ts";
 import { programOf } from "../network/build.ts";
 import { lossOf } from "../network/loss.ts";
 import { type Network, sizesOf } from "../network/network.ts";
@@ -20,11 +19,9 @@ export interface Training {
   readonly decoding: (length: number) => DecodingPlan;
 }
 
-/** A memory that keeps its network from being trained. */
+/** The memory that keeps its network from being trained: it has no parallel form. */
 export interface Untrainable {
-  readonly part: string;
-  /** It has no parallel form, or one with a linear system in it. */
-  readonly why: "sequential" | "solves";
+  readonly sequential: string;
 }
 
 export function trainingOf(
@@ -36,8 +33,7 @@ export function trainingOf(
   for (const part of network.parts) {
     if (part.kind !== "memory") continue;
     const form = tileForm(part.rule);
-    if (isObstacle(form)) return { part: part.name, why: "sequential" };
-    if (solves(form)) return { part: part.name, why: "solves" };
+    if (isObstacle(form)) return { sequential: part.name };
     forms.set(part.rule, form);
   }
   const program = programOf(network);
@@ -56,8 +52,3 @@ export function trainingOf(
     decoding: (length) => decodingPlan(program, { ...sizesOf(network, 1, 1), tokens: length }, target),
   };
 }
-
-const solves = ({ constants, phases, output }: TileForm): boolean => {
-  const quantities = [...constants, ...phases.flatMap((p) => p.quantities)];
-  return postorder([output, ...quantities.map((q) => q.value)]).some((e) => e.kind === "solve");
-};

@@ -170,12 +170,13 @@ describe("build of networks", () => {
   });
 
   it("says which memory keeps a network from being trained", async () => {
-    const text = NETWORK.replace(TWO, 'import MesaNet from "mesanet.miras"\n').replace("First,", "MesaNet,");
-    file("mesanet.miras", readFileSync("specs/mesanet.miras", "utf8"));
-    const path = file("mesa.miras", text.slice(0, text.indexOf("network Other")));
-    const { code, err } = await miras("build", path, "-o", scratch("mesa"));
+    const imported = 'import SigmoidMatrix from "sigmoid_matrix.miras"\n';
+    const text = NETWORK.replace(TWO, imported).replace("First,", "SigmoidMatrix,");
+    file("sigmoid_matrix.miras", readFileSync("specs/variants/sigmoid_matrix.miras", "utf8"));
+    const path = file("sigmoid.miras", text.slice(0, text.indexOf("network Other")));
+    const { code, err } = await miras("build", path, "-o", scratch("sigmoid"));
     expect(code).toBe(2);
-    expect(err).toContain("Small cannot be trained: MesaNet solves a linear system for each token");
+    expect(err).toContain("Small cannot be trained: SigmoidMatrix has no parallel form");
   });
 });
 

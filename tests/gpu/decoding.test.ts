@@ -63,6 +63,7 @@ const cases: readonly (readonly [name: string, block: string, own: string, longe
   ["RWKV7", "RWKV7", "", 20],
   ["Yaad", `Yaad, ${SWIGLU}`, "", 40],
   ["Titans", `Titans, ${SWIGLU}`, "", 40],
+  ["MesaNet", `MesaNet, ${SWIGLU}`, "", 37],
   ["Attention", `Attention, ${SWIGLU}`, "", 37],
   ["SlidingWindowAttention", "SlidingWindowAttention", "", 70],
   ["attention with rope", `Rotated, ${SWIGLU}`, ROTATED, 37],
@@ -80,6 +81,7 @@ const FILES: Readonly<Record<string, string>> = {
   RWKV7: "rwkv7",
   Yaad: "yaad",
   Titans: "titans",
+  MesaNet: "mesanet",
   Attention: "attention",
   SlidingWindowAttention: "sliding_window_attention",
 };
@@ -115,7 +117,7 @@ async function opened(
 ): Promise<Opened> {
   const network = networkOf(textOf(block, own), "specs/nets/small.miras");
   const training = trainingOf(network, target, { clip: Infinity, shrinkage: 0 });
-  if ("why" in training) throw new Error(training.why);
+  if ("sequential" in training) throw new Error(training.sequential);
   const { vocabulary } = network.sizes;
   const made = new NetworkOnDevice(gpu, { vocabulary, seed: 3, corrections, ...training });
   const { data, program } = caseOf(network, 1, 1, () => random.between(0, 1));

@@ -191,7 +191,7 @@ const VOCABULARY = 11;
 function network(on: Device) {
   const checked = networkOf(textOf("../", VOCABULARY), "specs/nets/small.miras");
   const training = trainingOf(checked, targetOf(on), { clip: 1, shrinkage: 0.1 });
-  if ("why" in training) throw new Error(training.why);
+  if ("sequential" in training) throw new Error(training.sequential);
   const made = new NetworkOnDevice(on, { vocabulary: VOCABULARY, seed: 3, corrections, ...training });
   return { checked, made };
 }

@@ -47,6 +47,7 @@ const cases: readonly (readonly [name: string, file: string])[] = [
   ["Moneta", "moneta"],
   ["Memora", "memora"],
   ["Titans", "titans"],
+  ["MesaNet", "mesanet"],
 ];
 
 describe.skipIf(!device).each(cases)("%s", (name, file) => {
@@ -59,7 +60,7 @@ describe.skipIf(!device).each(cases)("%s", (name, file) => {
     const [network] = compiled.networks;
     if (!network) throw new Error("no network");
     const training = trainingOf(network, targetOf(device), { clip: Infinity, shrinkage: 0 });
-    if ("why" in training) throw new Error(training.why);
+    if ("sequential" in training) throw new Error(training.sequential);
     const trainable = new NetworkOnDevice(device, { vocabulary: 11, seed: 3, corrections, ...training });
     const random = new Random(5);
     const whole = (below: number): number => Math.floor(random.between(0, below));

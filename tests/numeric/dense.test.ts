@@ -6,10 +6,20 @@ import type { Block, Stmt } from "../../compiler/kernel/block.ts";
 import { DEFAULT_FACTS, type Target, targetFor } from "../../compiler/kernel/target.ts";
 import { add, call, mul, rebuild, renameAxes, square, sub } from "../../compiler/math/algebra.ts";
 import { axesFor, axisOf, dim } from "../../compiler/math/axis.ts";
-import { constant, leaf, position, postorder } from "../../compiler/math/expr.ts";
+import { constant, leaf, position } from "../../compiler/math/expr.ts";
 import { InternalError } from "../../compiler/source/diagnostic.ts";
 import { define, expected, type Graph, lowered, problems, tensor } from "../support/dense.ts";
-import { graphs, inPlace, lookups, many, products, rows, total, where } from "../support/dense-graphs.ts";
+import {
+  graphs,
+  inPlace,
+  lookups,
+  many,
+  products,
+  rows,
+  systems,
+  total,
+  where,
+} from "../support/dense-graphs.ts";
 import { network } from "../support/dense-network.ts";
 import { build, programs } from "../support/expressions.ts";
 
@@ -48,7 +58,7 @@ describe.each(targets)("%s", (_, target) => {
   test("whatever can be written is valid", { timeout: 300_000 }, async () => {
     const property = fc.asyncProperty(programs(), fc.constantFrom(1, 4, 9), async (program, m) => {
       const made = build(program);
-      if (!made || postorder([made.expr]).some((e) => e.kind === "solve")) return;
+      if (!made) return;
       const { expr } = made;
       const out = tensor(
         "out",
@@ -134,6 +144,17 @@ describe("what they are", () => {
     ]);
   });
 
+  test.each([
+    ["one matrix for the systems of all tokens", 1],
+    ["two definitions of one system", 1],
+    ["a system of systems", 3],
+  ])("%s: each system has one kernel", (name, count) => {
+    const blocks = blocksOf(systems.find((s) => s.name === name)?.graph(SIZES, 1) as Graph);
+    const stops = (body: readonly Stmt[]): boolean =>
+      body.some((s) => s.kind === "stop" || ("body" in s && stops(s.body)));
+    expect(blocks.filter((b) => stops(b.body)).length).toBe(count);
+  });
+
   test("tensors that do not fit into one kernel are brought together", () => {
     expect(blocksOf(many.graph(SIZES, 1)).length).toBeGreaterThan(1);
   });
@@ -185,6 +206,13 @@ describe("lookups", () => {
 });
 
 describe("what cannot be", () => {
+  test("a system has no more rows than workgroup memory has room for", () => {
+    const graph = systems[0]?.graph({ ...SIZES, D: 5000 }, 1) as Graph;
+    expect(() => lowered(graph, targetFor(facts))).toThrow(
+      "systems of 5000 rows take 20260 bytes of workgroup memory; the adapter has 16384",
+    );
+  });
+
   const p = tensor("p", [N]);
   const next = tensor("p'", [N]);
   const replaces = new Map([[next, p]]);

@@ -1,7 +1,27 @@
 /** Graphs made of what networks are made of, each over sizes of any kind. */
-import { add, call, div, mul, neg, pow, reduce, sqrt, square, sub } from "../../compiler/math/algebra.ts";
-import { type Axis, axesFor, axisOf, type Dim, dim, type Sizes } from "../../compiler/math/axis.ts";
-import { constant, type Expr, extent, leaf, position, type Tensor } from "../../compiler/math/expr.ts";
+import {
+  add,
+  call,
+  div,
+  mul,
+  neg,
+  pow,
+  reduce,
+  solve,
+  sqrt,
+  square,
+  sub,
+} from "../../compiler/math/algebra.ts";
+import {
+  type Axis,
+  axesFor,
+  axisOf,
+  type Dim,
+  dim,
+  freshAxis,
+  type Sizes,
+} from "../../compiler/math/axis.ts";
+import { constant, delta, type Expr, extent, leaf, position, type Tensor } from "../../compiler/math/expr.ts";
 import { POSITIVE } from "../../compiler/math/interval.ts";
 import { maxOver, sum } from "../../compiler/math/ops/index.ts";
 import { define, type Graph, numbers, random, tensor } from "./dense.ts";
@@ -283,6 +303,103 @@ export const elementwise: readonly Named[] = [
   one("constant", [B, T], constant(3), []),
 ];
 
+/** Σₜ x xᵀ / T + Diag(λ) of a sequence, with λ between 0.6 and 1.6: the systems of all f go with one matrix. */
+function gram(over: Tensor, sequence: Axis): (i: Axis, j: Axis) => Expr {
+  const n = freshAxis(T);
+  const at = (i: Axis): Expr => leaf(over, [sequence, n, i]);
+  return (i, j) =>
+    add(div(total(mul(at(i), at(j)), n), extent(T)), mul(add(constant(0.5), leaf(gain, [i])), delta(i, j)));
+}
+
+function solution(matrix: (i: Axis, j: Axis) => Expr, right: (j: Axis) => Expr, result = d): Expr {
+  const [i, j] = [freshAxis(D), freshAxis(D)];
+  return solve(i, j, matrix(i, j), right(j), result);
+}
+
+const ofTokens = gram(x, b);
+const atEach = solution(ofTokens, (i) => leaf(g, [b, t, i]));
+const matrices = tensor("matrices", [B, D, D]);
+
+export const systems: readonly Named[] = [
+  one("one matrix for the systems of all tokens", [B, T, D], atEach, [x, gain, g]),
+  one(
+    "solutions in another order",
+    [D, B, F],
+    solution(ofTokens, (i) => leaf(W, [i, f])),
+    [x, gain, W],
+  ),
+  one(
+    "solutions of ones",
+    [B, D],
+    mul(
+      leaf(each, [b]),
+      solution(ofTokens, () => constant(1)),
+    ),
+    [x, gain, each],
+  ),
+  one(
+    "solutions of nothing",
+    [B, T, D],
+    solution(ofTokens, (i) => where(call("less", constant(1), leaf(g, [b, t, i])), constant(1))),
+    [x, gain, g],
+  ),
+  one(
+    "solutions of next to nothing",
+    [B, T, D],
+    solution(ofTokens, (i) => {
+      const right = leaf(g, [b, t, i]);
+      return call(
+        "where",
+        call("less", zero, right),
+        mul(constant(1e-30), right),
+        mul(constant(-1e-30), right),
+      );
+    }),
+    [x, gain, g],
+  ),
+  one("a sum of what is made of solutions", [B, F], total(mul(silu(atEach), Y), t, d), [x, gain, g, y]),
+  one(
+    "a system of systems",
+    [B, T, D],
+    solution(
+      (i, j) =>
+        add(ofTokens(i, j), mul(square(solution(ofTokens, (k) => leaf(g, [b, t, k]), i)), delta(i, j))),
+      (i) =>
+        add(
+          leaf(g, [b, t, i]),
+          solution(gram(g, b), (k) => leaf(x, [b, t, k]), i),
+        ),
+    ),
+    [x, gain, g],
+  ),
+  {
+    name: "two definitions of one system",
+    graph: (sizes, seed) => {
+      const [first, second] = [tensor("first", [B, T, D]), tensor("second", [B, D])];
+      const [c, e] = axesFor(matrices.shape).slice(1) as [Axis, Axis];
+      const own = solution(
+        (i, j) => leaf(matrices, [b, i, j]),
+        (i) => leaf(g, [b, t, i]),
+      );
+      return {
+        definitions: [
+          define(matrices, ofTokens(c, e)),
+          define(first, own),
+          define(second, total(mul(own, X), t)),
+        ],
+        kept: [first, second],
+        sizes,
+        inputs: dataFor([x, gain, g], sizes, seed),
+      };
+    },
+  },
+  {
+    name: "more systems than workgroups side by side",
+    graph: (sizes, seed) =>
+      one("", [B, T, D], atEach, [x, gain, g]).graph({ ...sizes, B: 2, T: 33_000, D: 2 }, seed),
+  },
+];
+
 /** More tensors than a kernel can bind. */
 export const many: Named = {
   name: "more tensors than can be bound",
@@ -354,6 +471,7 @@ export const graphs: readonly Named[] = [
   ...ranges,
   ...dear,
   ...elementwise,
+  ...systems,
   many,
   inPlace,
   tied,
