@@ -1,5 +1,5 @@
 /** The kernel of reductions along rows: turn by turn, what depends on earlier results after them. */
-import { type Index, named, plus, type Stmt, times, type Value, when } from "../kernel/block.ts";
+import { type Index, named, plus, times, type Value, when } from "../kernel/block.ts";
 import { renameAxes } from "../math/algebra.ts";
 import { type Axis, extentOf } from "../math/axis.ts";
 import { type Expr, leaf, type Reduce } from "../math/expr.ts";
@@ -10,11 +10,11 @@ import { type Rows, rowLanes, sharesRows, totalsIn } from "./rows.ts";
 import { Scope, usesIn } from "./scope.ts";
 import { count, partsOf } from "./space.ts";
 import type { Job } from "./split.ts";
+import { inTurns } from "./turns.ts";
 import { spread, Work } from "./work.ts";
 
-/** Workgroups that keep any adapter busy; beyond them each takes more turns. */
+/** Workgroups that keep any adapter busy. */
 const ENOUGH_GROUPS = 256;
-const MOST_TURNS = 64;
 
 export const rowsKernel = (name: string, job: Job, rows: Rows, frame: Frame): DenseKernel =>
   new RowsKernel(job, rows, frame).kernel(name);
@@ -49,32 +49,17 @@ class RowsKernel {
     const { rows, parts } = this.#plan;
     for (const { tensor } of this.#job.outputs) frame.written.add(tensor);
     const axes = parts ? [parts, ...rows] : rows;
-    const total = count(axes, sizes);
-    const side = this.#shares ? 1 : this.#lanes;
-    const turns = Math.min(MOST_TURNS, Math.max(1, Math.ceil(total / (side * ENOUGH_GROUPS))));
-    const [turn, row] = [frame.name("turn"), frame.name("row")];
+    const row = frame.name("row");
     const bodies = this.#totals.map((r) => spread(r).body);
     const uses = usesIn([...this.#job.outputs.map((o) => o.value), ...bodies], this.#totals);
     const scope = new Scope(frame, uses);
     for (const [axis, spot] of partsOf(row, axes, sizes)) scope.bind(axis, spot);
     this.#fill(scope);
-    const first = plus(times(named("group"), turns), named(turn));
-    const place = this.#shares ? first : plus(times(first, side), named("lane"));
-    const body: Stmt[] = [
-      {
-        kind: "loop",
-        name: turn,
-        from: 0,
-        to: turns,
-        step: "rolled",
-        body: [
-          { kind: "index", name: row, value: place },
-          { kind: "when", all: [{ index: named(row), bound: total }], body: scope.statements },
-        ],
-      },
-    ];
+    const side = this.#shares ? 1 : this.#lanes;
+    const all = { of: row, total: count(axes, sizes), side, enough: ENOUGH_GROUPS };
+    const { groups, loop } = inTurns(frame, all, scope.statements);
     const subgroups = frame.target.subgroups && this.#shares;
-    return frame.kernel(name, { lanes: this.#lanes, subgroups }, Math.ceil(total / (side * turns)), body);
+    return frame.kernel(name, { lanes: this.#lanes, subgroups }, groups, [loop]);
   }
 
   /** Results that need no others first, in one loop, then those that need them, and the outputs at last. */
