@@ -155,9 +155,29 @@ export function compileTiles(
   target: Target,
   tokens?: number,
 ): TileCode | undefined {
+  return tilesOf(rule, sizes, target, tokens, false);
+}
+
+/** The same for packed sequences, each of which starts with a tile of its own. */
+export function compilePackedTiles(
+  rule: Rule,
+  sizes: Sizes,
+  target: Target,
+  tokens?: number,
+): TileCode | undefined {
+  return tilesOf(rule, sizes, target, tokens, true);
+}
+
+function tilesOf(
+  rule: Rule,
+  sizes: Sizes,
+  target: Target,
+  tokens: number | undefined,
+  isPacked: boolean,
+): TileCode | undefined {
   const form = tileForm(rule);
   if (form.kind === "obstacle" || !hasKernels(form)) return undefined;
-  const { kernels, length } = lowerTiles(form, sizes, target, tokens);
+  const { kernels, length } = lowerTiles(form, sizes, target, { ...(tokens ? { tokens } : {}), isPacked });
   return { length, kernels: kernels.map((k) => ({ ...k, wgsl: printWgsl(k.block) })) };
 }
 

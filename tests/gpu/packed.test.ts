@@ -10,7 +10,7 @@ import { type Extents, elements, interpret, type Run } from "../../compiler/deri
 import { targetFor } from "../../compiler/kernel/target.ts";
 import { compileKernel, compilePacked, type Kernel, type Model } from "../../compiler/pipeline.ts";
 import { validateWgsl } from "../../runtime/node/adapter.ts";
-import { RecurrentKernel, type RecurrentOptions } from "../../runtime/recurrent.ts";
+import { RecurrentKernel, type RunOptions } from "../../runtime/recurrent.ts";
 import { miras, scratch, tensor, tensors } from "../cli/support.ts";
 import { eachAlone, packedOf } from "../support/packed.ts";
 import { largest, sequenceOf } from "../support/sequences.ts";
@@ -52,7 +52,7 @@ async function runOn(
   { spec }: Model,
   extents: Extents,
   run: Run,
-  options: RecurrentOptions = {},
+  options: RunOptions = {},
 ) {
   const data = new Map([...run.tokens, ...run.parameters]);
   const width = elements(spec.outputShape, extents.sizes);
