@@ -1,7 +1,10 @@
 /** Where the tiles of a run lie, which of them are computed together, and where the states stand meanwhile. */
 import { lengthsOf } from "./sequences.ts";
 
-/** The tiles of one dispatch, as its uniforms say it: `tiles` of each row from `at` on, and their tokens. */
+/**
+ * The tiles of one dispatch, as its uniforms say it: `tiles` of each row from `at` on, and their tokens, where no table
+ * says those.
+ */
 export interface Part {
   readonly at: number;
   readonly tiles: number;
@@ -86,7 +89,7 @@ export function packedTiling(
   for (let from = 0; from < tiles.length; from += room) {
     const some = tiles.slice(from, from + room);
     done += some.reduce((sum, { first, end }) => sum + end - first, 0);
-    const all = { at: 0, tiles: some.length, first: 0, end: done };
+    const all = { at: 0, tiles: some.length, first: 0, end: 0 };
     spans.push({ all, turns: turnsOf(some), moves: [], table: tableOf(some, ends), done });
   }
   return { rows: 1, room, records: 2 * N + room, starts, ends, spans };
