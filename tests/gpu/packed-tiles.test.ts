@@ -4,9 +4,17 @@
  */
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
+import { type Backend, interpreterBackend, type Ran } from "../../cli/backend.ts";
+import { webgpuBackend } from "../../cli/webgpu.ts";
 import { type Extents, elements, interpret, type Run } from "../../compiler/derive/interpret.ts";
 import { targetFor } from "../../compiler/kernel/target.ts";
-import { compilePackedTiles, compileTiles, type Model, type TileCode } from "../../compiler/pipeline.ts";
+import {
+  compilePackedTiles,
+  compileTiles,
+  type Model,
+  schedules,
+  type TileCode,
+} from "../../compiler/pipeline.ts";
 import { validateWgsl } from "../../runtime/node/adapter.ts";
 import type { RunOptions } from "../../runtime/recurrent.ts";
 import { TiledKernel } from "../../runtime/tiles.ts";
@@ -134,6 +142,58 @@ describe.skipIf(!device)("a run of packed sequences, tile by tile", () => {
     await expect(
       runOn(kernel, model, packed.extents, packed.run, { cuSeqlens: [0, 9, 9, 28] }),
     ).rejects.toThrow(/the cu_seqlens of \S+ \S+ ends at 28, and should end with the tokens, at T = 29/);
+  });
+});
+
+describe("the backend of the command", () => {
+  const name = "gated_deltanet";
+  const model = specModel(name);
+  const { dk, dv } = { dk: 8, dv: 8 };
+  const plan = { lengths: [9, 0, 19, 1], H: 2, isGiven: true, seed: 1 };
+  const packed = packedOf(model, name, plan, { dk, dv, tokens: 19 });
+  const want = eachAlone(model, packed);
+
+  async function ran(backend: Backend): Promise<Ran> {
+    try {
+      return await backend.run(model, packed.extents, packed.run);
+    } finally {
+      await backend.close();
+    }
+  }
+
+  test.skipIf(!device)("runs packed sequences in the parallel form, or as seems quickest", async () => {
+    for (const form of ["parallel", "auto"] as const) {
+      const got = await ran((await webgpuBackend({ form, poison: true })) as Backend);
+      expect(largest(got, want), got.schedule).toBeLessThanOrEqual(BOUND);
+      if (form === "parallel") expect(got.schedule).toBe("tiles of 16");
+    }
+  });
+
+  test("has tiles of packed sequences on the interpreter too, and of none", async () => {
+    const got = await ran(interpreterBackend("parallel"));
+    expect(got.schedule).toBe("tiles of 16");
+    expect(largest(got, want)).toBeLessThanOrEqual(1e-10);
+    const run = { ...packed.run, cuSeqlens: [0] };
+    const none = await interpreterBackend("parallel").run(model, { ...packed.extents, T: 0 }, run);
+    expect([none.y.length, none.states.get("W")?.length]).toEqual([0, 0]);
+  });
+
+  test("estimates packed sequences of one length as it does a batch of them", () => {
+    const { rule } = specModel("titans");
+    const sizes = { dk: 16, dv: 16, tokens: 100 };
+    const [, target] = targets[0] as (typeof targets)[number];
+    const times = (all: ReturnType<typeof schedules>) =>
+      Object.fromEntries(all.map((s) => [s.name, s.nanoseconds.run]));
+    const batch = schedules(rule, sizes, target, { B: 3, T: 100, H: 2 });
+    const even = schedules(rule, sizes, target, { B: 1, T: 300, H: 2 }, [100, 100, 100]);
+    expect(times(even)).toEqual(times(batch));
+    // The longest takes its turns, and short ones beside it a tile each.
+    const uneven = schedules(rule, sizes, target, { B: 1, T: 102, H: 2 }, [1, 100, 1]);
+    const [short, long] = [times(uneven), times(schedules(rule, sizes, target, { B: 1, T: 100, H: 2 }))];
+    for (const [way, time] of Object.entries(short)) {
+      expect(time, way).toBeGreaterThanOrEqual(long[way] as number);
+      expect(time, way).toBeLessThan(times(batch)[way] as number);
+    }
   });
 });
 

@@ -121,7 +121,7 @@ describe.skipIf(!device)("a run of packed sequences", () => {
     expect(told).toEqual([7, 11, 14]);
   });
 
-  test("is what the backend of the command runs, unless in the parallel form", async () => {
+  test("is what the backend of the command runs", async () => {
     const backend = (await webgpuBackend({ poison: true })) as Backend;
     const none = { ...packed.extents, T: 0 };
     const empty = await backend.run(model, none, { ...packed.run, cuSeqlens: [0, 0, 0] });
@@ -129,9 +129,6 @@ describe.skipIf(!device)("a run of packed sequences", () => {
     const got = await backend.run(model, packed.extents, packed.run);
     expect(largest(got, eachAlone(model, packed))).toBeLessThanOrEqual(BOUND);
     await backend.close();
-    const tiled = (await webgpuBackend({ form: "parallel" })) as Backend;
-    await expect(tiled.run(model, packed.extents, packed.run)).rejects.toThrow(/use --form recurrent/);
-    await tiled.close();
   });
 
   test("is refused where it takes more than the device has, which is no bug", async () => {
