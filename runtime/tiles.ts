@@ -96,9 +96,12 @@ export class TiledKernel {
       const carried = resources.storage(record);
       const table = isPacked ? resources.storage(TABLE_WIDTH * room) : undefined;
       const packed = packStates(block, states, starts.length * H);
-      if (record > 0)
-        for (const [n, at] of starts.entries())
-          gpu.queue.writeBuffer(state, 4 * at * record, packed, n * record, record);
+      // As few writes as there are runs of records: drivers take long over many thousands.
+      for (let n = 0, to = 0; n < starts.length && record > 0; n = to) {
+        const at = starts[n] as number;
+        for (to = n + 1; starts[to] === at + to - n; ) to++;
+        gpu.queue.writeBuffer(state, 4 * at * record, packed, n * record, (to - n) * record);
+      }
       const own = { state, scratch, y_out: y, ...(table ? { [TABLE]: table } : {}) };
       const bound = kernels.map(({ block: each }) =>
         resources.bind(each, own, (input) => numbersOf(data, input)),

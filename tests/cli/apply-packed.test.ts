@@ -99,5 +99,4 @@ describe("apply takes packed sequences", () => {
       expect(errorRatio(b as number[], a as number[])).toBeLessThanOrEqual(2e-5);
     }
   });
-  });
 });
