@@ -170,16 +170,29 @@ export class TiledKernel {
     const { state, scratchStride } = (this.#code.kernels[0] as TiledCode["kernels"][number]).block;
     const { maxComputeWorkgroupsPerDimension: workgroups, maxStorageBufferBindingSize: largest } =
       this.#device.limits;
-    const tiles = (bytes: number, rows: number): number =>
-      Math.floor(bytes / (4 * Math.max(1, rows * H * Math.max(state.stride, scratchStride))));
+    const records = (bytes: number, rows: number, stride: number): number =>
+      Math.floor(bytes / (4 * Math.max(1, rows * H * stride)));
+    const stride = Math.max(state.stride, scratchStride);
     const asked = span === undefined ? Number.POSITIVE_INFINITY : Math.floor(span / tokens);
     const limit = Math.min(SPAN_BYTES, largest);
     if (!bounds)
       return batchTiling({ B, T }, tokens, (all) =>
-        Math.max(1, Math.min(all, tiles(limit, B) - 1, Math.floor(workgroups / Math.max(1, B)), asked)),
+        Math.max(
+          1,
+          Math.min(all, records(limit, B, stride) - 1, Math.floor(workgroups / Math.max(1, B)), asked),
+        ),
       );
     return packedTiling(bounds, tokens, (all, N) =>
-      Math.max(1, Math.min(all, tiles(limit, 1), tiles(largest, 1) - 2 * N, workgroups, asked)),
+      Math.max(
+        1,
+        Math.min(
+          all,
+          records(limit, 1, stride),
+          records(largest, 1, state.stride) - 2 * N,
+          workgroups,
+          asked,
+        ),
+      ),
     );
   }
 }
