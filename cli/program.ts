@@ -163,7 +163,7 @@ Reads  q, k [B, T, H, dk], v [B, T, H, dv], each gate and other input [B, T, H, 
 Writes y [B, T, H, dv] and the final states by name [B, H, …shape], in f32.
 
 With cu_seqlens [N + 1], from 0 to T: runs N packed sequences, one after the other in a batch of
-one; states are then [N, H, …shape]. Not yet with --form parallel.`,
+one; states are then [N, H, …shape].`,
     )
     .argument("<file>", FILE)
     .requiredOption("--input <file>", "the tensors to read")

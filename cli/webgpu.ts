@@ -6,6 +6,7 @@ import type { Sizes } from "../compiler/math/axis.ts";
 import {
   compileKernel,
   compilePacked,
+  compilePackedTiles,
   compileTiles,
   type Kernel,
   type Model,
@@ -16,8 +17,9 @@ import {
 import type { Device } from "../runtime/device.ts";
 import { findDevice } from "../runtime/node/adapter.ts";
 import { RecurrentKernel, type RunResult } from "../runtime/recurrent.ts";
+import { lengthsOf } from "../runtime/sequences.ts";
 import { TiledKernel } from "../runtime/tiles.ts";
-import { type Backend, type FormName, NO_PACKED_TILES, noTiles, type Ran } from "./backend.ts";
+import { type Backend, type FormName, noTiles, type Ran } from "./backend.ts";
 import { UsageError } from "./errors.ts";
 import { remember, tuned, tuningKey } from "./tuning.ts";
 
@@ -73,7 +75,6 @@ class WebgpuBackend implements Backend {
   async run(model: Model, extents: Extents, run: Run, progress?: (tokens: number) => void): Promise<Ran> {
     const { cuSeqlens } = run;
     const { B, T, H, sizes: given } = extents;
-    if (cuSeqlens && this.#options.form === "parallel") throw new UsageError(NO_PACKED_TILES);
     const records = (cuSeqlens ? cuSeqlens.length - 1 : B) * H;
     if (T === 0) return { ...withoutTokens(model.rule, records, given, run), schedule: "no tokens" };
     const sizes = { tokens: T, ...given };
@@ -94,14 +95,15 @@ class WebgpuBackend implements Backend {
     const { B, H, sizes } = extents;
     const ofRule = this.#codes.get(rule) ?? new Map<string, Code>();
     this.#codes.set(rule, ofRule);
-    const isPacked = run.cuSeqlens !== undefined;
-    const key = JSON.stringify([sizes, isPacked, this.#options.form === "auto" ? [B, H] : []]);
+    const { form } = this.#options;
+    const bounds = run.cuSeqlens && Array.from(run.cuSeqlens);
+    const key = JSON.stringify([sizes, bounds !== undefined, form === "auto" ? [B, H, bounds] : []]);
     const target = targetOf(this.#device);
     const made = async (): Promise<Code> => {
-      if (isPacked) return compilePacked(rule, sizes, target);
-      if (this.#options.form === "parallel") return tilesOf(rule, sizes, target);
-      if (this.#options.form === "auto") return this.#quickest(model, extents, run);
-      return compileKernel(rule, sizes, target);
+      if (form === "parallel")
+        return tilesOf(rule, (bounds ? compilePackedTiles : compileTiles)(rule, sizes, target));
+      if (form === "auto") return this.#quickest(model, extents, run);
+      return (bounds ? compilePacked : compileKernel)(rule, sizes, target);
     };
     const code = ofRule.get(key) ?? (await made());
     ofRule.set(key, code);
@@ -111,8 +113,10 @@ class WebgpuBackend implements Backend {
   /** As was measured once; else, or with `tune`, as is measured now; else by estimate. */
   async #quickest(model: Model, extents: Extents, run: Run): Promise<Code> {
     const { B, T, H, sizes } = extents;
-    const all = schedules(model.rule, sizes, targetOf(this.#device), { B, T, H });
-    const key = tuningKey(this.name, { B, T, H, ...sizes }, all);
+    const lengths = run.cuSeqlens && lengthsOf(run.cuSeqlens);
+    const all = schedules(model.rule, sizes, targetOf(this.#device), { B, T, H }, lengths);
+    const sequences = lengths ? { N: lengths.length } : {};
+    const key = tuningKey(this.name, { B, T, H, ...sequences, ...sizes }, all);
     const { tune, say } = this.#options;
     if (tune) {
       const times = new Map<Schedule, number>();
@@ -168,8 +172,7 @@ const inDoubles = ({ y, states }: RunResult): Result => ({
   states: new Map([...states].map(([name, s]) => [name, Float64Array.from(s)])),
 });
 
-function tilesOf(...[rule, sizes, target]: Parameters<typeof compileTiles>): TileCode {
-  const code = compileTiles(rule, sizes, target);
+function tilesOf(rule: Rule, code: TileCode | undefined): TileCode {
   if (!code) throw new UsageError(noTiles(rule));
   return code;
 }

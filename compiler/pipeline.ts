@@ -155,9 +155,29 @@ export function compileTiles(
   target: Target,
   tokens?: number,
 ): TileCode | undefined {
+  return tilesOf(rule, sizes, target, tokens, false);
+}
+
+/** The same for packed sequences, each of which starts with a tile of its own. */
+export function compilePackedTiles(
+  rule: Rule,
+  sizes: Sizes,
+  target: Target,
+  tokens?: number,
+): TileCode | undefined {
+  return tilesOf(rule, sizes, target, tokens, true);
+}
+
+function tilesOf(
+  rule: Rule,
+  sizes: Sizes,
+  target: Target,
+  tokens: number | undefined,
+  isPacked: boolean,
+): TileCode | undefined {
   const form = tileForm(rule);
   if (form.kind === "obstacle" || !hasKernels(form)) return undefined;
-  const { kernels, length } = lowerTiles(form, sizes, target, tokens);
+  const { kernels, length } = lowerTiles(form, sizes, target, { ...(tokens ? { tokens } : {}), isPacked });
   return { length, kernels: kernels.map((k) => ({ ...k, wgsl: printWgsl(k.block) })) };
 }
 
@@ -173,23 +193,46 @@ export interface Schedule {
 /** Turns of a tile that are worth trying, where no chunk says how many. */
 const TILES = [8, 16, 32, 64] as const;
 
-/** All ways to run a rule for these extents on an adapter, the quickest by estimate first. */
-export function schedules(rule: Rule, sizes: Sizes, target: Target, extents: CostExtents): Schedule[] {
+/**
+ * All ways to run a rule for these extents on an adapter, the quickest by estimate first; for packed sequences, which have
+ * `lengths`, with kernels for those.
+ */
+export function schedules(
+  rule: Rule,
+  sizes: Sizes,
+  target: Target,
+  extents: CostExtents,
+  lengths?: readonly number[],
+): Schedule[] {
   const machine = machineFor(target);
-  const kernel = compileKernel(rule, sizes, target);
+  const made = lengths
+    ? { kernel: compilePacked, tiles: compilePackedTiles }
+    : { kernel: compileKernel, tiles: compileTiles };
+  const counted = (tokens: number): CostExtents => (lengths ? alike(lengths, tokens, extents) : extents);
+  const kernel = made.kernel(rule, sizes, target);
   const found: Schedule[] = [
     {
       name: "recurrent",
       form: "recurrent",
       code: kernel,
-      nanoseconds: nanoseconds(recurrentDispatches(kernel.block, extents), machine),
+      nanoseconds: nanoseconds(recurrentDispatches(kernel.block, counted(1)), machine),
     },
   ];
   for (const tokens of rule.spec.chunk === undefined ? TILES : [rule.spec.chunk]) {
-    const code = compileTiles(rule, sizes, target, tokens);
+    const code = made.tiles(rule, sizes, target, tokens);
     if (!code) break;
-    const estimate = nanoseconds(tileDispatches(code, extents), machine);
+    const estimate = nanoseconds(tileDispatches(code, counted(code.length / rule.spec.steps)), machine);
     found.push({ name: `tiles of ${code.length}`, form: "parallel", code, nanoseconds: estimate });
   }
   return found.sort((a, b) => a.nanoseconds.whole - b.nanoseconds.whole);
+}
+
+/**
+ * Sequences of any lengths as if all were as long as the longest: with as many turns, and as many pieces of `tokens` in all.
+ * How many they are is then no whole number.
+ */
+function alike(lengths: readonly number[], tokens: number, { H }: CostExtents): CostExtents {
+  const pieces = lengths.map((length) => Math.ceil(length / tokens));
+  const T = lengths.reduce((a, b) => Math.max(a, b), 1);
+  return { B: pieces.reduce((a, b) => a + b, 0) / Math.ceil(T / tokens), T, H };
 }

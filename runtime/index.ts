@@ -23,7 +23,7 @@ export type {
 } from "./network-code.ts";
 export type { Dispatch, ProgramCode, ProgramParts } from "./program/parts.ts";
 export { ProgramRunner } from "./program.ts";
-export { RecurrentKernel, type RecurrentOptions, type RunOptions, type RunResult } from "./recurrent.ts";
+export { RecurrentKernel, type RunOptions, type RunResult } from "./recurrent.ts";
 export { NoWebgpuError, requestDevice } from "./request.ts";
 export { CapacityError } from "./resources.ts";
 export {

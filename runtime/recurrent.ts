@@ -4,7 +4,7 @@ import type { Device } from "./device.ts";
 import { groupOf, type KernelCode, type Launch, pipelineOf } from "./kernel.ts";
 import { download, numbersOf, packStates, uniforms, unpackStates } from "./packing.ts";
 import { checkGrid, Resources } from "./resources.ts";
-import { boundsOf, boundsProblem, lengthsOf, longestOf } from "./sequences.ts";
+import { boundsOf, checkBounds, lengthsOf, longestOf } from "./sequences.ts";
 
 export interface RunOptions {
   readonly layer?: { readonly index: number; readonly count: number };
@@ -13,14 +13,11 @@ export interface RunOptions {
   /** Tokens of one dispatch; by default as many as keep it short. */
   readonly span?: number;
   readonly progress?: (tokens: number) => void;
-}
-
-export interface RecurrentOptions extends RunOptions {
   /**
    * `[N + 1]`, from 0 to T and never falling: where each of N sequences starts that are packed, one after the other, into
    * the tokens of a batch of one, and where the last ends. Inputs are then `[1, T, H, …]` and states `[N, H, …]`; each
-   * sequence starts with states and with a chunk of its own. For a kernel of `compilePacked`, which without this runs a
-   * batch as any other does; `tokens` is then the length of the longest sequence, or more.
+   * sequence starts with states and with a chunk of its own. For kernels of `compilePacked` and `compilePackedTiles`,
+   * which without this run a batch as any others do; `tokens` is then the length of the longest sequence, or more.
    */
   readonly cuSeqlens?: ArrayLike<number>;
 }
@@ -68,7 +65,7 @@ export class RecurrentKernel {
     data: ReadonlyMap<string, ArrayLike<number>>,
     states: ReadonlyMap<string, ArrayLike<number>>,
     outputWidth: number,
-    options: RecurrentOptions = {},
+    options: RunOptions = {},
   ): Promise<RunResult> {
     return this.#device.during(`a run of ${this.#code.block.name}`, () =>
       this.#run(extents, data, states, outputWidth, options),
@@ -84,11 +81,13 @@ export class RecurrentKernel {
     data: ReadonlyMap<string, ArrayLike<number>>,
     states: ReadonlyMap<string, ArrayLike<number>>,
     outputWidth: number,
-    options: RecurrentOptions,
+    options: RunOptions,
   ): Promise<RunResult> {
     const { block } = this.#code;
     const { gpu } = this.#device;
-    if (options.cuSeqlens) checkBounds(options.cuSeqlens, block, { B, T });
+    const isPacked = block.bindings.some((b) => b.name === "cu_seqlens");
+    if (options.cuSeqlens)
+      checkBounds(options.cuSeqlens, { B, T }, { name: block.name, isPacked, maker: "compilePacked" });
     const bounds = options.cuSeqlens ?? boundsOf(Array<number>(B).fill(T));
     const lengths = lengthsOf(bounds);
     const N = lengths.length;
@@ -99,7 +98,7 @@ export class RecurrentKernel {
       const outputLength = B * T * H * outputWidth;
       const y = resources.made(outputLength);
       const scratch = resources.made(N * H * block.scratchStride);
-      const packing = isPacked(block) ? { cu_seqlens: resources.upload(Uint32Array.from(bounds)) } : {};
+      const packing = isPacked ? { cu_seqlens: resources.upload(Uint32Array.from(bounds)) } : {};
       const own = { state, scratch, y_out: y, ...packing };
       const { buffers, bases } = resources.bind(block, own, (input) => numbersOf(data, input));
 
@@ -137,18 +136,6 @@ export class RecurrentKernel {
       resources.release();
     }
   }
-}
-
-const isPacked = ({ bindings }: Launch): boolean => bindings.some((b) => b.name === "cu_seqlens");
-
-function checkBounds(
-  bounds: ArrayLike<number>,
-  block: Launch,
-  extents: { readonly B: number; readonly T: number },
-): void {
-  if (!isPacked(block)) throw new RangeError(`${block.name} takes no cu_seqlens: make it with compilePacked`);
-  const problem = boundsProblem(bounds, extents);
-  if (problem) throw new RangeError(`the cu_seqlens of ${block.name} ${problem}`);
 }
 
 /** Tokens of a dispatch over so many heads, a multiple of the block's quantum. */

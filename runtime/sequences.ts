@@ -32,6 +32,17 @@ function wrongPlace(all: readonly number[], T: number): string | undefined {
 const shown = (all: readonly number[]): string =>
   `[${all.slice(0, 8).join(", ")}${all.length > 8 ? ", …" : ""}]`;
 
+/** Throws RangeError where they are no bounds of `T` tokens, or the kernel is not one that `maker` made for packed sequences. */
+export function checkBounds(
+  bounds: ArrayLike<number>,
+  extents: { readonly B: number; readonly T: number },
+  { name, isPacked, maker }: { readonly name: string; readonly isPacked: boolean; readonly maker: string },
+): void {
+  if (!isPacked) throw new RangeError(`${name} takes no cu_seqlens: make it with ${maker}`);
+  const problem = boundsProblem(bounds, extents);
+  if (problem) throw new RangeError(`the cu_seqlens of ${name} ${problem}`);
+}
+
 /** Where sequences of these lengths start, and where the last ends. */
 export function boundsOf(lengths: readonly number[]): number[] {
   let end = 0;

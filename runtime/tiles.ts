@@ -8,11 +8,16 @@ import { groupOf, pipelineOf, type TiledCode } from "./kernel.ts";
 import { download, numbersOf, packStates, uniforms, unpackStates } from "./packing.ts";
 import type { RunOptions, RunResult } from "./recurrent.ts";
 import { checkGrid, Resources } from "./resources.ts";
+import { boundsOf, checkBounds } from "./sequences.ts";
+import { batchTiling, type Part, packedTiling, type Tiling } from "./tilings.ts";
 
 /** Bytes of scratch memory, and of states, that a span has at most. */
 const SPAN_BYTES = 2 ** 26;
 /** Uniform buffers begin at multiples of this. */
 const ALIGNMENT = 256;
+/** What kernels for packed sequences read of their tiles, and its numbers for each of them. */
+const TABLE = "tile_table";
+const TABLE_WIDTH = 4;
 
 export class TiledKernel {
   readonly #device: Device;
@@ -36,7 +41,10 @@ export class TiledKernel {
     });
   }
 
-  /** Runs `T` tokens of `B` sequences with `H` heads: as `RecurrentKernel` does, with the same data. */
+  /**
+   * Runs `T` tokens of `B` sequences with `H` heads, or packed ones: as `RecurrentKernel` does, with the same data. Those
+   * that are packed have a tile each in a turn, whatever their lengths; `span` is then of the tokens of all of them.
+   */
   run(
     extents: { readonly B: number; readonly T: number; readonly H: number },
     data: ReadonlyMap<string, ArrayLike<number>>,
@@ -65,94 +73,126 @@ export class TiledKernel {
     const { block } = kernels[0] as TiledCode["kernels"][number];
     const { gpu } = this.#device;
     const { stride } = block.state;
-    const tokens = length / block.steps;
-    const tiles = Math.ceil(T / tokens);
-    const bytes = 4 * Math.max(1, B * H * Math.max(stride, block.scratchStride));
-    const most = this.#device.limits.maxComputeWorkgroupsPerDimension;
-    const limit = Math.min(SPAN_BYTES, this.#device.limits.maxStorageBufferBindingSize);
-    const room = Math.max(
-      1,
-      Math.min(
-        tiles,
-        Math.floor(limit / bytes) - 1,
-        Math.floor(most / Math.max(1, B)),
-        Math.floor((options.span ?? T) / tokens),
-      ),
+    const { cuSeqlens } = options;
+    const isPacked = block.bindings.some((b) => b.name === TABLE);
+    if (cuSeqlens)
+      checkBounds(cuSeqlens, { B, T }, { name: block.name, isPacked, maker: "compilePackedTiles" });
+    const tiling = this.#tiling(
+      { B, T, H },
+      length / block.steps,
+      isPacked ? (cuSeqlens ?? boundsOf(Array<number>(B).fill(T))) : undefined,
+      options.span,
     );
-    checkGrid(this.#device, B, H);
+    const { rows, room, starts, ends } = tiling;
+    checkGrid(this.#device, rows, H);
     const resources = new Resources(this.#device, this.#pool, block.name, options.poison);
 
     try {
       const outputLength = B * T * H * outputWidth;
       const y = resources.made(outputLength);
       const record = H * stride;
-      const state = resources.made((room + 1) * B * record);
-      const scratch = resources.made(room * B * H * block.scratchStride);
+      const state = resources.made(tiling.records * record);
+      const scratch = resources.made(room * rows * H * block.scratchStride);
       const carried = resources.storage(record);
-      const packed = packStates(block, states, B * H);
-      const inBatch = (b: number, slot: number): number => (b * (room + 1) + slot) * record;
-      if (record > 0)
-        for (let b = 0; b < B; b++)
-          gpu.queue.writeBuffer(state, 4 * inBatch(b, 0), packed, b * record, record);
-      const own = { state, scratch, y_out: y };
+      const table = isPacked ? resources.storage(TABLE_WIDTH * room) : undefined;
+      const packed = packStates(block, states, starts.length * H);
+      // As few writes as there are runs of records: drivers take long over many thousands.
+      for (let n = 0, to = 0; n < starts.length && record > 0; n = to) {
+        const at = starts[n] as number;
+        for (to = n + 1; starts[to] === at + to - n; ) to++;
+        gpu.queue.writeBuffer(state, 4 * at * record, packed, n * record, (to - n) * record);
+      }
+      const own = { state, scratch, y_out: y, ...(table ? { [TABLE]: table } : {}) };
       const bound = kernels.map(({ block: each }) =>
         resources.bind(each, own, (input) => numbersOf(data, input)),
       );
 
       const layer = options.layer ?? { index: 0, count: 1 };
       const started = performance.now();
-      for (let first = 0; first < tiles && B * H > 0; first += room) {
-        const count = Math.min(room, tiles - first);
-        const dispatches = kernels.flatMap(({ stage }, k) =>
-          stage === "before" ? [{ k, at: 0, tiles: count }] : [],
-        );
-        for (let at = 0; at < count; at++)
-          dispatches.push(
-            ...kernels.flatMap(({ stage }, k) => (stage === "along" ? [{ k, at, tiles: 1 }] : [])),
-          );
-        dispatches.push(
-          ...kernels.flatMap(({ stage }, k) => (stage === "after" ? [{ k, at: 0, tiles: count }] : [])),
-        );
+      for (const span of H > 0 ? tiling.spans : []) {
+        const staged = (wanted: string, part: Part) =>
+          kernels.flatMap(({ stage }, k) => (stage === wanted ? [{ k, part }] : []));
+        const dispatches = [
+          ...staged("before", span.all),
+          ...span.turns.flatMap((turn) => staged("along", turn)),
+          ...staged("after", span.all),
+        ];
         const width = Math.max(...bound.map(({ bases }) => 36 + 4 * bases.length));
         const slot = Math.ceil(width / ALIGNMENT) * ALIGNMENT;
         const uniform = resources.uniform(slot * dispatches.length);
         const fields = new Uint8Array(slot * dispatches.length);
         const encoder = gpu.createCommandEncoder({ label: block.name });
-        const pass = encoder.beginComputePass({ label: `${block.name}, tiles from ${first}` });
-        for (const [i, { k, at, tiles: wide }] of dispatches.entries()) {
+        const pass = encoder.beginComputePass({ label: `${block.name}, up to token ${span.done}` });
+        for (const [i, { k, part }] of dispatches.entries()) {
           const { buffers, bases } = bound[k] as (typeof bound)[number];
           const pipeline = this.#pipelines[k] as GPUComputePipeline;
-          const from = (first + at) * tokens;
-          const run = uniforms(T, from, Math.min(T, from + wide * tokens), layer, [wide, at, room, ...bases]);
+          const run = uniforms(T, part.first, part.end, layer, [part.tiles, part.at, room, ...bases]);
           fields.set(new Uint8Array(run), slot * i);
           pass.setPipeline(pipeline);
           pass.setBindGroup(
             0,
             groupOf(gpu, pipeline, buffers, { buffer: uniform, offset: slot * i, size: run.byteLength }),
           );
-          pass.dispatchWorkgroups((kernels[k] as TiledCode["kernels"][number]).groups, H, B * wide);
+          pass.dispatchWorkgroups((kernels[k] as TiledCode["kernels"][number]).groups, H, rows * part.tiles);
         }
         pass.end();
         gpu.queue.writeBuffer(uniform, 0, fields);
-        // The next span starts where this one ends.
-        for (let b = 0; b < B && record > 0; b++) {
-          encoder.copyBufferToBuffer(state, 4 * inBatch(b, count), carried, 0, 4 * record);
-          encoder.copyBufferToBuffer(carried, 0, state, 4 * inBatch(b, 0), 4 * record);
+        if (table) gpu.queue.writeBuffer(table, 0, span.table);
+        for (const { from, to } of record > 0 ? span.moves : []) {
+          encoder.copyBufferToBuffer(state, 4 * from * record, carried, 0, 4 * record);
+          encoder.copyBufferToBuffer(carried, 0, state, 4 * to * record, 4 * record);
         }
         gpu.queue.submit([encoder.finish()]);
         // One span at a time: drivers do not bear any number of dispatches in their queue.
         await gpu.queue.onSubmittedWorkDone();
-        if (first + count < tiles) options.progress?.((first + count) * tokens);
+        if (span !== tiling.spans.at(-1)) options.progress?.(span.done);
       }
       const milliseconds = performance.now() - started;
       const out = await download(gpu, this.#pool, y, outputLength);
-      const all = await download(gpu, this.#pool, state, (room + 1) * B * record);
-      const last = new Float32Array(B * record);
-      for (let b = 0; b < B; b++) last.set(all.subarray(inBatch(b, 0), inBatch(b, 0) + record), b * record);
+      const all = await download(gpu, this.#pool, state, (Math.max(-1, ...ends) + 1) * record);
+      const last = new Float32Array(ends.length * record);
+      for (const [n, at] of ends.entries())
+        last.set(all.subarray(at * record, (at + 1) * record), n * record);
       options.progress?.(T);
-      return { y: out, states: unpackStates(block, last, B * H), milliseconds };
+      return { y: out, states: unpackStates(block, last, ends.length * H), milliseconds };
     } finally {
       resources.release();
     }
+  }
+
+  /** How the tiles of a run lie in memory: those of packed sequences, or of a batch. A span bounds what they take. */
+  #tiling(
+    { B, T, H }: { readonly B: number; readonly T: number; readonly H: number },
+    tokens: number,
+    bounds: ArrayLike<number> | undefined,
+    span: number | undefined,
+  ): Tiling {
+    const { state, scratchStride } = (this.#code.kernels[0] as TiledCode["kernels"][number]).block;
+    const { maxComputeWorkgroupsPerDimension: workgroups, maxStorageBufferBindingSize: largest } =
+      this.#device.limits;
+    const records = (bytes: number, rows: number, stride: number): number =>
+      Math.floor(bytes / (4 * Math.max(1, rows * H * stride)));
+    const stride = Math.max(state.stride, scratchStride);
+    const asked = span === undefined ? Number.POSITIVE_INFINITY : Math.floor(span / tokens);
+    const limit = Math.min(SPAN_BYTES, largest);
+    if (!bounds)
+      return batchTiling({ B, T }, tokens, (all) =>
+        Math.max(
+          1,
+          Math.min(all, records(limit, B, stride) - 1, Math.floor(workgroups / Math.max(1, B)), asked),
+        ),
+      );
+    return packedTiling(bounds, tokens, (all, N) =>
+      Math.max(
+        1,
+        Math.min(
+          all,
+          records(limit, 1, stride),
+          records(largest, 1, state.stride) - 2 * N,
+          workgroups,
+          asked,
+        ),
+      ),
+    );
   }
 }

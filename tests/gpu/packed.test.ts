@@ -10,7 +10,7 @@ import { type Extents, elements, interpret, type Run } from "../../compiler/deri
 import { targetFor } from "../../compiler/kernel/target.ts";
 import { compileKernel, compilePacked, type Kernel, type Model } from "../../compiler/pipeline.ts";
 import { validateWgsl } from "../../runtime/node/adapter.ts";
-import { RecurrentKernel, type RecurrentOptions } from "../../runtime/recurrent.ts";
+import { RecurrentKernel, type RunOptions } from "../../runtime/recurrent.ts";
 import { miras, scratch, tensor, tensors } from "../cli/support.ts";
 import { eachAlone, packedOf } from "../support/packed.ts";
 import { largest, sequenceOf } from "../support/sequences.ts";
@@ -52,7 +52,7 @@ async function runOn(
   { spec }: Model,
   extents: Extents,
   run: Run,
-  options: RecurrentOptions = {},
+  options: RunOptions = {},
 ) {
   const data = new Map([...run.tokens, ...run.parameters]);
   const width = elements(spec.outputShape, extents.sizes);
@@ -121,7 +121,7 @@ describe.skipIf(!device)("a run of packed sequences", () => {
     expect(told).toEqual([7, 11, 14]);
   });
 
-  test("is what the backend of the command runs, unless in the parallel form", async () => {
+  test("is what the backend of the command runs", async () => {
     const backend = (await webgpuBackend({ poison: true })) as Backend;
     const none = { ...packed.extents, T: 0 };
     const empty = await backend.run(model, none, { ...packed.run, cuSeqlens: [0, 0, 0] });
@@ -129,9 +129,6 @@ describe.skipIf(!device)("a run of packed sequences", () => {
     const got = await backend.run(model, packed.extents, packed.run);
     expect(largest(got, eachAlone(model, packed))).toBeLessThanOrEqual(BOUND);
     await backend.close();
-    const tiled = (await webgpuBackend({ form: "parallel" })) as Backend;
-    await expect(tiled.run(model, packed.extents, packed.run)).rejects.toThrow(/use --form recurrent/);
-    await tiled.close();
   });
 
   test("is refused where it takes more than the device has, which is no bug", async () => {

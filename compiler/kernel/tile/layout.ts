@@ -47,9 +47,9 @@ export interface TileLayout {
 
 /**
  * Places for the states and for the `kept` tensors: numbers of the tile beside the states that it starts with, fours
- * of tokens in scratch memory.
+ * of tokens in scratch memory. `next` is where the states lie that the next tile starts with.
  */
-export function layoutOf(form: TileForm, kept: Iterable<Tensor>, sizes: TileSizes): TileLayout {
+export function layoutOf(form: TileForm, kept: Iterable<Tensor>, sizes: TileSizes, next: Index): TileLayout {
   const homes = new Map<Tensor, Home>();
   const slots: Slot[] = [];
   let stride = 0;
@@ -58,7 +58,7 @@ export function layoutOf(form: TileForm, kept: Iterable<Tensor>, sizes: TileSize
     slots.push({ tensor: s.previous, name: s.name, offset: stride, length });
     // A tile reads the states where it starts, and writes those where the next one does.
     homes.set(form.starts.get(s) as Tensor, { buffer: "state", base: plus(named("start"), stride) });
-    homes.set(s.previous, { buffer: "state", base: plus(named("start"), named("ahead"), stride) });
+    homes.set(s.previous, { buffer: "state", base: plus(next, stride) });
     stride += length;
   }
   let fours = 0;

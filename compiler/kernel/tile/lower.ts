@@ -39,6 +39,13 @@ export interface TileKernels {
 /** Fields of the uniform buffer: how many tiles a dispatch has, the first of them, and how many there is room for. */
 export const TILE_FIELDS = ["tiles", "at", "room"] as const;
 
+/**
+ * Where tiles of packed sequences lie, which no arithmetic can say: four numbers for each. Its first token among all of
+ * them, where its tokens end, and the records of the states that it starts with and that it leaves.
+ */
+const TABLE: Binding = { name: "tile_table", access: "read", element: "u32", holds: [] };
+const TABLE_WIDTH = 4;
+
 /** Records of a tile: its states with what it has once, and what its tokens have. */
 const RECORDS = ["state", "scratch"] as const;
 
@@ -55,8 +62,16 @@ export function hasKernels({ phases, constants, output }: TileForm): boolean {
   );
 }
 
-/** Tiles have about `tokens` turns, or those of a chunk: that changes no result. */
-export function lowerTiles(form: TileForm, given: Sizes, target: Target, tokens = TOKENS): TileKernels {
+/**
+ * Tiles have about `tokens` turns, or those of a chunk: that changes no result. They are those of sequences side by side
+ * in a batch; or packed, as `tile_table` says, for sequences of any lengths one after the other.
+ */
+export function lowerTiles(
+  form: TileForm,
+  given: Sizes,
+  target: Target,
+  { tokens = TOKENS, isPacked = false }: { readonly tokens?: number; readonly isPacked?: boolean } = {},
+): TileKernels {
   const program = tileProgram(form);
   const sizes = new TileSizes(form, given, tokens);
   const parts = partsOf(program, new Set(form.starts.values()), (d) => sizes.extent(d));
@@ -64,8 +79,14 @@ export function lowerTiles(form: TileForm, given: Sizes, target: Target, tokens 
   const made = parts.flatMap(({ statements }) =>
     statements.flatMap((s) => (s.kind === "value" || s.kind === "running" ? madeBy(s) : [])),
   );
-  const layout = layoutOf(form, [...program.inputs.values(), ...made.filter((t) => kept.has(t))], sizes);
-  const lowering: Lowering = { form, program, sizes, layout, target };
+  const next = isPacked ? named("next") : plus(named("start"), named("ahead"));
+  const layout = layoutOf(
+    form,
+    [...program.inputs.values(), ...made.filter((t) => kept.has(t))],
+    sizes,
+    next,
+  );
+  const lowering: Lowering = { form, program, sizes, layout, target, isPacked };
   return {
     kernels: [inputKernel(lowering), ...parts.map((part) => partKernel(lowering, part))],
     length: sizes.length,
@@ -78,6 +99,7 @@ interface Lowering {
   readonly sizes: TileSizes;
   readonly layout: TileLayout;
   readonly target: Target;
+  readonly isPacked: boolean;
 }
 
 /** The kernel that copies the tiles' inputs to where the others read them. */
@@ -149,7 +171,7 @@ function groupsOf(scope: Scope, { order, statements }: Part): number {
 // ---------------------------------------------------------------- around the statements
 
 function bind(
-  { program, target }: Lowering,
+  { program, target, isPacked }: Lowering,
   inputs: readonly Tensor[],
   isOutput: boolean,
   records: readonly (typeof RECORDS)[number][],
@@ -157,12 +179,17 @@ function bind(
 ) {
   return bindInputs(
     inputs,
-    records.map((r) => ({
-      name: r,
-      access: "read_write",
-      holds: [],
-      ...(r === "scratch" ? { element: "vec4f" } : {}),
-    })),
+    [
+      ...(isPacked ? [TABLE] : []),
+      ...records.map(
+        (r): Binding => ({
+          name: r,
+          access: "read_write",
+          holds: [],
+          ...(r === "scratch" ? { element: "vec4f" } : {}),
+        }),
+      ),
+    ],
     isOutput ? program.output : undefined,
     target.storageBuffers,
     name,
@@ -170,7 +197,7 @@ function bind(
 }
 
 function block(
-  { form, sizes, layout, target }: Lowering,
+  { form, sizes, layout, target, isPacked }: Lowering,
   title: string,
   { bindings, bases }: ReturnType<typeof bind>,
   body: readonly Stmt[],
@@ -188,13 +215,14 @@ function block(
     steps: sizes.steps,
     passes: 1,
     quantum: sizes.length / sizes.steps,
-    body: [...where(sizes, layout, bindings), ...body],
+    body: [...(isPacked ? wherePacked : where)(sizes, layout, bindings), ...body],
   };
 }
 
+const let_ = (name: string, value: Index): Stmt => ({ kind: "index", name, value });
+
 /** Which tile of which head of which sequence a workgroup is at, and where its states and its scratch memory begin. */
 function where({ length, steps }: TileSizes, layout: TileLayout, bindings: readonly Binding[]): Stmt[] {
-  const let_ = (name: string, value: Index): Stmt => ({ kind: "index", name, value });
   const end = times(named("run.end"), steps);
   const record = (room: Index): Index =>
     plus(times(plus(times(named("b"), room), named("slot")), named("heads")), named("h"));
@@ -212,6 +240,33 @@ function where({ length, steps }: TileSizes, layout: TileLayout, bindings: reado
       ? [
           let_("start", times(record(plus(named("run.room"), 1)), layout.state.stride)),
           let_("ahead", times(named("heads"), layout.state.stride)),
+        ]
+      : []),
+  ];
+}
+
+/** The same of a tile of packed sequences: what its record of the table says. */
+function wherePacked({ steps }: TileSizes, layout: TileLayout, bindings: readonly Binding[]): Stmt[] {
+  const field = (i: number): Index => ({
+    kind: "load",
+    buffer: TABLE.name,
+    index: plus(times(named("slot"), TABLE_WIDTH), i),
+  });
+  const record = (at: Index): Index => plus(times(at, named("heads")), named("h"));
+  return [
+    let_("h", named("workgroup.y")),
+    let_("heads", named("workgroups.y")),
+    // Tokens are counted over all sequences, which lie in one row.
+    let_("b", 0),
+    let_("slot", plus(named("run.at"), named("workgroup.z"))),
+    let_("m", times(field(0), steps)),
+    let_("count", { kind: "difference", from: times(field(1), steps), less: named("m") }),
+    let_("last", { kind: "difference", from: named("count"), less: 1 }),
+    let_("own", times(record(named("slot")), layout.scratchStride / FOUR)),
+    ...(bindings.some((b) => b.name === "state")
+      ? [
+          let_("start", times(record(field(2)), layout.state.stride)),
+          let_("next", times(record(field(3)), layout.state.stride)),
         ]
       : []),
   ];
