@@ -144,6 +144,8 @@ export interface Elementwise {
   readonly simplify?: (m: Algebra, args: readonly Expr[]) => Expr | undefined;
   /** WGSL for operands of `type`; conditions are of the matching bool type. */
   readonly wgsl: (args: readonly string[], type: "f32" | "vec4f") => string;
+  /** The same of what another operation gives, by its name and over its arguments, where that overflows and this does not. */
+  readonly wgslOf?: Readonly<Record<string, (args: readonly string[]) => string>>;
   readonly notation: Notation;
   /** Ranges that the tests draw arguments from, away from poles; kinks are stepped over. */
   readonly samples: readonly (readonly [number, number])[];

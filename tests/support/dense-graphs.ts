@@ -301,6 +301,8 @@ export const elementwise: readonly Named[] = [
   one("broadcast", [B, D, T], add(leaf(gain, [d]), token), [gain, tokens]),
   one("position", [B, T, D], mul(position(t), add(X, position(d), extent(B))), [x]),
   one("constant", [B, T], constant(3), []),
+  // The inner one alone is too large for 32 bits.
+  one("the logarithm of a cosh", [B, T, D], call("log", call("cosh", mul(constant(300), X))), [x]),
 ];
 
 /** Σₜ x xᵀ / T + Diag(λ) of a sequence, with λ between 0.6 and 1.6: the systems of all f go with one matrix. */

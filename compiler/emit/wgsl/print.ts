@@ -168,6 +168,9 @@ function value(v: Value): string {
       if (v.op.name === "add") return `(${sum(v.args)})`;
       if (v.op.name === "mul") return `(${product(v)})`;
       const wide = isWide(v);
+      const [only] = v.args;
+      const ofResult = only?.kind === "apply" ? v.op.wgslOf?.[only.op.name] : undefined;
+      if (only?.kind === "apply" && ofResult) return ofResult(only.args.map(value));
       const args = v.args.map((a, i) => (wide && mustBeWide(v, i) ? `vec4f(${value(a)})` : value(a)));
       return v.op.wgsl(args, wide ? "vec4f" : "f32");
     }

@@ -23,6 +23,7 @@ export const log: Elementwise = {
   derivative: (m, [x]) => m.pow(x ?? m.constant(1), m.constant(-1)),
   linearIn: () => false,
   wgsl: ([x]) => `log(${x})`,
+  wgslOf: { cosh: ([x]) => `(abs(${x}) + log(0.5 + 0.5 * exp(-2.0 * abs(${x}))))` },
   notation: { style: "function", unicode: "log", tex: "\\log" },
   samples: [[0.2, 4]],
 };
