@@ -8,7 +8,7 @@ import { plainUniform } from "./uniforms.ts";
 
 /** Dispatches of one submission: so many that it costs little for each. */
 const DISPATCHES_PER_SUBMIT = 64;
-/** Workgroups that are worth a try of a few of them before the first run of all: fewer are never long. */
+/** Workgroups that are worth a try of a few of them before the first run of all. */
 const WORTH_A_PROBE = 64;
 
 type Groups = readonly [number, number, number];
@@ -65,8 +65,8 @@ export class Sequence {
       const { ready } = paced;
       const [x, y, z] = ready.whole.groups;
       const count = x * y * z;
-      const isCut = ready.startsAnywhere && count >= WORTH_A_PROBE;
-      if (this.#timesMeasured === 0 && isCut) {
+      const canBeCut = ready.startsAnywhere && count > 1;
+      if (this.#timesMeasured === 0 && canBeCut && count >= WORTH_A_PROBE) {
         const probe = { from: 0, to: probeOf(count) };
         this.#cut(paced, [probe]);
         const few = await this.#timed(paced);
@@ -74,7 +74,7 @@ export class Sequence {
         this.#cut(paced, piecesOf(rest, (few * (count - probe.to)) / probe.to, this.#longest));
         paced.milliseconds = few + (await this.#timed(paced));
       } else paced.milliseconds = await this.#timed(paced);
-      const pieces = isCut ? piecesOf({ from: 0, to: count }, paced.milliseconds, this.#longest) : [];
+      const pieces = canBeCut ? piecesOf({ from: 0, to: count }, paced.milliseconds, this.#longest) : [];
       if (pieces.length > 1) this.#cut(paced, pieces);
       else this.#whole(paced);
     }

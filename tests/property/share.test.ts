@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { shared } from "../../compiler/dense/share.ts";
 import { interpretAdjoint } from "../../compiler/form/interpret-adjoint.ts";
 import { tileAdjoint } from "../../compiler/form/tile-adjoint.ts";
+import { elements } from "../../compiler/math/axis.ts";
 import { Random } from "../numeric/reference/random.ts";
 import { errorRatio } from "../support/compare.ts";
 import { sequenceOf } from "../support/sequences.ts";
@@ -50,12 +51,8 @@ describe.each(found.filter((f) => f.count > 0))(
           const random = new Random(seed + 1);
           const normal = (n: number): Float64Array => new Float64Array(n).map(() => random.normal());
           const states = new Map([...run.states].map(([name, x]) => [name, normal(x.length)]));
-          const { spec } = model;
-          const width = spec.outputShape.reduce(
-            (n, d) => n * d.names.reduce((m, name) => m * (extents.sizes[name] as number), d.scale),
-            1,
-          );
-          const seeds = { y: normal(B * T * H * width), states };
+          const count = B * T * H * elements(model.spec.outputShape, extents.sizes);
+          const seeds = { y: normal(count), states };
           const want = interpretAdjoint(form, adjoint, extents, run, seeds, tile);
           const got = interpretAdjoint(form, once, extents, run, seeds, tile);
           for (const kind of ["tokens", "parameters", "states"] as const)
