@@ -6,8 +6,8 @@ import { domainOf } from "../math/domain.ts";
 import { type Expr, leaf, type Tensor, tensorsOf } from "../math/expr.ts";
 import { type Key, keyOf } from "./key.ts";
 import { allParts } from "./lookup.ts";
+import { rewrite } from "./rewrite.ts";
 import { count } from "./space.ts";
-import { rewrite } from "./split.ts";
 import { AGAIN, isDear, MANY, spread, Work } from "./work.ts";
 
 export function shared(name: string, steps: readonly Step[], sizes: Sizes): readonly Step[] {

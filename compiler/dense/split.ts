@@ -4,7 +4,7 @@
  */
 import type { Definition } from "../form/steps.ts";
 import type { Target } from "../kernel/target.ts";
-import { apply, mul, rebuild, reduce } from "../math/algebra.ts";
+import { apply, mul, reduce } from "../math/algebra.ts";
 import { type Axis, axesFor, dim, extentOf, freshAxis } from "../math/axis.ts";
 import { domainOf } from "../math/domain.ts";
 import { type Expr, leaf, postorder, type Reduce, type Solve, type Tensor, tensorsOf } from "../math/expr.ts";
@@ -12,6 +12,7 @@ import { InternalError } from "../source/diagnostic.ts";
 import { inOrder, keyOf } from "./key.ts";
 import { allParts } from "./lookup.ts";
 import { isLight, type Product, productOf } from "./product.ts";
+import { rewrite } from "./rewrite.ts";
 import { isAlong, partsFor, type Rows, rowsOf, totalsIn } from "./rows.ts";
 import { count } from "./space.ts";
 import { AGAIN, isDear, MANY, spread, type Work } from "./work.ts";
@@ -279,17 +280,3 @@ interface Apart {
 const isWithin = (r: Reduce, axes: readonly Axis[]): boolean => r.axes.every((a) => axes.includes(a));
 
 const isNumber = (e: Expr): boolean => e.kind === "reduce" || (e.kind === "apply" && e.op.gives === "real");
-
-/** Replaces what `replace` has something else for, from the top. */
-export function rewrite(e: Expr, replace: (x: Expr, go: (x: Expr) => Expr) => Expr | undefined): Expr {
-  const memo = new Map<Expr, Expr>();
-  const go = (x: Expr): Expr => {
-    let made = memo.get(x);
-    if (!made) {
-      made = replace(x, go) ?? rebuild(x, go);
-      memo.set(x, made);
-    }
-    return made;
-  };
-  return go(e);
-}

@@ -8,8 +8,8 @@ import { type Expr, leaf, type Tensor, tensorsOf } from "../math/expr.ts";
 import { isLoop, withLookups } from "./lookup.ts";
 import { type DenseKernel, lowerDense } from "./lower.ts";
 import { lowerRecursion } from "./recursion.ts";
+import { rewrite } from "./rewrite.ts";
 import { shared } from "./share.ts";
-import { rewrite } from "./split.ts";
 import { withSystemsApart } from "./systems.ts";
 
 /** As `lowerDense`, for steps. */

@@ -8,7 +8,7 @@ import { type Axis, axesFor } from "../math/axis.ts";
 import { domainOf } from "../math/domain.ts";
 import { type Expr, leaf, openSolve, type Tensor, tensorsOf } from "../math/expr.ts";
 import { inOrder, keyOf } from "./key.ts";
-import { rewrite } from "./split.ts";
+import { rewrite } from "./rewrite.ts";
 
 /** The steps, in which every system is a definition, of leaves or numbers: but those of what a recursion makes itself. */
 export function withSystemsApart(name: string, steps: readonly Definition[]): Definition[];

@@ -6,19 +6,12 @@ import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { type Backend, interpreterBackend, type Ran } from "../../cli/backend.ts";
 import { webgpuBackend } from "../../cli/webgpu.ts";
-import { type Extents, elements, interpret, type Run } from "../../compiler/derive/interpret.ts";
+import { interpret } from "../../compiler/derive/interpret.ts";
 import { targetFor } from "../../compiler/kernel/target.ts";
-import {
-  compilePackedTiles,
-  compileTiles,
-  type Model,
-  schedules,
-  type TileCode,
-} from "../../compiler/pipeline.ts";
+import { compilePackedTiles, compileTiles, schedules, type TileCode } from "../../compiler/pipeline.ts";
 import { validateWgsl } from "../../runtime/node/adapter.ts";
-import type { RunOptions } from "../../runtime/recurrent.ts";
 import { TiledKernel } from "../../runtime/tiles.ts";
-import { eachAlone, packedOf } from "../support/packed.ts";
+import { eachAlone, packedOf, runOn } from "../support/packed.ts";
 import { largest, sequenceOf } from "../support/sequences.ts";
 import { specModel, specNames } from "../support/specs.ts";
 import { device } from "./device.ts";
@@ -30,10 +23,18 @@ const RUNS = Number(process.env.MIRAS_GPU_RUNS ?? 12);
 const TILE = 8;
 
 /** Each class: sums, triangular systems, steps, chunks of deep memories, rings, linear systems, inputs of each channel. */
-const SPECS = (
-  process.env.MIRAS_PACKED_SPECS ??
-  "gated_deltanet,gla,retnet,titans,yaad,deltaproduct,sliding_window_attention,attention,mesanet,rwkv6"
-).split(",");
+const SPECS = [
+  "gated_deltanet",
+  "gla",
+  "retnet",
+  "titans",
+  "yaad",
+  "deltaproduct",
+  "sliding_window_attention",
+  "attention",
+  "mesanet",
+  "rwkv6",
+];
 
 const made: TiledKernel[] = [];
 afterAll(() => {
@@ -47,20 +48,6 @@ async function kernelOf(code: TileCode | undefined): Promise<TiledKernel> {
   const kernel = await TiledKernel.create(device, code);
   made.push(kernel);
   return kernel;
-}
-
-async function runOn(
-  kernel: TiledKernel,
-  { spec }: Model,
-  extents: Extents,
-  run: Run,
-  options: RunOptions = {},
-) {
-  const data = new Map([...run.tokens, ...run.parameters]);
-  const width = elements(spec.outputShape, extents.sizes);
-  const { y, states } = await kernel.run(extents, data, run.states, width, { poison: true, ...options });
-  const doubles = [...states].map(([n, s]): [string, Float64Array] => [n, Float64Array.from(s)]);
-  return { y: Float64Array.from(y), states: new Map(doubles) };
 }
 
 describe.skipIf(!device).each(SPECS)("%s", (name) => {

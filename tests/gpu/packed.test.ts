@@ -6,13 +6,13 @@ import fc from "fast-check";
 import { afterAll, describe, expect, test, vi } from "vitest";
 import type { Backend } from "../../cli/backend.ts";
 import { webgpuBackend } from "../../cli/webgpu.ts";
-import { type Extents, elements, interpret, type Run } from "../../compiler/derive/interpret.ts";
+import { interpret } from "../../compiler/derive/interpret.ts";
 import { targetFor } from "../../compiler/kernel/target.ts";
-import { compileKernel, compilePacked, type Kernel, type Model } from "../../compiler/pipeline.ts";
+import { compileKernel, compilePacked, type Kernel } from "../../compiler/pipeline.ts";
 import { validateWgsl } from "../../runtime/node/adapter.ts";
-import { RecurrentKernel, type RunOptions } from "../../runtime/recurrent.ts";
+import { RecurrentKernel } from "../../runtime/recurrent.ts";
 import { miras, scratch, tensor, tensors } from "../cli/support.ts";
-import { eachAlone, packedOf } from "../support/packed.ts";
+import { eachAlone, packedOf, runOn } from "../support/packed.ts";
 import { largest, sequenceOf } from "../support/sequences.ts";
 import { specModel, specNames } from "../support/specs.ts";
 import { device } from "./device.ts";
@@ -45,20 +45,6 @@ async function kernelOf(code: Kernel): Promise<RecurrentKernel> {
   const kernel = await RecurrentKernel.create(device, code);
   made.push(kernel);
   return kernel;
-}
-
-async function runOn(
-  kernel: RecurrentKernel,
-  { spec }: Model,
-  extents: Extents,
-  run: Run,
-  options: RunOptions = {},
-) {
-  const data = new Map([...run.tokens, ...run.parameters]);
-  const width = elements(spec.outputShape, extents.sizes);
-  const { y, states } = await kernel.run(extents, data, run.states, width, { poison: true, ...options });
-  const doubles = [...states].map(([n, s]): [string, Float64Array] => [n, Float64Array.from(s)]);
-  return { y: Float64Array.from(y), states: new Map(doubles) };
 }
 
 describe.skipIf(!device).each(SPECS)("%s", (name) => {

@@ -1,7 +1,9 @@
 /** Packed sequences of a model: random ones, and what the f64 interpreter makes of each on its own. */
 import { type Extents, elements, interpret, type Result, type Run } from "../../compiler/derive/interpret.ts";
 import type { Model } from "../../compiler/pipeline.ts";
+import type { RecurrentKernel, RunOptions } from "../../runtime/recurrent.ts";
 import { boundsOf } from "../../runtime/sequences.ts";
+import type { TiledKernel } from "../../runtime/tiles.ts";
 import { referenceFor } from "../numeric/reference/index.ts";
 import { type Sequence, sequenceOf, slice } from "./sequences.ts";
 
@@ -62,4 +64,19 @@ export function eachAlone({ rule, spec }: Model, { extents, run }: Sequence): Re
     for (const [name, s] of got.states) states.get(name)?.set(s, n * s.length);
   }
   return { y, states };
+}
+
+/** What a kernel makes of a run, in poisoned memory. */
+export async function runOn(
+  kernel: Pick<RecurrentKernel | TiledKernel, "run">,
+  { spec }: Model,
+  extents: Extents,
+  run: Run,
+  options: RunOptions = {},
+): Promise<Result> {
+  const data = new Map([...run.tokens, ...run.parameters]);
+  const width = elements(spec.outputShape, extents.sizes);
+  const { y, states } = await kernel.run(extents, data, run.states, width, { poison: true, ...options });
+  const doubles = [...states].map(([n, s]): [string, Float64Array] => [n, Float64Array.from(s)]);
+  return { y: Float64Array.from(y), states: new Map(doubles) };
 }
