@@ -1,10 +1,9 @@
 /** Where a memory runs: on a WebGPU adapter, or on the f64 interpreter. */
-import { type Data, type Extents, interpret, type Result, type Run } from "../compiler/derive/interpret.ts";
+import { type Extents, interpret, type Result, type Run } from "../compiler/derive/interpret.ts";
 import type { Rule } from "../compiler/derive/rule.ts";
 import { interpretTiles } from "../compiler/form/interpret.ts";
 import { tileForm } from "../compiler/form/tiles.ts";
 import type { Model } from "../compiler/pipeline.ts";
-import { lengthsOf } from "../runtime/sequences.ts";
 import { UsageError } from "./errors.ts";
 
 export interface Backend {
@@ -44,27 +43,7 @@ export function interpreterBackend(form: FormName = "recurrent"): Backend {
 function inTiles(rule: Rule, extents: Extents, run: Run): Result {
   const form = tileForm(rule);
   if (form.kind === "obstacle") throw new UsageError(noTiles(rule));
-  const { cuSeqlens, ...whole } = run;
-  if (!cuSeqlens) return interpretTiles(form, extents, run, TILE);
-  // Each of packed sequences by itself: its tokens of all [1, T, …], and its states of all [N, …].
-  const { T, sizes } = extents;
-  const lengths = lengthsOf(cuSeqlens);
-  const part = (data: Data, all: number, from: number, to: number): Data =>
-    new Map([...data].map(([name, x]) => [name, x.subarray((from * x.length) / all, (to * x.length) / all)]));
-  const results = lengths.map((length, n) => {
-    const start = cuSeqlens[n] as number;
-    const tokens = part(run.tokens, Math.max(1, T), start, start + length);
-    const states = part(run.states, lengths.length, n, n + 1);
-    const own = { ...extents, T: length, sizes: { tokens: T, ...sizes } };
-    return interpretTiles(form, own, { ...whole, tokens, states }, TILE);
-  });
-  const joined = (each: (result: Result) => Float64Array | undefined): Float64Array =>
-    Float64Array.from(results.flatMap((r) => Array.from(each(r) ?? [])));
-  const states = rule.states.map(({ name }): [string, Float64Array] => [
-    name,
-    joined((r) => r.states.get(name)),
-  ]);
-  return { y: joined((r) => r.y), states: new Map(states) };
+  return interpretTiles(form, extents, run, TILE);
 }
 
 export const noTiles = ({ spec }: Rule): string =>

@@ -54,8 +54,7 @@ export function interpret(rule: Rule, { B, T, H, sizes: given }: Extents, run: R
   const output = evaluator([{ expr: rule.output, axes: axesFor(spec.outputShape) }], sizes);
   const width = elements(spec.outputShape, sizes);
   const y = new Float64Array(B * T * H * width);
-  // The sequences of a batch lie one after the other as well, and are all as long as each other.
-  const bounds = Array.from(run.cuSeqlens ?? Array.from({ length: B + 1 }, (_, b) => b * T));
+  const bounds = boundsOf(run, { B, T });
   const records = (bounds.length - 1) * H;
   const final = new Map(
     rule.states.map((s) => [s.name, new Float64Array(records * elements(s.shape, sizes))]),
@@ -106,6 +105,15 @@ export function interpret(rule: Rule, { B, T, H, sizes: given }: Extents, run: R
   }
   return { y, states: final };
 }
+
+/**
+ * Where each sequence starts, and where the last one ends: those of a batch lie one after the other as packed ones do, and
+ * are all as long as each other.
+ */
+export const boundsOf = (
+  { cuSeqlens }: Pick<Run, "cuSeqlens">,
+  { B, T }: Pick<Extents, "B" | "T">,
+): readonly number[] => Array.from(cuSeqlens ?? Array.from({ length: B + 1 }, (_, b) => b * T));
 
 export function slice(data: Data, name: string, index: number, n: number): Float64Array {
   const found = data.get(name);

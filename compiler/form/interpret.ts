@@ -1,11 +1,14 @@
 /** The f64 interpreter of tile forms: tile by tile, phase by phase, token by token. */
-import { type Extents, type Result, type Run, slice } from "../derive/interpret.ts";
+import { boundsOf, type Extents, type Result, type Run, slice } from "../derive/interpret.ts";
 import { axesFor, elements, type Sizes } from "../math/axis.ts";
 import { evaluator } from "../math/evaluate.ts";
 import type { Tensor } from "../math/expr.ts";
 import type { Quantity, TileForm } from "./tile-form.ts";
 
-/** Runs a form with tiles of `tile` tokens, or of fewer where chunks are shorter; the result does not depend on it. */
+/**
+ * Runs a form with tiles of `tile` tokens, or of fewer where chunks are shorter; the result does not depend on it. A tile is
+ * of one sequence, packed or not.
+ */
 export function interpretTiles(
   form: TileForm,
   { B, T, H, sizes: given }: Extents,
@@ -15,8 +18,7 @@ export function interpretTiles(
   const { rule } = form;
   const { spec } = rule;
   const { steps } = spec;
-  const turns = T * steps;
-  const longest = Math.max(1, Math.min(tile, turns, (spec.chunk ?? Infinity) * steps));
+  const longest = Math.max(1, Math.min(tile, T * steps, (spec.chunk ?? Infinity) * steps));
   const sizes: Sizes = { tokens: T, ...given, tile: longest };
   const compute = (q: Quantity) => ({
     ...q,
@@ -31,10 +33,16 @@ export function interpretTiles(
   );
   const width = elements(spec.outputShape, sizes);
   const y = new Float64Array(B * T * H * width);
-  const final = new Map(rule.states.map((s) => [s.name, new Float64Array(B * H * elements(s.shape, sizes))]));
+  const bounds = boundsOf(run, { B, T });
+  const records = (bounds.length - 1) * H;
+  const final = new Map(
+    rule.states.map((s) => [s.name, new Float64Array(records * elements(s.shape, sizes))]),
+  );
   const layer = run.layer ?? { index: 0, count: 1 };
 
-  for (let b = 0; b < B; b++) {
+  for (const [b, end] of bounds.slice(1).entries()) {
+    const start = bounds[b] as number;
+    const turns = (end - start) * steps;
     for (let h = 0; h < H; h++) {
       const fixed = new Map<Tensor, Float64Array>();
       const numbers: Record<string, number> = { head: h, heads: H, layer: layer.index, layers: layer.count };
@@ -48,8 +56,8 @@ export function interpretTiles(
       /** The inputs of one turn. */
       const inputs = (turn: number): [Tensor, Float64Array][] => [
         ...spec.inputs.map(({ tensor, each }): [Tensor, Float64Array] => {
-          const place =
-            each === "step" ? (b * turns + turn) * H + h : (b * T + Math.floor(turn / steps)) * H + h;
+          const at = each === "step" ? start * steps + turn : start + Math.floor(turn / steps);
+          const place = at * H + h;
           return [tensor, slice(run.tokens, tensor.name, place, elements(tensor.shape, sizes))];
         }),
         ...spec.numbers
@@ -89,11 +97,10 @@ export function interpretTiles(
             for (const { before, tensor } of phase) {
               if (!before) continue;
               const was = tokens[n - 1]?.get(tensor);
-              const { start } = before;
               const fromStart = () =>
-                typeof start === "number"
-                  ? new Float64Array(elements(tensor.shape, sizes)).fill(start)
-                  : (common.get(start) as Float64Array);
+                typeof before.start === "number"
+                  ? new Float64Array(elements(tensor.shape, sizes)).fill(before.start)
+                  : (common.get(before.start) as Float64Array);
               environment.set(before.tensor, was ?? fromStart());
             }
             for (const { tensor, value } of phase)
@@ -103,7 +110,7 @@ export function interpretTiles(
         for (const [n, environment] of tokens.entries()) {
           const turn = first + n;
           if (turn % steps !== steps - 1) continue;
-          const token = (b * T + Math.floor(turn / steps)) * H + h;
+          const token = (start + Math.floor(turn / steps)) * H + h;
           y.set(output(new Map([...common, ...environment]))[0] as Float64Array, token * width);
         }
         held = ends(new Map([...common, ...(tokens.at(-1) as Map<Tensor, Float64Array>)]));
