@@ -48,7 +48,8 @@ export async function generate(
   const { snapshot, path } = await checkpointOf(folder);
   const file = await folder.spec();
   const { signal, release } = interruption(() => {});
-  const network = await open(requestFor(file, settings, vocabulary, device), io);
+  // Who only reads stores nothing for a backward pass: any adapter will do.
+  const network = await open(requestFor(file, { ...settings, storage: "f32" }, vocabulary, device), io);
   try {
     await network.trainable.restore(snapshot.weights).catch((error: unknown) => {
       throw error instanceof RangeError

@@ -11,7 +11,8 @@ import { type Compiled, compiled, meaningOf } from "./program/pipelines.ts";
 import { type Ready, Sequence } from "./program/sequence.ts";
 import { uniformsOf, wordsOf } from "./program/uniforms.ts";
 
-const NAN_BITS = 0x7fc00000;
+/** Not a number as f32, nor as two of f16. */
+const NAN_BITS = 0x7fc07fc0;
 
 export class ProgramRunner {
   readonly #device: Device;

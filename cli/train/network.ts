@@ -3,6 +3,7 @@ import type { Network } from "../../compiler/network/network.ts";
 import { compile } from "../../compiler/pipeline.ts";
 import { corrections } from "../../compiler/plan/optimizer.ts";
 import { trainingOf } from "../../compiler/plan/trainable.ts";
+import type { Storage } from "../../compiler/plan/training.ts";
 import { renderDiagnostics } from "../../compiler/source/render.ts";
 import type { SourceFile } from "../../compiler/source/span.ts";
 import { closest } from "../../compiler/source/suggest.ts";
@@ -29,6 +30,7 @@ export interface NetworkRequest {
   /** The norm that a gradient is cut down to; infinite for none. */
   readonly clip: number;
   readonly weightDecay: number;
+  readonly storage: Storage;
   readonly device?: DeviceName | undefined;
 }
 
@@ -48,7 +50,7 @@ export interface OpenedNetwork {
 export type OpenNetwork = (request: NetworkRequest, io: Io) => Promise<OpenedNetwork>;
 
 export const openNetwork: OpenNetwork = async (request, io) => {
-  const { seed, clip, weightDecay, device: wanted } = request;
+  const { seed, clip, weightDecay, storage, device: wanted } = request;
   if (wanted === "interpreter")
     throw new UsageError("the interpreter does not train: it would take days", [
       "leave --device out, or give --device webgpu",
@@ -56,7 +58,13 @@ export const openNetwork: OpenNetwork = async (request, io) => {
   const network = networkOf(request, io);
   const device = await findDevice();
   if (!device) throw new UsageError(noAdapterHelp());
-  const training = trainingOf(network, targetOf(device), { clip, shrinkage: weightDecay });
+  if (storage === "f16" && !device.features.has("shader-f16")) {
+    device.destroy();
+    throw new UsageError(`${device.adapter.name} has no 16-bit numbers`, [
+      "leave --storage out: f32 works everywhere",
+    ]);
+  }
+  const training = trainingOf(network, targetOf(device), { clip, shrinkage: weightDecay }, storage);
   if ("sequential" in training) {
     device.destroy();
     throw new UsageError(untrainableText(network.name, training));

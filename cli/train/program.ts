@@ -49,6 +49,12 @@ export function addTraining(
       numberFrom(0),
     )
     .option("--weight-decay <x>", `decoupled weight decay (default: ${DEFAULTS.weightDecay})`, numberFrom(0))
+    .addOption(
+      new Option(
+        "--storage <type>",
+        `what vectors are stored as for the backward pass (default: ${DEFAULTS.storage})`,
+      ).choices(["f32", "f16"]),
+    )
     .option("--seed <n>", `seed of the weights and of the batches (default: ${DEFAULTS.seed})`, wholeFrom(0))
     .option(
       "--evaluate-every <n>",

@@ -1,5 +1,6 @@
 /** What a run is made with: what was asked for, and what holds where nothing was. */
 import { resolve } from "node:path";
+import type { Storage } from "../../compiler/plan/training.ts";
 import type { DeviceName } from "../choose.ts";
 import type { TaskChoice } from "../data/task.ts";
 import { UsageError } from "../errors.ts";
@@ -20,6 +21,7 @@ export interface TrainOptions {
   readonly accumulate?: number;
   readonly clip?: number;
   readonly weightDecay?: number;
+  readonly storage?: Storage;
   readonly seed?: number;
   readonly evaluateEvery?: number;
   readonly checkpointEvery?: number;
@@ -50,6 +52,7 @@ export interface Settings {
   readonly accumulate: number;
   readonly clip: number;
   readonly weightDecay: number;
+  readonly storage: Storage;
   readonly seed: number;
   readonly evaluateEvery: number;
   readonly checkpointEvery: number;
@@ -61,6 +64,7 @@ export const DEFAULTS = {
   accumulate: 1,
   clip: 1,
   weightDecay: 0.1,
+  storage: "f32",
   seed: 1,
   keep: 3,
 } as const;
@@ -95,6 +99,7 @@ export function settingsOf(options: TrainOptions): Settings {
     accumulate: options.accumulate ?? DEFAULTS.accumulate,
     clip: options.clip ?? DEFAULTS.clip,
     weightDecay: options.weightDecay ?? DEFAULTS.weightDecay,
+    storage: options.storage ?? DEFAULTS.storage,
     seed: options.seed ?? DEFAULTS.seed,
     evaluateEvery: options.evaluateEvery ?? every,
     checkpointEvery: options.checkpointEvery ?? every,
@@ -153,6 +158,7 @@ export function differences(of: Settings, options: TrainOptions): string[] {
     accumulate: options.accumulate,
     clip: options.clip,
     weightDecay: options.weightDecay,
+    storage: options.storage,
     seed: options.seed,
     evaluateEvery: options.evaluateEvery,
     checkpointEvery: options.checkpointEvery,

@@ -77,7 +77,7 @@ export const stays = (path: string): string =>
 
 export const requestFor = (
   file: SourceFile,
-  { network, seed, clip, weightDecay }: Settings,
+  { network, seed, clip, weightDecay, storage }: Settings,
   vocabulary: number,
   device: NetworkRequest["device"],
 ): NetworkRequest => ({
@@ -87,6 +87,7 @@ export const requestFor = (
   seed,
   clip: clip === 0 ? Number.POSITIVE_INFINITY : clip,
   weightDecay,
+  storage,
   device,
 });
 

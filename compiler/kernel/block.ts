@@ -35,6 +35,8 @@ export type Value =
       readonly index: Index;
       readonly component?: Index;
       readonly wide?: true;
+      /** The buffer's numbers have 16 bits. */
+      readonly half?: true;
     }
   /** Four numbers as one value, or one four times; one of such four; and their sum, or another reduction of them. */
   | { readonly kind: "four"; readonly of: readonly Value[] }
@@ -95,6 +97,7 @@ export type Stmt =
       readonly index: Index;
       readonly component?: Index;
       readonly value: Value;
+      readonly half?: true;
     }
   | {
       readonly kind: "loop";
@@ -136,7 +139,7 @@ export interface Binding {
   readonly name: string;
   readonly access: "read" | "read_write";
   /** What its elements are, where not f32. */
-  readonly element?: "u32" | "vec4f";
+  readonly element?: "u32" | "vec4f" | "f16";
   readonly holds: readonly Tensor[];
 }
 

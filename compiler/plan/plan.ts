@@ -2,6 +2,7 @@
 import type { DenseKernel } from "../dense/lower.ts";
 import { printWgsl } from "../emit/wgsl/print.ts";
 import type { Block } from "../kernel/block.ts";
+import { inHalves } from "../kernel/halves.ts";
 import { elements, type Sizes } from "../math/axis.ts";
 import type { Tensor } from "../math/expr.ts";
 
@@ -24,7 +25,14 @@ export class PlanBuilder {
   readonly temporary = new Set<string>();
   readonly fixed = new Map<string, readonly number[]>();
   readonly sequences = new Map<string, Dispatch[]>();
+  /** Those that lie in memory as f16; to be known before any kernel is run. */
+  readonly halves: ReadonlySet<string>;
+  readonly #narrowed = new WeakMap<Block, Map<string, Block>>();
   readonly #texts = new WeakMap<Block, string>();
+
+  constructor(halves: ReadonlySet<string> = new Set()) {
+    this.halves = halves;
+  }
 
   /** A tensor that stays; a second time it must be as long. */
   tensor(name: string, length: number): string {
@@ -60,7 +68,7 @@ export class PlanBuilder {
         const [tensor] = holds as [Tensor];
         bound[name] = place(tensor) ?? this.passing(tensor.name, elements(tensor.shape, sizes));
       }
-      this.dispatch(sequence, block, { groups, bound });
+      this.dispatch(sequence, this.#inMemory(block, bound), { groups, bound });
     }
   }
 
@@ -68,6 +76,18 @@ export class PlanBuilder {
     const list = this.sequences.get(sequence) ?? [];
     this.sequences.set(sequence, list);
     list.push({ code: { block, wgsl: this.#text(block) }, ...how });
+  }
+
+  /** The block for the tensors that it is bound to; the same one for the same choice of them. */
+  #inMemory(block: Block, bound: Readonly<Record<string, string>>): Block {
+    const narrow = Object.keys(bound).filter((name) => this.halves.has(bound[name] as string));
+    if (narrow.length === 0) return block;
+    const made = this.#narrowed.get(block) ?? new Map<string, Block>();
+    this.#narrowed.set(block, made);
+    const key = narrow.join();
+    const found = made.get(key) ?? inHalves(block, new Set(narrow));
+    made.set(key, found);
+    return found;
   }
 
   #text(block: Block): string {

@@ -9,7 +9,7 @@ import { lossOf } from "../network/loss.ts";
 import { type Network, sizesOf } from "../network/network.ts";
 import { type DecodingPlan, decodingPlan } from "./decoding.ts";
 import type { Hyperparameters } from "./optimizer.ts";
-import { type Layout, layoutOf, type TrainingPlan, trainingPlan } from "./training.ts";
+import { type Layout, layoutOf, type Storage, type TrainingPlan, trainingPlan } from "./training.ts";
 
 export interface Training {
   readonly layout: Layout;
@@ -28,6 +28,7 @@ export function trainingOf(
   network: Network,
   target: Target,
   hyperparameters: Hyperparameters,
+  storage: Storage = "f32",
 ): Training | Untrainable {
   const forms = new Map<Rule, TileForm>();
   for (const part of network.parts) {
@@ -48,6 +49,7 @@ export function trainingOf(
         sizesOf(network, B, T),
         target,
         hyperparameters,
+        storage,
       ),
     decoding: (length) => decodingPlan(program, { ...sizesOf(network, 1, 1), tokens: length }, target),
   };

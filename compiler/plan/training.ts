@@ -38,6 +38,8 @@ export interface TrainingPlan {
   readonly name: string;
   readonly tensors: ReadonlyMap<string, number>;
   readonly temporary: ReadonlySet<string>;
+  /** Those of them that lie in memory as f16. */
+  readonly halves: ReadonlySet<string>;
   readonly fixed: ReadonlyMap<string, readonly number[]>;
   readonly groups: ReadonlyMap<string, { readonly tensors: readonly string[]; readonly apart: true }>;
   /** `forwards` gives the loss and the logits, `backwards` its gradient; the others are the optimizer's. */
@@ -51,6 +53,9 @@ export interface TrainingPlan {
 /** Tensors in one buffer begin at multiples of this many numbers. */
 export const ALIGNED = 64;
 
+/** How the values that the backward pass needs again lie in memory. */
+export type Storage = "f32" | "f16";
+
 /** `formOf` gives the tile form of each memory's rule: a network whose memories have none cannot be trained. */
 export function trainingPlan(
   program: Program,
@@ -59,8 +64,10 @@ export function trainingPlan(
   sizes: Sizes,
   target: Target,
   hyperparameters: Hyperparameters,
+  storage: Storage,
 ): TrainingPlan {
-  const plan = new PlanBuilder();
+  const seen = [program.tokens, loss.targets, loss.loss, loss.correct, loss.counted, program.logits];
+  const plan = new PlanBuilder(storage === "f16" ? roundable(program, seen, sizes) : new Set());
   const learned = shrinkingFirst(program);
   const layout = layoutOf(program, sizes);
   const steps = [...program.steps, ...loss.steps];
@@ -71,7 +78,6 @@ export function trainingPlan(
   );
   const bars = learned.map((l) => adjoint.of.get(l.tensor)?.name ?? `d ${l.tensor.name}`);
 
-  const seen = [program.tokens, loss.targets, loss.loss, loss.correct, loss.counted, program.logits];
   for (const t of seen) plan.tensor(t.name, elements(t.shape, sizes));
   for (const [i, { tensor }] of learned.entries())
     for (const name of [tensor.name, bars[i] as string]) plan.tensor(name, elements(tensor.shape, sizes));
@@ -87,12 +93,13 @@ export function trainingPlan(
   optimize(plan, layout, hyperparameters, target);
 
   const group = (tensors: readonly string[]) => ({ tensors, apart: true }) as const;
-  const { tensors, temporary, fixed, sequences } = plan;
+  const { tensors, temporary, halves, fixed, sequences } = plan;
   const sequence = (name: string): readonly Dispatch[] => sequences.get(name) ?? [];
   return {
     name: program.name,
     tensors,
     temporary,
+    halves,
     fixed,
     groups: new Map([
       [LEARNED, group(learned.map((l) => l.tensor.name))],
@@ -114,6 +121,20 @@ export function trainingPlan(
       logits: program.logits.name,
     },
   };
+}
+
+/**
+ * The vectors of a network, one a token or a head. What lies in an interval may lie so near its end that rounding would put it
+ * there, as a decay near 1; and the adjoints of vectors are too small for f16.
+ */
+function roundable({ steps }: Program, seen: readonly Tensor[], sizes: Sizes): Set<string> {
+  const numbers = ["B", "T", "H"].reduce((n, size) => n * (sizes[size] as number), 1);
+  const made = steps.map((step) => (step.kind === "definition" ? step.tensor : step.output));
+  const vectors = made.filter(
+    ({ shape, domain }) =>
+      elements(shape, sizes) > numbers && domain.low === -Infinity && domain.high === Infinity,
+  );
+  return new Set(vectors.filter((t) => !seen.includes(t)).map((t) => t.name));
 }
 
 /** Segments as kernels. */

@@ -59,7 +59,7 @@ export function layOut(parts: ProgramParts): { places: Map<string, Place>; sizes
   const bytesOf = (name: string): number => {
     const elements = tensors.get(name);
     if (elements === undefined) throw new RangeError(`${parts.name}: no size is given for ${name}`);
-    return 4 * elements;
+    return (parts.halves?.has(name) ? 2 : 4) * elements;
   };
   const add = (bytes: number): number => sizes.push(rounded(bytes)) - 1;
   for (const [name, { tensors: members, apart }] of groups) {

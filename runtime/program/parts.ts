@@ -31,6 +31,8 @@ export interface ProgramParts {
   readonly groups?: ReadonlyMap<string, { readonly tensors: readonly string[]; readonly apart?: boolean }>;
   /** Tensors whose contents are nobody's business outside a run of a sequence: their memory may be shared. */
   readonly temporary?: ReadonlySet<string>;
+  /** Temporary ones that lie in memory as f16. */
+  readonly halves?: ReadonlySet<string>;
   readonly sequences: Readonly<Record<string, readonly Dispatch[]>>;
   /** Fills all memory with NaN first, and shares none, so that what is not written shows. */
   readonly poison?: boolean;

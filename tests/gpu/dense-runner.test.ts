@@ -7,6 +7,7 @@ import { DEFAULT_FACTS, targetFor } from "../../compiler/kernel/target.ts";
 import { add, mul, square } from "../../compiler/math/algebra.ts";
 import { type Axis, axesFor, dim } from "../../compiler/math/axis.ts";
 import { constant, leaf, position, type Tensor } from "../../compiler/math/expr.ts";
+import { PlanBuilder } from "../../compiler/plan/plan.ts";
 import type { Dispatch } from "../../runtime/program/parts.ts";
 import { ProgramRunner } from "../../runtime/program.ts";
 import { CapacityError } from "../../runtime/resources.ts";
@@ -45,6 +46,12 @@ const parts = (length: number) => {
   };
 };
 
+/** The nearest of the numbers that have 11 bits, for those that are not tiny. */
+function asHalf(x: number): number {
+  const unit = 2 ** (Math.floor(Math.log2(Math.abs(x))) - 10);
+  return Math.round(x / unit) * unit;
+}
+
 describe.skipIf(!device)("a program", () => {
   const on = (): NonNullable<typeof device> => {
     if (!device) throw new Error("no device");
@@ -63,6 +70,45 @@ describe.skipIf(!device)("a program", () => {
     expect(errorRatio(got, want)).toBeLessThan(1e-6);
     await expect(runner.read("t3").then(() => undefined)).rejects.toThrow("t3 is a temporary");
     runner.destroy();
+  });
+
+  test.runIf(device?.features.has("shader-f16"))("what lies in memory as f16 is rounded there", async () => {
+    const { tensors } = chain(9);
+    const narrow = new Set(["t1", "t4", "t5"]);
+    for (const poison of [false, true]) {
+      const plan = new PlanBuilder(narrow);
+      for (const t of [tensors[0], tensors[8]]) plan.tensor((t as Tensor).name, 100);
+      for (const [i, t] of tensors.slice(1).entries()) {
+        const before = leaf(tensors[i] as Tensor, axesFor([N]));
+        const definition = define(t, add(mul(constant(0.5), square(before)), constant(1 / 8)));
+        plan.run(
+          "all",
+          lowerDense(`step ${i}`, [definition], new Set([t]), sizes, target),
+          sizes,
+          () => undefined,
+        );
+      }
+      const { tensors: sizesOf, temporary, halves, sequences } = plan;
+      const runner = await ProgramRunner.create(on(), {
+        name: "a chain",
+        ...{ tensors: sizesOf, temporary, halves, poison },
+        sequences: Object.fromEntries(sequences),
+      });
+      const start = Float32Array.from({ length: 100 }, (_, i) => 1 / (i + 1));
+      runner.write("t0", start);
+      await runner.run("all");
+      const got = (await runner.read("t8")).get("t8") as Float32Array;
+      const want = start.map((x) =>
+        tensors.slice(1).reduce((y, { name }) => {
+          const next = (y * y) / 2 + 1 / 8;
+          return narrow.has(name) ? asHalf(next) : next;
+        }, x),
+      );
+      expect(errorRatio(got, want)).toBeLessThan(1e-6);
+      // Poisoned, no two share memory.
+      if (poison) expect(runner.bytes).toBe(6 * 400 + 3 * 208);
+      runner.destroy();
+    }
   });
 
   test("dispatches in pieces do what they do at once, however often they run", async () => {

@@ -23,7 +23,7 @@ import { caseOf, networkOf } from "../support/networks.ts";
 import { device } from "./device.ts";
 
 /** The devices that were opened, in order. */
-const opened = vi.hoisted(() => ({ devices: [] as Device[] }));
+const opened = vi.hoisted(() => ({ devices: [] as Device[], withoutFeatures: false }));
 
 vi.mock("../../runtime/node/adapter.ts", async (original) => {
   const real = await original<typeof import("../../runtime/node/adapter.ts")>();
@@ -32,7 +32,7 @@ vi.mock("../../runtime/node/adapter.ts", async (original) => {
     findDevice: async () => {
       const found = await real.findDevice();
       if (found) opened.devices.push(found);
-      return found;
+      return found && opened.withoutFeatures ? { ...found, features: new Set<string>() } : found;
     },
   };
 });
@@ -165,6 +165,31 @@ describe.skipIf(!device)("a run", () => {
     expect(lossesOf(run)).toEqual(lossesOf(want));
     expect(lastOf(run).equals(lastOf(want))).toBe(true);
   });
+
+  test.runIf(device?.features.has("shader-f16"))(
+    "stores vectors as f16 where the adapter has it, and goes on to the same bits",
+    PATIENCE,
+    async () => {
+      const [run, stopped] = [scratch("f16"), scratch("f16-stopped")];
+      const narrow = ["--storage", "f16"];
+      expect(await train(asEver, spec, ...argv, ...narrow, "--out", run)).toMatchObject({ code: 0 });
+      const stop = at(3, () => process.emit("SIGINT"));
+      await train(stop, spec, ...argv, ...narrow, "--out", stopped);
+      expect(await train(asEver, "--resume", stopped)).toMatchObject({ code: 0 });
+      expect(lastOf(stopped).equals(lastOf(run))).toBe(true);
+      expect((await train(asEver, "--resume", stopped, "--storage", "f32")).err).toContain(
+        "--storage is f32 now, and the run was made with f16",
+      );
+      const [first, ...later] = lossesOf(run) as [number, ...number[]];
+      expect(first).not.toBe(lossesOf(await undisturbed())[0]);
+      expect(later.at(-1)).toBeLessThan(first);
+      opened.withoutFeatures = true;
+      const refused = await train(asEver, spec, ...argv, ...narrow, "--out", scratch("f16-refused"));
+      opened.withoutFeatures = false;
+      expect(refused).toMatchObject({ code: 2 });
+      expect(refused.err).toContain("has no 16-bit numbers");
+    },
+  );
 
   test("starts from the weights of another, which --resume does not ask for again", PATIENCE, async () => {
     const first = join(await undisturbed(), "checkpoints", `step-${STEPS}.safetensors`);

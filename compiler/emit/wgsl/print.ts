@@ -13,7 +13,11 @@ import type { Reduction } from "../../math/node.ts";
 
 export function printWgsl(block: Block): string {
   const lines: string[] = [];
-  if (block.subgroups) lines.push("enable subgroups;", "");
+  const extensions = [
+    ...(block.bindings.some((b) => b.element === "f16") ? ["f16"] : []),
+    ...(block.subgroups ? ["subgroups"] : []),
+  ];
+  if (extensions.length > 0) lines.push(`enable ${extensions.join(", ")};`, "");
   lines.push("struct Run {");
   for (const f of RUN_FIELDS) lines.push(`  ${f}: ${f === "layer" || f === "layers" ? "f32" : "u32"},`);
   for (const f of block.bases) lines.push(`  ${f}: u32,`);
@@ -67,7 +71,7 @@ function stmt(s: Stmt, indent: string): string[] {
         ? [`${indent}${place(s.place)} += ${bare(s.value)};`]
         : [`${indent}${place(s.place)} = ${s.op.wgsl(place(s.place), bare(s.value))};`];
     case "store":
-      return [`${indent}${at(s.buffer, s)} = ${bare(s.value)};`];
+      return [`${indent}${at(s.buffer, s)} = ${s.half ? `f16(${bare(s.value)})` : bare(s.value)};`];
     case "loop": {
       const step =
         s.step === 1 || s.step === "one"
@@ -157,7 +161,7 @@ function value(v: Value): string {
     case "element":
       return place(v);
     case "load":
-      return at(v.buffer, v);
+      return v.half ? `f32(${at(v.buffer, v)})` : at(v.buffer, v);
     case "four":
       return `vec4f(${v.of.map(bare).join(", ")})`;
     case "component":
