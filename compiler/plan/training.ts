@@ -124,8 +124,8 @@ export function trainingPlan(
 }
 
 /**
- * The vectors of a network, one a token or a head. What lies in an interval may lie so near its end that rounding would put it
- * there, as a decay near 1; and the adjoints of vectors are too small for f16.
+ * The vectors of a network, one a token or a head. Not what lies in an interval, since a gate may be so near an end of it that
+ * rounding would put it there; nor adjoints, many of which are too small for f16.
  */
 function roundable({ steps }: Program, seen: readonly Tensor[], sizes: Sizes): Set<string> {
   const numbers = ["B", "T", "H"].reduce((n, size) => n * (sizes[size] as number), 1);
