@@ -88,8 +88,10 @@ export const pow: Elementwise = {
     if (n === 0.5) return `sqrt(${x})`;
     if (n === -0.5) return `inverseSqrt(${x})`;
     if (n === -1) return `(1.0 / ${x})`;
-    if (n === -2) return `(1.0 / (${x} * ${x}))`;
-    if (n === 2 || n === 3 || n === 4) return `(${Array(n).fill(x).join(" * ")})`;
+    if (Number.isInteger(n) && Math.abs(n) >= 2 && Math.abs(n) <= 4) {
+      const product = `(${Array(Math.abs(n)).fill(x).join(" * ")})`;
+      return n > 0 ? product : `(1.0 / ${product})`;
+    }
     if (Number.isInteger(n) && p !== "") {
       const sign = n % 2 === 0 ? "" : `sign(${x}) * `;
       return `(${sign}pow(abs(${x}), ${type === "f32" ? p : `vec4f(${p})`}))`;
