@@ -133,8 +133,8 @@ const contenders: readonly Contender[] = [
   ...forms.map((form) => called(device, form)),
   naive(device),
   onnxruntime,
-  jax,
-  tfjs,
+  jax(device),
+  tfjs(device),
 ];
 const races: Race[] = [];
 for (const workload of workloadsFor("times")) {
@@ -184,7 +184,7 @@ for (const workload of workloadsFor("decoding")) {
 
 const training: TrainingRace[] = [];
 const profiles: StepProfile[] = [];
-const trainers = [ours(device), jaxTraining, tfjsTraining];
+const trainers = [ours(device), jaxTraining(device), tfjsTraining(device)];
 for (const spec of trained) {
   const { B, T, pace } = amount.training;
   progress(`${spec.name}, a step of training`);

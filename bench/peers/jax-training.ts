@@ -3,6 +3,8 @@
  * of scores; the delta rule is a loop over chunks, as in jax.ts. `jit` is around small parts, since it writes out what
  * is read twice each time: a norm or a convolution with what comes after it compiles for minutes.
  */
+import type { Device } from "../../runtime/device.ts";
+import { patiently } from "../../runtime/node/patience.ts";
 import type { Weights } from "../../runtime/trainable.ts";
 import { type MemoryKind, OPTIMIZER, type TrainingTask } from "../training/task.ts";
 import type { StepResult, Trainer } from "../training/trainer.ts";
@@ -66,7 +68,7 @@ type Arrays = Record<string, Arr>;
 const refs = (some: Arrays): Arrays =>
   Object.fromEntries(Object.entries(some).map(([name, x]) => [name, x.ref]));
 
-export const jaxTraining: Trainer = {
+export const jaxTraining = ({ adapter }: Device): Trainer => ({
   name: "jax-js",
   includes: "the loss and the gradient's norm back; tokens stay on the device",
   ours: false,
@@ -91,7 +93,8 @@ export const jaxTraining: Trainer = {
         const corrections = Float32Array.of(1 - OPTIMIZER.beta1 ** steps, 1 - OPTIMIZER.beta2 ** steps);
         const [result, next] = step(state, given.ref, wanted.ref, np.array(corrections, { shape: [2] }));
         state = next;
-        const [loss, gradientNorm] = (await result.data()) as unknown as [number, number];
+        const data = await patiently(adapter, () => result.data());
+        const [loss, gradientNorm] = data as unknown as [number, number];
         return { loss, gradientNorm };
       },
       close() {
@@ -100,7 +103,7 @@ export const jaxTraining: Trainer = {
       },
     };
   },
-};
+});
 
 interface State {
   readonly learned: Arrays;

@@ -3,7 +3,10 @@
  * to AdamW. Sequences are short enough for attention of any kind to be one matrix of scores; the delta rule is a loop
  * over chunks, as in tfjs.ts.
  */
+
 import { createRequire } from "node:module";
+import type { Device } from "../../runtime/device.ts";
+import { patiently } from "../../runtime/node/patience.ts";
 import { type MemoryKind, OPTIMIZER, type TrainingTask } from "../training/task.ts";
 import type { StepResult, Trainer } from "../training/trainer.ts";
 import { started } from "./tfjs.ts";
@@ -50,7 +53,7 @@ interface Tfjs {
   ): (xs: readonly Tensor[]) => { value: Tensor; grads: Tensor[] };
 }
 
-export const tfjsTraining: Trainer = {
+export const tfjsTraining = ({ adapter }: Device): Trainer => ({
   name: "tfjs",
   includes: "the loss and the gradient's norm back; tokens stay on the device",
   ours: false,
@@ -106,7 +109,8 @@ export const tfjsTraining: Trainer = {
         });
         for (const x of [learned, mean, square]) x.dispose();
         [learned, mean, square] = next;
-        const [loss, gradientNorm] = (await result.data()) as unknown as [number, number];
+        const data = await patiently(adapter, () => result.data());
+        const [loss, gradientNorm] = data as unknown as [number, number];
         result.dispose();
         return { loss, gradientNorm };
       },
@@ -115,7 +119,7 @@ export const tfjsTraining: Trainer = {
       },
     };
   },
-};
+});
 
 let loading: Promise<void> | undefined;
 

@@ -4,6 +4,7 @@
 // "artificially reduced". They are harmless, and nothing in Node can hold them back.
 
 import { acquire, type Device } from "../device.ts";
+import { patient } from "./patience.ts";
 
 type Dawn = typeof import("webgpu");
 
@@ -37,7 +38,8 @@ export async function findDevice(): Promise<Device | undefined> {
     trouble = error instanceof Error ? error.message : String(error);
     return undefined;
   }
-  return acquire(gpu);
+  const device = await acquire(gpu);
+  return device && patient(device);
 }
 
 /** What a person does on this system to get an adapter. */
