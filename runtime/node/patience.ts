@@ -4,10 +4,10 @@
  */
 import type { Adapter, Device } from "../device.ts";
 
-/** Between two turns goes by such a part of the time that one has waited already, */
-const PART = 0.1;
-/** in milliseconds no less than this, as short work is waited for as ever, and no more. */
-const LEAST = 0.02;
+/** One rests for such a part of the time that one has waited already, */
+const PART = 0.2;
+/** in milliseconds no less than this, since to fall asleep and wake takes as long, and no more. */
+const LEAST = 0.1;
 const MOST = 1;
 
 /** Nobody ever wakes who waits for it. */
