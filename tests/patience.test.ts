@@ -35,12 +35,13 @@ test("rests between turns, and not once the work is over", async () => {
 test("rests once in a turn, however much is waited for", async () => {
   const turns: number[] = [];
   const count = async (): Promise<void> => {
-    for (let i = 0; i < 50; i++) {
+    await after(10);
+    for (let i = 0; i < 20; i++) {
       await nextTurns(1);
       turns.push(rest.mock.calls.length);
     }
   };
-  await Promise.all([count(), ...Array.from({ length: 5 }, () => patiently(SOFTWARE, () => after(60)))]);
+  await Promise.all([count(), ...Array.from({ length: 5 }, () => patiently(SOFTWARE, () => after(200)))]);
   const each = turns.slice(1).map((n, i) => n - (turns[i] as number));
   expect(Math.max(...each)).toBe(1);
 });
