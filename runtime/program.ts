@@ -3,10 +3,10 @@
  * to the other.
  */
 import type { Device } from "./device.ts";
+import { LONGEST } from "./pace.ts";
 import { layOut, type Place, placeOf } from "./program/layout.ts";
 import { checkLimits } from "./program/limits.ts";
 import type { Dispatch, ProgramParts } from "./program/parts.ts";
-import { LONGEST } from "./program/pieces.ts";
 import { type Compiled, compiled, meaningOf } from "./program/pipelines.ts";
 import { type Ready, Sequence } from "./program/sequence.ts";
 import { uniformsOf, wordsOf } from "./program/uniforms.ts";

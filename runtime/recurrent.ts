@@ -2,6 +2,7 @@
 import { BufferPool } from "./buffers.ts";
 import type { Device } from "./device.ts";
 import { groupOf, type KernelCode, type Launch, pipelineOf } from "./kernel.ts";
+import { Pace } from "./pace.ts";
 import { download, numbersOf, packStates, uniforms, unpackStates } from "./packing.ts";
 import { checkGrid, Resources } from "./resources.ts";
 import { boundsOf, checkBounds, lengthsOf, longestOf } from "./sequences.ts";
@@ -31,14 +32,12 @@ export interface RunResult {
   readonly milliseconds: number;
 }
 
-/** Numbers of state that a dispatch touches at most: about a tenth of a second on two slow cores. */
-const WORK_PER_DISPATCH = 2 ** 25;
-
 export class RecurrentKernel {
   readonly #device: Device;
   readonly #code: KernelCode;
   readonly #pool: BufferPool;
   readonly #pipeline: GPUComputePipeline;
+  readonly #pace = new Pace();
 
   private constructor(device: Device, code: KernelCode, pipeline: GPUComputePipeline) {
     this.#device = device;
@@ -108,7 +107,9 @@ export class RecurrentKernel {
       let first = 0;
       while (first < longest) {
         const running = lengths.filter((length) => length > first).length;
-        const end = Math.min(longest, first + (options.span ?? spanFor(block, running * H)));
+        const ofToken = Math.max(1, running * H * workOf(block));
+        const fitting = Math.max(1, Math.floor(this.#pace.amount / ofToken / block.quantum)) * block.quantum;
+        const end = Math.min(longest, first + (options.span ?? fitting));
         const fields = uniforms(T, first, end, layer, bases);
         const uniform = resources.uniform(fields.byteLength);
         gpu.queue.writeBuffer(uniform, 0, fields);
@@ -119,14 +120,14 @@ export class RecurrentKernel {
         pass.setBindGroup(0, group);
         pass.dispatchWorkgroups(block.tiles, H, N);
         pass.end();
+        const begun = performance.now();
         gpu.queue.submit([encoder.finish()]);
+        await gpu.queue.onSubmittedWorkDone();
+        this.#pace.took((end - first) * ofToken, performance.now() - begun);
         first = end;
-        if (options.progress && end < longest) {
-          await gpu.queue.onSubmittedWorkDone();
-          options.progress(lengths.reduce((done, length) => done + Math.min(length, end), 0) / B);
-        }
+        if (end < longest)
+          options.progress?.(lengths.reduce((done, length) => done + Math.min(length, end), 0) / B);
       }
-      await gpu.queue.onSubmittedWorkDone();
       const milliseconds = performance.now() - started;
       const out = await download(gpu, this.#pool, y, outputLength);
       const records = await download(gpu, this.#pool, state, N * H * block.state.stride);
@@ -138,12 +139,6 @@ export class RecurrentKernel {
   }
 }
 
-/** Tokens of a dispatch over so many heads, a multiple of the block's quantum. */
-function spanFor(block: Launch, heads: number): number {
-  const perToken = Math.max(
-    1,
-    heads * block.steps * block.passes * (block.state.stride + block.scratchStride),
-  );
-  const tokens = Math.floor(WORK_PER_DISPATCH / perToken);
-  return Math.max(1, Math.floor(tokens / block.quantum)) * block.quantum;
-}
+/** Numbers of state that a token of one head touches. */
+const workOf = ({ steps, passes, state, scratchStride }: Launch): number =>
+  steps * passes * (state.stride + scratchStride);

@@ -5,6 +5,7 @@
 import { BufferPool } from "./buffers.ts";
 import type { Device } from "./device.ts";
 import { groupOf, pipelineOf, type TiledCode } from "./kernel.ts";
+import { Pace } from "./pace.ts";
 import { download, numbersOf, packStates, uniforms, unpackStates } from "./packing.ts";
 import type { RunOptions, RunResult } from "./recurrent.ts";
 import { checkGrid, Resources } from "./resources.ts";
@@ -24,6 +25,7 @@ export class TiledKernel {
   readonly #code: TiledCode;
   readonly #pipelines: readonly GPUComputePipeline[];
   readonly #pool: BufferPool;
+  readonly #pace = new Pace();
 
   private constructor(device: Device, code: TiledCode, pipelines: readonly GPUComputePipeline[]) {
     this.#device = device;
@@ -83,7 +85,7 @@ export class TiledKernel {
       isPacked ? (cuSeqlens ?? boundsOf(Array<number>(B).fill(T))) : undefined,
       options.span,
     );
-    const { rows, room, starts, ends } = tiling;
+    const { rows, tiles, room, starts } = tiling;
     checkGrid(this.#device, rows, H);
     const resources = new Resources(this.#device, this.#pool, block.name, options.poison);
 
@@ -109,7 +111,12 @@ export class TiledKernel {
 
       const layer = options.layer ?? { index: 0, count: 1 };
       const started = performance.now();
-      for (const span of H > 0 ? tiling.spans : []) {
+      const ofTile = Math.max(1, rows * H * (stride + block.scratchStride));
+      for (let left = H > 0 ? tiles : 0; left > 0; ) {
+        const fitting = options.span === undefined ? Math.floor(this.#pace.amount / ofTile) : room;
+        const count = Math.min(room, left, Math.max(1, fitting));
+        const span = tiling.next(count);
+        left -= count;
         const staged = (wanted: string, part: Part) =>
           kernels.flatMap(({ stage }, k) => (stage === wanted ? [{ k, part }] : []));
         const dispatches = [
@@ -142,12 +149,15 @@ export class TiledKernel {
           encoder.copyBufferToBuffer(state, 4 * from * record, carried, 0, 4 * record);
           encoder.copyBufferToBuffer(carried, 0, state, 4 * to * record, 4 * record);
         }
+        const begun = performance.now();
         gpu.queue.submit([encoder.finish()]);
         // One span at a time: drivers do not bear any number of dispatches in their queue.
         await gpu.queue.onSubmittedWorkDone();
-        if (span !== tiling.spans.at(-1)) options.progress?.(span.done);
+        this.#pace.took(count * ofTile, performance.now() - begun);
+        if (left > 0) options.progress?.(span.done);
       }
       const milliseconds = performance.now() - started;
+      const ends = tiling.ends();
       const out = await download(gpu, this.#pool, y, outputLength);
       const all = await download(gpu, this.#pool, state, (Math.max(-1, ...ends) + 1) * record);
       const last = new Float32Array(ends.length * record);

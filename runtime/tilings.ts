@@ -12,7 +12,7 @@ export interface Part {
   readonly end: number;
 }
 
-/** Tiles that have room in memory at once. */
+/** Tiles that are computed at once. */
 export interface Span {
   readonly all: Part;
   /** The same tiles, turn by turn: those of a turn do not wait for one another. */
@@ -28,14 +28,17 @@ export interface Span {
 export interface Tiling {
   /** Rows of tokens, which dispatches have side by side. */
   readonly rows: number;
-  /** Tiles of a row at once. */
+  /** Tiles of a row, and of those how many have room in memory at once. */
+  readonly tiles: number;
   readonly room: number;
   /** Records of states, `[H, …]`. */
   readonly records: number;
-  /** The records of each sequence: before its first token, and after its last. */
+  /** The record of each sequence before its first token. */
   readonly starts: readonly number[];
-  readonly ends: readonly number[];
-  readonly spans: readonly Span[];
+  /** The next `count` tiles from the first or the last span on, of which there is room for no more than `room`. */
+  next(count: number): Span;
+  /** The record of each sequence after the last span. */
+  ends(): readonly number[];
 }
 
 /** A sequence of `T` tokens in each of `B` rows, which go through their tiles of `tokens` together. */
@@ -49,29 +52,38 @@ export function batchTiling(
   const record = (b: number, slot: number): number => b * (room + 1) + slot;
   const rows = Array.from({ length: B }, (_, b) => b);
   const starts = rows.map((b) => record(b, 0));
-  const spans: Span[] = [];
-  for (let from = 0; from < tiles && B > 0; from += room) {
-    const count = Math.min(room, tiles - from);
+  let from = 0;
+  const next = (count: number): Span => {
+    const start = from;
+    from += count;
     const part = (at: number, wide: number): Part => {
-      const first = (from + at) * tokens;
+      const first = (start + at) * tokens;
       return { at, tiles: wide, first, end: Math.min(T, first + wide * tokens) };
     };
     const all = part(0, count);
-    spans.push({
+    return {
       all,
       turns: Array.from({ length: count }, (_, at) => part(at, 1)),
       // The next span starts where this one ends.
       moves: rows.map((b) => ({ from: record(b, count), to: record(b, 0) })),
       table: new Uint32Array(),
       done: all.end,
-    });
-  }
-  return { rows: B, room, records: B * (room + 1), starts, ends: starts, spans };
+    };
+  };
+  return {
+    rows: B,
+    tiles: B > 0 ? tiles : 0,
+    room,
+    records: B * (room + 1),
+    starts,
+    next,
+    ends: () => starts,
+  };
 }
 
 /**
  * Packed sequences, one after the other in one row. A turn has one tile of each sequence that is so long, and spans cut
- * turn after turn where their room ends. Each sequence has two records of its own, of which it leaves one for the other
+ * turn after turn, anywhere. Each sequence has two records of its own, of which it leaves one for the other
  * in every span that it is in: nothing is written there where the span still reads.
  */
 export function packedTiling(
@@ -84,15 +96,15 @@ export function packedTiling(
   const N = starts.length;
   const room = most(tiles.length, N);
   const ends = [...starts];
-  const spans: Span[] = [];
-  let done = 0;
-  for (let from = 0; from < tiles.length; from += room) {
-    const some = tiles.slice(from, from + room);
+  let [from, done] = [0, 0];
+  const next = (count: number): Span => {
+    const some = tiles.slice(from, from + count);
+    from += count;
     done += some.reduce((sum, { first, end }) => sum + end - first, 0);
     const all = { at: 0, tiles: some.length, first: 0, end: 0 };
-    spans.push({ all, turns: turnsOf(some), moves: [], table: tableOf(some, ends), done });
-  }
-  return { rows: 1, room, records: 2 * N + room, starts, ends, spans };
+    return { all, turns: turnsOf(some), moves: [], table: tableOf(some, ends), done };
+  };
+  return { rows: 1, tiles: tiles.length, room, records: 2 * N + room, starts, next, ends: () => ends };
 }
 
 /** One of the tiles of sequence `n`: tokens `first` to `end` of all. */

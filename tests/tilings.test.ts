@@ -2,13 +2,27 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { boundsOf } from "../runtime/sequences.ts";
-import { packedTiling } from "../runtime/tilings.ts";
+import { packedTiling, type Span, type Tiling } from "../runtime/tilings.ts";
 
 const plans = fc.record({
   lengths: fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 8 }),
   tokens: fc.integer({ min: 1, max: 16 }),
   room: fc.integer({ min: 1, max: 20 }),
+  /** Of the room, as parts in a hundred: how much of it spans take, one after the other. */
+  counts: fc.array(fc.integer({ min: 1, max: 100 }), { minLength: 1, maxLength: 5 }),
 });
+
+/** The spans of a tiling, with as many tiles as there are left and the counts say. */
+function spansOf(tiling: Tiling, counts: readonly number[]): Span[] {
+  const spans: Span[] = [];
+  for (let left = tiling.tiles; left > 0; ) {
+    const part = (counts[spans.length % counts.length] as number) / 100;
+    const count = Math.min(left, Math.ceil(part * tiling.room));
+    spans.push(tiling.next(count));
+    left -= count;
+  }
+  return spans;
+}
 
 interface Tile {
   readonly first: number;
@@ -19,7 +33,7 @@ interface Tile {
 
 test("tiles of packed sequences have all tokens, and hand the states on", () => {
   fc.assert(
-    fc.property(plans, ({ lengths, tokens, room }) => {
+    fc.property(plans, ({ lengths, tokens, room, counts }) => {
       const bounds = boundsOf(lengths);
       const tiling = packedTiling(bounds, tokens, (tiles) => Math.max(1, Math.min(tiles, room)));
       const N = lengths.length;
@@ -27,7 +41,7 @@ test("tiles of packed sequences have all tokens, and hand the states on", () => 
       // Which tokens of which sequence the states of a record have read.
       const held = new Map<number, number>(tiling.starts.map((at, n) => [at, bounds[n] as number]));
       let done = 0;
-      for (const span of tiling.spans) {
+      for (const span of spansOf(tiling, counts)) {
         const { table, turns, all } = span;
         const tiles = Array.from({ length: all.tiles }, (_, i): Tile => {
           const [first, end, start, next] = table.subarray(4 * i) as unknown as [
@@ -63,7 +77,7 @@ test("tiles of packed sequences have all tokens, and hand the states on", () => 
         expect(at).toBe(tiles.length);
         expect(span.done).toBe(done);
       }
-      expect(tiling.ends.map((record) => held.get(record))).toEqual(bounds.slice(1));
+      expect(tiling.ends().map((record) => held.get(record))).toEqual(bounds.slice(1));
       expect(tiling.records).toBe(2 * N + tiling.room);
     }),
     { numRuns: 300 },
@@ -71,6 +85,6 @@ test("tiles of packed sequences have all tokens, and hand the states on", () => 
 });
 
 test("as few turns as the longest sequence has tiles, where there is room", () => {
-  const { spans } = packedTiling(boundsOf([9, 0, 33, 1]), 8, (tiles) => tiles);
-  expect(spans.map((s) => s.turns.map((t) => t.tiles))).toEqual([[3, 2, 1, 1, 1]]);
+  const tiling = packedTiling(boundsOf([9, 0, 33, 1]), 8, (tiles) => tiles);
+  expect(spansOf(tiling, [100]).map((s) => s.turns.map((t) => t.tiles))).toEqual([[3, 2, 1, 1, 1]]);
 });

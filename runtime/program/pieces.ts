@@ -1,7 +1,5 @@
 /** Long dispatches in pieces, so that none keeps a device busy for long: by how long they took. */
 
-/** Milliseconds that a piece may take. Devices are lost to whoever draws on the screen after about two seconds. */
-export const LONGEST = 50;
 /** Workgroups along one dimension: the least that WebGPU allows for. */
 const MOST_GROUPS = 65535;
 
