@@ -5,7 +5,7 @@
 import type { Adapter, Device } from "../device.ts";
 
 /** One rests for such a part of the time that one has waited already, */
-const PART = 0.2;
+const PART = 0.1;
 /** in milliseconds no less than this, since to fall asleep and wake takes as long, and no more. */
 const LEAST = 0.1;
 const MOST = 1;
