@@ -80,9 +80,13 @@ const EXPONENTIAL = new Set(["exp", "cosh", "sinh"]);
 function origin(parts: Parts, spec: Model["spec"], place: string): Violation | "overflow" {
   const argumentsOf = (e: Expr): Float64Array[] => children(e).map((c) => parts.get(c) as Float64Array);
   const origins = [...parts].filter(([e, x]) => !areFinite(x) && argumentsOf(e).every(areFinite));
-  const isOverflow = ([e, x]: [Expr, Float64Array]): boolean =>
-    x.every((v) => !Number.isNaN(v)) &&
-    ((e.kind === "apply" && EXPONENTIAL.has(e.op.name)) || argumentsOf(e).some((a) => largest(a) > LARGE));
+  const isOverflow = ([e, x]: [Expr, Float64Array]): boolean => {
+    const sizes = argumentsOf(e).map(largest);
+    // A product of these may be too large before it is multiplied by 0.
+    if (!Number.isFinite(sizes.reduce((n, size) => n * Math.max(1, size), 1))) return true;
+    const isExponential = e.kind === "apply" && EXPONENTIAL.has(e.op.name);
+    return x.every((v) => !Number.isNaN(v)) && (isExponential || sizes.some((size) => size > LARGE));
+  };
   if (origins.some(isOverflow)) return "overflow";
   const [e, data] = origins[0] as [Expr, Float64Array];
   const at = data.findIndex((x) => !Number.isFinite(x));

@@ -1,7 +1,9 @@
 /** What `miras fuzz` has found, each as the smallest spec that showed it. */
 import { describe, expect, it } from "vitest";
+import type { Case } from "../../cli/fuzz/case.ts";
 import { apart } from "../../cli/fuzz/compare.ts";
-import { interpret } from "../../compiler/derive/interpret.ts";
+import { whereNotFinite } from "../../cli/fuzz/not-finite.ts";
+import { elements, interpret } from "../../compiler/derive/interpret.ts";
 import { file, miras } from "../cli/support.ts";
 import { compileText, modelOf } from "../support/specs.ts";
 
@@ -48,6 +50,25 @@ model M { memory matrix
   algorithm implicit(0.5) }`;
     expect(codes(step("min((y - v)^2, 1) + (y - v)^2 / 4"))).toEqual(["not-solved"]);
     expect(codes(step("max((y - v)^2, 1) + (y - v)^2 / 4"))).toEqual([]);
+  });
+
+  it("a product that is too large before it is multiplied by 0", () => {
+    const model = modelOf(`bias wants(y, v) = sum((y - v)^2)^2 / 2
+model M { memory matrix
+  bias wants
+  retention none
+  algorithm gd(0.5, window: 2) }`);
+    const sizes = { dk: 2, dv: 1 };
+    const tokens = new Map([
+      ["q", Float64Array.of(1, 0)],
+      ["k", Float64Array.of(1, 0)],
+      ["v", Float64Array.of(0)],
+    ]);
+    const zeros = model.rule.states.map((s) => [s.name, new Float64Array(elements(s.shape, sizes))] as const);
+    const states = new Map(zeros).set("W", Float64Array.of(1e150, 0));
+    const run = { tokens, params: new Map(), states };
+    const tried = { extents: { B: 1, T: 1, H: 1, sizes }, run } as unknown as Case;
+    expect(whereNotFinite(model, tried)).toBe("overflow");
   });
 
   it("the inverse of sinh far below zero, where a sum cancelled", () => {
