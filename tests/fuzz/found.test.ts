@@ -52,6 +52,18 @@ model M { memory matrix
     expect(codes(step("max((y - v)^2, 1) + (y - v)^2 / 4"))).toEqual([]);
   });
 
+  it("a price of its own for each element of a sum that is held fixed", async () => {
+    const text = `memory holds { state W [dv, dk] = zeros
+  read(x [dk]) = W @ x }
+retention keeps(a: real > 0) { minimize sum((W * log(W / prev) - W + prev) / 0.5) + sum(a * W) over simplex(last) }
+model M { memory holds
+  bias dot
+  retention keeps(g)
+  algorithm gd(0.5)
+  gate g [dk] > 0 }`;
+    expect(await findings(text)).toEqual([]);
+  });
+
   it("a product that is too large before it is multiplied by 0", () => {
     const model = modelOf(`bias wants(y, v) = sum((y - v)^2)^2 / 2
 model M { memory matrix

@@ -106,7 +106,6 @@ class Solver {
     const isMixed = (t: Expr): boolean => reads(t, this.#w) && reads(t, this.#previous);
     if (terms.some(isMixed)) return this.#advancing(add(...terms));
     const { sizes, rest } = this.#splitSigns(terms);
-    const offset = add(...rest.filter((t) => !reads(t, this.#w) && !reads(t, this.#previous)));
     const own = this.#carried(rest);
     if (isObstacle(own)) return own;
     const { total, keep } = own;
@@ -123,8 +122,10 @@ class Solver {
     if (isObstacle(free)) return free;
     const { over } = this.#penalty;
     if (isIdentity && over?.kind === "simplex") return this.#projection();
-    const shifted =
-      over?.kind === "simplex" ? this.#argument : simplify(sub(this.#argument, div(offset, total)));
+    const offset = add(
+      ...rest.filter((t) => !reads(t, this.#w) && !reads(t, this.#previous) && this.#tells(t)),
+    );
+    const shifted = simplify(sub(this.#argument, div(offset, total)));
     if (sizes !== ZERO && !isIdentity)
       return { term: sizes, why: "an absolute value is solved beside a quadratic penalty only" };
     const threshold = simplify(div(sizes, total));
@@ -167,6 +168,12 @@ class Solver {
   }
 
   // -------------------------------------------------------------- parts
+
+  /** Whether a term that W does not stand in matters: what is the same along a sum that is held fixed is part of its multiplier. */
+  #tells(t: Expr): boolean {
+    const { over } = this.#penalty;
+    return over?.kind !== "simplex" || t.axes.includes(this.#axes[over.axis] as Axis);
+  }
 
   #ofPrevious(e: Expr): Expr {
     return put(e, this.#w, this.#previous);
