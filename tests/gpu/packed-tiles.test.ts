@@ -11,7 +11,7 @@ import { targetFor } from "../../compiler/kernel/target.ts";
 import { compilePackedTiles, compileTiles, schedules, type TileCode } from "../../compiler/pipeline.ts";
 import { validateWgsl } from "../../runtime/node/adapter.ts";
 import { TiledKernel } from "../../runtime/tiles.ts";
-import { eachAlone, packedOf, runOn } from "../support/packed.ts";
+import { eachAlone, PACKED, packedOf, runOn } from "../support/packed.ts";
 import { largest, sequenceOf } from "../support/sequences.ts";
 import { specModel, specNames } from "../support/specs.ts";
 import { device } from "./device.ts";
@@ -22,19 +22,8 @@ const RUNS = Number(process.env.MIRAS_GPU_RUNS ?? 12);
 /** Turns of a tile, where no chunk says how many. */
 const TILE = 8;
 
-/** Each class: sums, triangular systems, steps, chunks of deep memories, rings, linear systems, inputs of each channel. */
-const SPECS = [
-  "gated_deltanet",
-  "gla",
-  "retnet",
-  "titans",
-  "yaad",
-  "deltaproduct",
-  "sliding_window_attention",
-  "attention",
-  "mesanet",
-  "rwkv6",
-];
+/** Each class, and sums that decay. */
+const SPECS = [...PACKED, "gla", "retnet"];
 
 const made: TiledKernel[] = [];
 afterAll(() => {

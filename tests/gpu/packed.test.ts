@@ -12,7 +12,7 @@ import { compileKernel, compilePacked, type Kernel } from "../../compiler/pipeli
 import { validateWgsl } from "../../runtime/node/adapter.ts";
 import { RecurrentKernel } from "../../runtime/recurrent.ts";
 import { miras, scratch, tensor, tensors } from "../cli/support.ts";
-import { eachAlone, packedOf, runOn } from "../support/packed.ts";
+import { eachAlone, PACKED, packedOf, runOn } from "../support/packed.ts";
 import { largest, sequenceOf } from "../support/sequences.ts";
 import { specModel, specNames } from "../support/specs.ts";
 import { device } from "./device.ts";
@@ -21,18 +21,6 @@ import { targets } from "./handmade.ts";
 const BOUND = 1e-5;
 const RUNS = Number(process.env.MIRAS_GPU_RUNS ?? 12);
 const LENGTHS = [0, 1, 2, 5, 16, 17, 33];
-
-/** A matrix, deep memories by chunks, steps, rings, a linear system, and inputs of each channel. */
-const SPECS = [
-  "gated_deltanet",
-  "titans",
-  "yaad",
-  "deltaproduct",
-  "sliding_window_attention",
-  "attention",
-  "mesanet",
-  "rwkv6",
-];
 
 const made: RecurrentKernel[] = [];
 afterAll(() => {
@@ -47,7 +35,7 @@ async function kernelOf(code: Kernel): Promise<RecurrentKernel> {
   return kernel;
 }
 
-describe.skipIf(!device).each(SPECS)("%s", (name) => {
+describe.skipIf(!device).each(PACKED)("%s", (name) => {
   const model = specModel(name);
   const isSquare = model.spec.equalities.required.length > 0;
   const sizes = { dk: 8, dv: isSquare ? 8 : 10, tokens: Math.max(...LENGTHS) };

@@ -7,6 +7,18 @@ import type { TiledKernel } from "../../runtime/tiles.ts";
 import { referenceFor } from "../numeric/reference/index.ts";
 import { type Sequence, sequenceOf, slice } from "./sequences.ts";
 
+/** Of each kind: a matrix, deep memories by chunks, steps, rings, a linear system, and inputs of each channel. */
+export const PACKED = [
+  "gated_deltanet",
+  "titans",
+  "yaad",
+  "deltaproduct",
+  "sliding_window_attention",
+  "attention",
+  "mesanet",
+  "rwkv6",
+];
+
 export interface Plan {
   readonly lengths: readonly number[];
   readonly H: number;
