@@ -4,6 +4,7 @@
  */
 import { heldIn } from "../../compiler/derive/ring.ts";
 import type { RuleState } from "../../compiler/derive/rule.ts";
+import { isRunning, type Running } from "../../compiler/form/running.ts";
 import { type Quantity, TILE, type TileForm } from "../../compiler/form/tile-form.ts";
 import {
   apply,
@@ -27,7 +28,6 @@ import {
 } from "../../compiler/math/expr.ts";
 import { REAL } from "../../compiler/math/interval.ts";
 import { BEFORE_T, isOverTokens, UP_TO_T } from "./earlier.ts";
-import { isRunning, type Running, sameRunning } from "./running.ts";
 
 /** What is to be shown as an equation. */
 export interface Shown {
@@ -59,8 +59,6 @@ export class TileNotation {
   readonly #stacked: ReadonlyMap<Tensor, Tensor>;
   readonly #states = new Map<Tensor, (token: Token) => string>();
   readonly #serial: ReadonlySet<Tensor>;
-  /** The same for all quantities that run in the same way. */
-  readonly #same: ReadonlyMap<Quantity, Running>;
   readonly #letters = new Map<Quantity, string>();
   readonly #sides = new Map<Tensor, string>();
   readonly #memo = { s: new Map<Expr, Expr>(), t: new Map<Expr, Expr>() };
@@ -88,8 +86,7 @@ export class TileNotation {
     this.#serial = new Set(
       form.phases.filter((p) => p.order === "serial").flatMap((p) => p.quantities.map((q) => q.tensor)),
     );
-    this.#same = sameRunning(all.filter(isRunning));
-    this.#nameCoefficients();
+    this.#nameCoefficients(all.filter(isRunning));
     this.#nameSides();
   }
 
@@ -208,11 +205,9 @@ export class TileNotation {
   // ---------------------------------------------------------------- names
 
   /** b for what is left of the tile's start, c for what is left of what a token wrote; numbered if there are several. */
-  #nameCoefficients(): void {
+  #nameCoefficients(running: readonly Running[]): void {
     // What begins as a state of the tile's start is that state itself.
-    const firsts = [...new Set(this.#same.values())].filter(
-      (q) => typeof q.before.start === "number" && !this.#simple(q),
-    );
+    const firsts = running.filter((q) => typeof q.before.start === "number" && !this.#simple(q));
     for (const [letter, some] of [
       ["b", firsts.filter((q) => !isOverTile(q.tensor))],
       ["c", firsts.filter((q) => isOverTile(q.tensor))],
@@ -307,13 +302,12 @@ export class TileNotation {
   }
 
   #coefficient(q: Running, isBefore: boolean, index: readonly Axis[]): Expr {
-    const same = this.#same.get(q) ?? q;
     const rest = isOverTile(q.tensor) ? index.slice(1) : index;
     const axes = axesFor(isOverTile(q.tensor) ? q.tensor.shape.slice(1) : q.tensor.shape);
-    const simple = this.#simple(same);
+    const simple = this.#simple(q);
     if (simple) return isConstant(simple) ? simple : at(simple, axes, rest);
     const of = isOverTile(q.tensor) ? "[s]" : "";
-    return named(`${this.#letters.get(same)}@t${isBefore ? "-1" : ""}${of}`, rest);
+    return named(`${this.#letters.get(q)}@t${isBefore ? "-1" : ""}${of}`, rest);
   }
 
   #atToken(t: Tensor, index: readonly Axis[], token: Token): Expr {

@@ -6,6 +6,7 @@
 import type { Rule, RuleState } from "../derive/rule.ts";
 import type { Dim } from "../math/axis.ts";
 import type { Expr, Tensor } from "../math/expr.ts";
+import { prepared } from "./prepared.ts";
 
 export interface RecurrentForm {
   readonly kind: "recurrent";
@@ -32,20 +33,20 @@ export interface RecurrentForm {
 }
 
 export function recurrentForm(rule: Rule, resumes = false): RecurrentForm {
-  const { spec } = rule;
+  const { spec, states, output } = prepared(rule);
   const comingEach = (each: "token" | "step"): Tensor[] =>
     spec.inputs.filter((i) => i.each === each).map((i) => i.tensor);
   return {
     kind: "recurrent",
     exact: true,
     name: spec.name,
-    carry: rule.states,
+    carry: states,
     tokens: comingEach("token"),
     steps: spec.steps,
     stepwise: comingEach("step"),
     parameters: spec.parameters.map((p) => p.tensor),
     numbers: spec.numbers,
-    output: rule.output,
+    output,
     outputShape: spec.outputShape,
     chunk: spec.chunk,
     resumes,

@@ -14,6 +14,8 @@ export interface Running extends Quantity {
   readonly before: Before;
 }
 
+export const isRunning = (q: Quantity): q is Running => q.before !== undefined;
+
 /** The tokens of a tile. */
 export const [TIME] = axesFor([TILE]) as [Axis];
 

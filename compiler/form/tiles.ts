@@ -2,21 +2,22 @@
 import type { Rule, RuleState } from "../derive/rule.ts";
 import { simplify } from "../derive/simplify.ts";
 import { at, sub, substitute } from "../math/algebra.ts";
-import { axesFor, type Dim } from "../math/axis.ts";
+import { axesFor } from "../math/axis.ts";
 import { children, constant, type Expr, type Leaf, postorder, type Tensor, tensorsOf } from "../math/expr.ts";
 import { NONNEGATIVE } from "../math/interval.ts";
 import type { Elementwise } from "../math/node.ts";
-import { overOne } from "./dimensions.ts";
 import { type Group, groupsOf } from "./families.ts";
+import { mergedRunning } from "./merging.ts";
 import { type Dependence, phasesOf } from "./phases.ts";
 import { isObstacle, type Obstacle, type Plane, planeOf } from "./planes.ts";
+import { prepared } from "./prepared.ts";
 import { type Apart, CannotReplace, Tile } from "./probes.ts";
 import { ringsOf } from "./rings.ts";
 import { runningStates } from "./running.ts";
 import type { Class, Quantity, TileForm } from "./tile-form.ts";
 
 export function tileForm(given: Rule): TileForm | Obstacle {
-  const rule = overEqualDims(given);
+  const rule = prepared(given);
   const apart = takenApart(rule);
   if (isObstacle(apart)) return apart;
   try {
@@ -25,26 +26,6 @@ export function tileForm(given: Rule): TileForm | Obstacle {
     if (!(error instanceof CannotReplace)) throw error;
     return { kind: "obstacle", state: error.state, part: error.part, why: error.why };
   }
-}
-
-/** The same rule, with one dimension for those that are equal. */
-function overEqualDims(rule: Rule): Rule {
-  const { equalities, outputShape } = rule.spec;
-  if (equalities.required.length === 0) return rule;
-  const canonical = (d: Dim): Dim => equalities.canonical(d);
-  return {
-    ...rule,
-    spec: { ...rule.spec, outputShape: outputShape.map(canonical) },
-    definitions: new Map(
-      [...rule.definitions].map(([t, e]): [Tensor, Expr] => [t, overOne(e, t.shape, canonical)]),
-    ),
-    output: overOne(rule.output, outputShape, canonical),
-    states: rule.states.map((s) => ({
-      ...s,
-      shape: s.shape.map(canonical),
-      update: overOne(s.update, s.shape, canonical),
-    })),
-  };
 }
 
 /** The states, by how they change along a tile. */
@@ -96,10 +77,11 @@ function formOf(rule: Rule, apart: Apart): TileForm | Obstacle {
     ...rule.states.flatMap((s) => [s.name, `${s.name}.start`]),
   ];
   const tile = new Tile(apart, taken);
-  const output = tile.resolve(rule.output, true);
-  const ends = new Map(rule.states.map((s): [RuleState, Expr] => [s, tile.after(s)]));
+  const read = tile.resolve(rule.output, true);
+  const after = rule.states.map((s): [RuleState, Expr] => [s, tile.after(s)]);
   const { all, constants, meanings, stacks } = tile.made;
-  const { phases, dependence } = phasesOf(all, stacks);
+  const { quantities, over } = mergedRunning(all, stacks);
+  const { phases, dependence } = phasesOf(quantities, stacks);
   const families = groups.flatMap((g) => g.families.map((f) => ({ f, state: g.states[0] as RuleState })));
   for (const { f, state } of families) {
     const { right } = tile.sides(f);
@@ -116,8 +98,8 @@ function formOf(rule: Rule, apart: Apart): TileForm | Obstacle {
     meanings,
     constants,
     phases,
-    output,
-    ends,
+    output: over(read),
+    ends: new Map(after.map(([s, e]) => [s, over(e)])),
   };
 }
 

@@ -74,7 +74,7 @@ export function handmade(made: Handmade): Made {
     equalities: new Equalities(),
   } as unknown as Spec;
   const output = made.output((s, index) => leaf(next(s), index), axesFor(made.outputShape));
-  return { rule: { spec, states, output } as unknown as Rule, all: made };
+  return { rule: { spec, states, output, definitions: new Map() } as unknown as Rule, all: made };
 }
 
 export interface Extents {

@@ -16,7 +16,7 @@ import type { Statement } from "./statements.ts";
 
 /** Rows that one workgroup goes through, where they divide a matrix. */
 const ROWS = 16;
-/** Columns of a lane, where it has so many. */
+/** Columns of a lane, where it has so many; or four in a row, where the states are read by fours. */
 const COLUMNS = 2;
 
 export function ends(scope: Scope, statements: readonly Statement[]): Stmt[] {
@@ -39,10 +39,15 @@ export function groupsOfEnds(scope: Scope, statements: readonly Statement[]): nu
 
 const isMatrix = (s: Statement): boolean => s.result.length === 2 && s.sums.length > 0;
 
+/** Whether all lanes have four columns in a row. */
+export const takesFours = (statements: readonly Statement[], lanes: number, extent: (a: Axis) => number) =>
+  statements.every((s) => isMatrix(s) && extent(s.result[1] as Axis) % (FOUR * lanes) === 0);
+
 /** How a matrix is shared: blocks of columns, as many for each lane, and of rows. */
-function blocksOf(scope: Scope, { result }: Statement) {
+function blocksOf(scope: Scope, { result, target }: Statement) {
   const [rows, columns] = result.map((a) => scope.extent(a)) as [number, number];
-  const each = columns % (COLUMNS * scope.lanes) === 0 ? COLUMNS : 1;
+  const some = columns % (COLUMNS * scope.lanes) === 0 ? COLUMNS : 1;
+  const each = scope.isInFours(target) ? FOUR : some;
   const high = rows % ROWS === 0 ? ROWS : rows;
   return {
     columns: { each, count: Math.ceil(columns / (each * scope.lanes)) },
@@ -64,8 +69,14 @@ interface Sum {
 
 interface Column {
   readonly at: At;
-  readonly within: readonly Below[];
   readonly sums: readonly Sum[];
+}
+
+/** What a lane writes at once: one column, or four in a row. */
+interface Columns {
+  readonly at: At;
+  readonly within: readonly Below[];
+  readonly each: readonly Column[];
 }
 
 class Matrices {
@@ -89,15 +100,14 @@ class Matrices {
     return scope.shared(columns.count * rows.count, 1, (i) => {
       const block: Index = i === 0 ? 0 : { kind: "remainder", of: i, by: columns.count };
       const from: Index = i === 0 ? 0 : times({ kind: "quotient", of: i, by: columns.count }, rows.each);
-      const [row, column] = [scope.name("row", ""), scope.name("column", "")];
-      const own = Array.from({ length: columns.each }, (_, c) =>
-        this.#columnAt(plus(named(column), c * scope.lanes)),
-      );
+      const isFour = scope.isInFours((this.#statements[0] as Statement).target);
+      const [row, column] = [scope.name("row", ""), scope.name(isFour ? "four" : "column", "")];
+      const own = isFour ? [this.#four(named(column))] : this.#apart(named(column), columns.each);
       const once = scope.fetched(this.#leavesOver([]), new Map());
-      const lane = plus(times(block, columns.each * scope.lanes), named("lane"));
+      const lane = plus(times(block, own.length * scope.lanes), named("lane"));
       return [
         { kind: "index", name: column, value: lane },
-        ...own.flatMap((c) => this.#fetched(c)),
+        ...this.#fetched(own.flatMap((o) => o.each)),
         ...once.stmts,
         ...scope.rolled(
           rows.each,
@@ -121,11 +131,32 @@ class Matrices {
     );
   }
 
-  #columnAt(element: Index): Column {
+  /** Columns as far from one another as there are lanes. */
+  #apart(first: Index, count: number): Columns[] {
+    const { lanes } = this.#scope;
     const extent = this.#scope.extent(this.#column);
+    return Array.from({ length: count }, (_, c): Columns => {
+      const element = plus(first, c * lanes);
+      const column = this.#columnAt(element);
+      return {
+        at: column.at,
+        within: extent % lanes === 0 ? [] : [{ index: element, bound: extent }],
+        each: [column],
+      };
+    });
+  }
+
+  #four(four: Index): Columns {
+    return {
+      at: new Map([[this.#column, { four }]]),
+      within: [],
+      each: [0, 1, 2, 3].map((c) => this.#columnAt(plus(times(four, FOUR), c))),
+    };
+  }
+
+  #columnAt(element: Index): Column {
     return {
       at: new Map([[this.#column, element]]),
-      within: extent % this.#scope.lanes === 0 ? [] : [{ index: element, bound: extent }],
       sums: this.#statements.flatMap((s) => s.sums.map((x) => this.#sumOf(x, s.result))),
     };
   }
@@ -147,27 +178,37 @@ class Matrices {
     };
   }
 
-  /** A column's own factors, of all tokens. */
-  #fetched({ at, sums }: Column): Stmt[] {
-    const { fours } = this.#scope.sizes;
-    const now = (four: Index): At => new Map([...at, [this.#tokens, { four }]]);
+  /** The columns' own factors, of all tokens. */
+  #fetched(columns: readonly Column[]): Stmt[] {
+    const scope = this.#scope;
+    const { fours } = scope.sizes;
+    const sums = columns.flatMap((c) => c.sums);
+    const leaves = [...new Set(sums.flatMap((s) => leavesIn(s.ofColumn)))];
+    const ofAll = leaves.filter((l) => !l.index.includes(this.#column));
     return [
       ...sums.map(({ array }): Stmt => ({ kind: "variable", name: array, extents: [fours], wide: true })),
-      ...this.#scope.once(
+      ...scope.once(
         fours,
-        (t) =>
-          sums.map(({ array, ofColumn }): Stmt => {
-            const value = asFour(this.#scope.value(ofColumn, now(t)));
-            return { kind: "assign", place: element(array, t), value };
-          }),
+        (t) => {
+          const now: At = new Map([[this.#tokens, { four: t }]]);
+          const shared = scope.fetched(ofAll, now);
+          const assigned = columns.flatMap(({ at, sums }) =>
+            sums.map(({ array, ofColumn }): Stmt => {
+              const value = asFour(scope.value(ofColumn, new Map([...at, ...now]), shared.held));
+              return { kind: "assign", place: element(array, t), value };
+            }),
+          );
+          return [...shared.stmts, ...assigned];
+        },
         "s",
       ),
     ];
   }
 
   /** The elements of some columns in one row. */
-  #rowOf(columns: readonly Column[], row: Index, once: Held): Stmt[] {
+  #rowOf(own: readonly Columns[], row: Index, once: Held): Stmt[] {
     const scope = this.#scope;
+    const columns = own.flatMap((o) => o.each);
     const sums = columns.flatMap((c) => c.sums);
     const inArrays = new Set(sums.map((x) => x.held));
     const ofRow = [...new Set(sums.flatMap(({ body }) => leavesIn(body)))].filter((l) => !inArrays.has(l));
@@ -193,15 +234,18 @@ class Matrices {
       },
       "s",
     );
-    const written = columns.flatMap(({ at, within, sums }) => {
+    const written = own.flatMap(({ at, within, each }) => {
       const here: At = new Map([...at, [this.#row, row]]);
-      const own = scope.fetched(this.#leavesOver([this.#row, this.#column]), here);
-      const totals = sums.map(({ leaf, place }): [Expr, Value] => [leaf, { kind: "total", of: place }]);
-      const held = new Map([...once, ...own.held, ...totals]);
+      const read = scope.fetched(this.#leavesOver([this.#row, this.#column]), here);
+      const totals = (each[0] as Column).sums.map(({ leaf }, i): [Expr, Value] => {
+        const of = each.map(({ sums }): Value => ({ kind: "total", of: (sums[i] as Sum).place }));
+        return [leaf, of.length === 1 ? (of[0] as Value) : { kind: "four", of }];
+      });
+      const held = new Map([...once, ...read.held, ...totals]);
       const writes = this.#statements.flatMap((s) =>
         scope.write(s, here, within, scope.value(s.body, here, held)),
       );
-      return [...own.stmts, ...writes];
+      return [...read.stmts, ...writes];
     });
     const declared = sums.map(
       ({ place: { name } }): Stmt => ({ kind: "variable", name, extents: [], wide: true }),

@@ -2,7 +2,7 @@
 import type { TileForm } from "../../form/tile-form.ts";
 import type { Tensor } from "../../math/expr.ts";
 import { type Index, masked, named, plus, type Stmt, times, type Value, when } from "../block.ts";
-import { FOUR, type Home } from "./layout.ts";
+import { baseOf, FOUR, type Home, type Part } from "./layout.ts";
 import type { Scope } from "./scope.ts";
 
 type Spec = TileForm["rule"]["spec"];
@@ -17,7 +17,7 @@ export function loads(
 ): Stmt[] {
   const { steps, fours } = scope.sizes;
   return [...inputs].flatMap(([t, tile]): Stmt[] => {
-    const { buffer, base } = homes.get(tile) as { buffer: string; base: Index };
+    const home = homes.get(tile) as Part;
     const elements = scope.sizes.count(t.shape);
     const place = places.get(t);
     const one = (element: Index, token: Index): Value => {
@@ -33,8 +33,8 @@ export function loads(
     };
     const put = (element: Index, n: Index): Stmt => ({
       kind: "store",
-      buffer,
-      index: plus(base, times(element, fours), n),
+      buffer: home.buffer,
+      index: plus(baseOf(home), times(element, fours), n),
       value: { kind: "four", of: [0, 1, 2, 3].map((i) => one(element, plus(times(n, FOUR), i))) },
     });
     if (t.shape.length === 0) return scope.overLanes(fours, (n, within) => when(within, [put(0, n)]));

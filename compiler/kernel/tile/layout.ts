@@ -11,7 +11,17 @@ export const TOKENS = 16;
 export const FOUR = 4;
 
 /** A number, or a part of a buffer. */
-export type Home = { readonly value: Value } | { readonly buffer: string; readonly base: Index };
+export type Home = { readonly value: Value } | Part;
+
+/** Elements of a buffer from `offset` of a `record` on; where they are `fours` of numbers, these are counted. */
+export interface Part {
+  readonly buffer: string;
+  readonly record: Index;
+  readonly offset: number;
+  readonly fours?: true;
+}
+
+export const baseOf = ({ record, offset }: Part): Index => plus(record, offset);
 
 /** How long a tile is, and all that follows from that. */
 export class TileSizes {
@@ -57,20 +67,31 @@ export function layoutOf(form: TileForm, kept: Iterable<Tensor>, sizes: TileSize
     const length = sizes.count(s.shape);
     slots.push({ tensor: s.previous, name: s.name, offset: stride, length });
     // A tile reads the states where it starts, and writes those where the next one does.
-    homes.set(form.starts.get(s) as Tensor, { buffer: "state", base: plus(named("start"), stride) });
-    homes.set(s.previous, { buffer: "state", base: plus(next, stride) });
+    homes.set(form.starts.get(s) as Tensor, { buffer: "state", record: named("start"), offset: stride });
+    homes.set(s.previous, { buffer: "state", record: next, offset: stride });
     stride += length;
   }
   let fours = 0;
   for (const t of kept) {
     if (homes.has(t)) continue;
     if (isOfTokens(t)) {
-      homes.set(t, { buffer: "scratch", base: plus(named("own"), fours) });
+      homes.set(t, { buffer: "scratch", record: named("own"), offset: fours });
       fours += sizes.count(t.shape.slice(1)) * sizes.fours;
     } else {
-      homes.set(t, { buffer: "state", base: plus(named("start"), stride) });
+      homes.set(t, { buffer: "state", record: named("start"), offset: stride });
       stride += sizes.count(t.shape);
     }
   }
   return { homes, state: { stride, slots }, scratchStride: FOUR * fours };
+}
+
+/** The same with the state as fours of numbers; undefined where it has other parts. */
+export function stateInFours({ homes, state }: TileLayout): ReadonlyMap<Tensor, Home> | undefined {
+  const made = new Map<Tensor, Home>();
+  for (const [t, home] of homes) {
+    const isState = "buffer" in home && home.buffer === "state";
+    if (isState && home.offset % FOUR !== 0) return undefined;
+    made.set(t, isState ? { ...home, offset: home.offset / FOUR, fours: true } : home);
+  }
+  return state.stride % FOUR === 0 ? made : undefined;
 }

@@ -12,9 +12,11 @@ import { bindInputs } from "../bindings.ts";
 import { type Binding, type Block, type Index, named, plus, type Stmt, times } from "../block.ts";
 import { identifiers } from "../identifiers.ts";
 import type { Target } from "../target.ts";
-import { ends, groupsOfEnds } from "./ends.ts";
+import { ends, groupsOfEnds, takesFours } from "./ends.ts";
 import { loads } from "./inputs.ts";
-import { FOUR, type Home, layoutOf, type TileLayout, TileSizes, TOKENS } from "./layout.ts";
+import {
+  FOUR, type Home, layoutOf, stateInFours, type TileLayout, TileSizes, TOKENS,
+} from "./layout.ts"; // biome-ignore format: a list
 import { keptOf, madeBy, type Part, partsOf, type Stage, startsOf } from "./parts.ts";
 import { tileProgram } from "./program.ts";
 import { finished, groupsOfRows, rows } from "./rows.ts";
@@ -116,7 +118,9 @@ function inputKernel(lowering: Lowering): TileKernel {
 
 function partKernel(lowering: Lowering, part: Part): TileKernel {
   const { form, sizes, layout, target } = lowering;
-  const { statements, stage } = part;
+  const { statements, stage, order } = part;
+  const takes = order === "end" && takesFours(statements, target.lanes, (a) => sizes.extent(a.dim));
+  const inFours = takes ? stateInFours(layout) : undefined;
   const used = new Set(statements.flatMap((s) => [...readBy(s), ...startsOf(s)]));
   const params = form.rule.spec.parameters.map((p) => p.tensor).filter((t) => used.has(t));
   const touched = [...used, ...statements.flatMap(madeBy)].map((t) => layout.homes.get(t));
@@ -125,15 +129,15 @@ function partKernel(lowering: Lowering, part: Part): TileKernel {
   );
   const name = identifiers();
   const isOutput = statements.some((s) => s.kind === "output");
-  const bound = bind(lowering, params, isOutput, records, name);
-  const homes = new Map([...layout.homes, ...numbersAndParams(lowering, bound.places)]);
+  const bound = bind(lowering, params, isOutput, records, name, inFours && "vec4f");
+  const homes = new Map([...(inFours ?? layout.homes), ...numbersAndParams(lowering, bound.places)]);
   const scope = new Scope(sizes, target, name, homes);
   const comments = statements.map((s): Stmt => ({ kind: "comment", text: describe(s) }));
   const title = statements.map((s) => s.target.name).join(", ");
   return {
     stage,
     groups: Math.min(target.sharers, groupsOf(scope, part)),
-    block: block(lowering, title, bound, [...comments, ...bodyOf(scope, part)]),
+    block: block(lowering, title, bound, [...comments, ...bodyOf(scope, part)], inFours ? FOUR : 1),
   };
 }
 
@@ -176,6 +180,7 @@ function bind(
   isOutput: boolean,
   records: readonly (typeof RECORDS)[number][],
   name: ReturnType<typeof identifiers>,
+  ofState?: "vec4f",
 ) {
   return bindInputs(
     inputs,
@@ -186,7 +191,7 @@ function bind(
           name: r,
           access: "read_write",
           holds: [],
-          ...(r === "scratch" ? { element: "vec4f" } : {}),
+          ...(r === "scratch" || ofState ? { element: "vec4f" } : {}),
         }),
       ),
     ],
@@ -201,6 +206,7 @@ function block(
   title: string,
   { bindings, bases }: ReturnType<typeof bind>,
   body: readonly Stmt[],
+  ofState = 1,
 ): Block {
   return {
     name: `${form.rule.spec.name}: ${title}`,
@@ -215,14 +221,23 @@ function block(
     steps: sizes.steps,
     passes: 1,
     quantum: sizes.length / sizes.steps,
-    body: [...(isPacked ? wherePacked : where)(sizes, layout, bindings), ...body],
+    body: [...(isPacked ? wherePacked : where)(sizes, layout, bindings, ofState), ...body],
   };
 }
 
 const let_ = (name: string, value: Index): Stmt => ({ kind: "index", name, value });
 
-/** Which tile of which head of which sequence a workgroup is at, and where its states and its scratch memory begin. */
-function where({ length, steps }: TileSizes, layout: TileLayout, bindings: readonly Binding[]): Stmt[] {
+/**
+ * Which tile of which head of which sequence a workgroup is at, and where its states and its scratch memory begin; so many
+ * of a state's numbers are one element.
+ */
+function where(
+  { length, steps }: TileSizes,
+  layout: TileLayout,
+  bindings: readonly Binding[],
+  ofState: number,
+): Stmt[] {
+  const stride = layout.state.stride / ofState;
   const end = times(named("run.end"), steps);
   const record = (room: Index): Index =>
     plus(times(plus(times(named("b"), room), named("slot")), named("heads")), named("h"));
@@ -238,15 +253,21 @@ function where({ length, steps }: TileSizes, layout: TileLayout, bindings: reado
     let_("own", times(record(named("run.room")), layout.scratchStride / FOUR)),
     ...(bindings.some((b) => b.name === "state")
       ? [
-          let_("start", times(record(plus(named("run.room"), 1)), layout.state.stride)),
-          let_("ahead", times(named("heads"), layout.state.stride)),
+          let_("start", times(record(plus(named("run.room"), 1)), stride)),
+          let_("ahead", times(named("heads"), stride)),
         ]
       : []),
   ];
 }
 
 /** The same of a tile of packed sequences: what its record of the table says. */
-function wherePacked({ steps }: TileSizes, layout: TileLayout, bindings: readonly Binding[]): Stmt[] {
+function wherePacked(
+  { steps }: TileSizes,
+  layout: TileLayout,
+  bindings: readonly Binding[],
+  ofState: number,
+): Stmt[] {
+  const stride = layout.state.stride / ofState;
   const field = (i: number): Index => ({
     kind: "load",
     buffer: TABLE.name,
@@ -264,10 +285,7 @@ function wherePacked({ steps }: TileSizes, layout: TileLayout, bindings: readonl
     let_("last", { kind: "difference", from: named("count"), less: 1 }),
     let_("own", times(record(named("slot")), layout.scratchStride / FOUR)),
     ...(bindings.some((b) => b.name === "state")
-      ? [
-          let_("start", times(record(field(2)), layout.state.stride)),
-          let_("next", times(record(field(3)), layout.state.stride)),
-        ]
+      ? [let_("start", times(record(field(2)), stride)), let_("next", times(record(field(3)), stride))]
       : []),
   ];
 }
@@ -290,8 +308,8 @@ function numbersAndParams(
   for (const { tensor: t } of rule.spec.parameters) {
     const place = places.get(t);
     if (!place) continue;
-    const base = plus(place.start, times(named("h"), sizes.count(t.shape)));
-    homes.set(t, { buffer: place.buffer, base });
+    const record = plus(place.start, times(named("h"), sizes.count(t.shape)));
+    homes.set(t, { buffer: place.buffer, record, offset: 0 });
   }
   return homes;
 }

@@ -1,11 +1,11 @@
 /** From a tile form to the statements that compute it. */
 import type { RuleState } from "../../derive/rule.ts";
 import { type Quantity, TILE, type TileForm } from "../../form/tile-form.ts";
-import { add, at, call, mul, rebuild, sub, substitute } from "../../math/algebra.ts";
+import { add, apply, at, call, mul, rebuild, sub, substitute } from "../../math/algebra.ts";
 import { type Axis, axesFor, type Dim, freshAxis } from "../../math/axis.ts";
 import { domainOf } from "../../math/domain.ts";
 import {
-  constant, type Expr, type Leaf, leaf, open, openSolve, position, type Reduce, type Solve, type Tensor,
+  constant, type Expr, type Leaf, leaf, open, openSolve, position, postorder, type Reduce, type Solve, type Tensor,
 } from "../../math/expr.ts"; // biome-ignore format: a list
 import { REAL } from "../../math/interval.ts";
 import { conjugateGradients } from "../solve.ts";
@@ -170,7 +170,7 @@ class Builder {
     const computed =
       whole.kind === "reduce" && kind === "value"
         ? this.#reduction(whole)
-        : { reduction: undefined, body: this.#flatten(whole) };
+        : { reduction: undefined, body: this.#flatten(whole, shape.length === 0) };
     this.#list.push({ kind, target, result, ...computed, before: running, sums: [] });
   }
 
@@ -210,11 +210,21 @@ class Builder {
     return { reduction: { op: e.op, axis: along }, body: lane ? this.#factored(flat, lane) : flat };
   }
 
-  /** Every reduction replaced by a tensor that holds it. */
-  #flatten(e: Expr): Expr {
+  /**
+   * Every reduction replaced by a tensor that holds it. What is made of a token's sums alone, such as a norm, is held too:
+   * once, for all elements that it stands in, unless there is but `one`.
+   */
+  #flatten(e: Expr, one = false): Expr {
     if (e.kind === "reduce") return this.#hold(e);
     if (e.kind === "solve") return this.#solution(e);
-    return e.kind === "apply" ? rebuild(e, (x) => this.#flatten(x)) : e;
+    if (e.kind !== "apply") return e;
+    if (one) return rebuild(e, (x) => this.#flatten(x, true));
+    if (isMadeOfSums(e)) return this.#hold(e);
+    const alone = e.op.variadic ? e.args.filter((x) => x.axes.every((a) => a === NOW)) : [];
+    const joined = alone.length > 1 ? apply(e.op, alone) : e;
+    if (joined === e || !isMadeOfSums(joined)) return rebuild(e, (x) => this.#flatten(x));
+    const others = e.args.filter((x) => !alone.includes(x)).map((x) => this.#flatten(x));
+    return apply(e.op, [this.#hold(joined), ...others]);
   }
 
   /** The solution of a system for each token, by conjugate gradients. */
@@ -324,9 +334,16 @@ class Builder {
       const parts =
         canonical.kind === "reduce"
           ? this.#reduction(canonical)
-          : { reduction: undefined, body: this.#flatten(canonical) };
+          : { reduction: undefined, body: this.#flatten(canonical, shape.length === 0) };
       this.#list.push({ kind: "value", target, result, ...parts, before: undefined, sums: [] });
     }
     return leaf(target, hasNow ? [NOW, ...own] : own);
   }
 }
+
+/** Whether it is a number of each token that is computed of its sums, as a norm is. */
+const isMadeOfSums = (e: Expr): boolean => {
+  const isOfToken = (x: Expr): boolean => x.axes.length === 1 && x.axes[0] === NOW;
+  const isNumber = e.kind === "apply" && e.op.gives === "real" && isOfToken(e);
+  return isNumber && postorder([e]).some((x) => x.kind === "reduce" && isOfToken(x));
+};

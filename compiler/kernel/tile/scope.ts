@@ -19,7 +19,7 @@ import {
 } from "../block.ts";
 import { folded } from "../fold.ts";
 import type { Target } from "../target.ts";
-import { FOUR, type Home, type TileSizes } from "./layout.ts";
+import { baseOf, FOUR, type Home, type Part, type TileSizes } from "./layout.ts";
 import { type At, type Four, Loops } from "./loops.ts";
 import { isOfTokens, LAST, NOW, type Statement } from "./statements.ts";
 
@@ -41,6 +41,12 @@ export class Scope extends Loops {
   ) {
     super(sizes, target, name);
     this.#homes = homes;
+  }
+
+  /** Whether it lies by fours along its last axis. */
+  isInFours(t: Tensor): boolean {
+    const home = this.#homeOf(t);
+    return "fours" in home && home.fours === true;
   }
 
   // -------------------------------------------------------------- values
@@ -169,20 +175,18 @@ export class Scope extends Loops {
     const { tensor, index } = l;
     const home = this.#homeOf(tensor);
     if ("value" in home) return home.value;
+    const { buffer } = home;
     const places = index.map((a) => this.#place(at, a));
     const wide = places.findIndex(isFour);
-    if (wide < 0)
-      return { kind: "load", buffer: home.buffer, ...this.#at(tensor, places as Index[], home.base) };
+    if (wide < 0) return { kind: "load", buffer, ...this.#at(tensor, places as Index[], home) };
     if (wide === 0 && isOfTokens(tensor)) {
       const { four } = places[0] as Four;
       const whole = this.#offset(tensor, places.slice(1) as Index[], 1);
-      return {
-        kind: "load",
-        buffer: home.buffer,
-        index: plus(home.base, times(whole, this.sizes.fours), four),
-        wide: true,
-      };
+      const own = plus(baseOf(home), times(whole, this.sizes.fours), four);
+      return { kind: "load", buffer, index: own, wide: true };
     }
+    if (wide === places.length - 1 && home.fours)
+      return { kind: "load", buffer, index: this.#fourAt(tensor, places, home), wide: true };
     const first = firstOf(places[wide] as Four);
     return {
       kind: "four",
@@ -196,9 +200,24 @@ export class Scope extends Loops {
     return home;
   }
 
+  /** Where four elements in a row lie. */
+  #fourAt(t: Tensor, places: readonly (Index | Four)[], home: Part): Index {
+    const rows = this.#offset({ ...t, shape: t.shape.slice(0, -1) }, places.slice(0, -1) as Index[], 0);
+    const width = this.sizes.extent(t.shape.at(-1) as Tensor["shape"][number]) / FOUR;
+    return plus(baseOf(home), times(rows, width), (places.at(-1) as Four).four);
+  }
+
   /** Where an element lies: what tokens have by fours of them. */
-  #at(t: Tensor, places: readonly Index[], base: Index): { index: Index; component?: Index } {
-    if (!isOfTokens(t)) return { index: plus(base, this.#offset(t, places, 0)) };
+  #at(t: Tensor, places: readonly Index[], home: Part): { index: Index; component?: Index } {
+    const base = baseOf(home);
+    if (!isOfTokens(t)) {
+      const offset = this.#offset(t, places, 0);
+      if (!home.fours) return { index: plus(base, offset) };
+      return {
+        index: plus(base, { kind: "quotient", of: offset, by: FOUR }),
+        component: { kind: "remainder", of: offset, by: FOUR },
+      };
+    }
     const [token, ...others] = places as [Index, ...Index[]];
     const whole = times(this.#offset(t, others, 1), this.sizes.fours);
     if (typeof token === "number")
@@ -225,21 +244,25 @@ export class Scope extends Loops {
     if (s.kind === "output") return this.#output(s, at, within, value);
     const home = this.#homes.get(s.target);
     if (!home || "value" in home) return [];
-    const { buffer, base } = home;
-    const own = s.result.map((a) => this.#place(at, a) as Index);
-    if (!isOfTokens(s.target)) {
-      const index = plus(base, this.#offset(s.target, own, 0));
-      return when(within, [{ kind: "store", buffer, index, value }]);
+    const { buffer } = home;
+    const places = s.result.map((a) => this.#place(at, a));
+    const last = places.at(-1);
+    if (last !== undefined && isFour(last)) {
+      const index = this.#fourAt(s.target, places, home);
+      return when(within, [{ kind: "store", buffer, index, value: asFour(value) }]);
     }
+    const own = places as Index[];
+    if (!isOfTokens(s.target))
+      return when(within, [{ kind: "store", buffer, ...this.#at(s.target, own, home), value }]);
     const now = this.#place(at, NOW);
     // Nothing stands where there is no token: others of the tile read it.
     const isThere = [{ index: firstOf(now), bound: named("count") }];
     if (isFour(now)) {
-      const index = plus(base, times(this.#offset(s.target, own, 1), this.sizes.fours), now.four);
+      const index = plus(baseOf(home), times(this.#offset(s.target, own, 1), this.sizes.fours), now.four);
       const four: Value = { kind: "masked", value, where: isThere, otherwise: "0.0", wide: true };
       return when(within, [{ kind: "store", buffer, index, value: four }]);
     }
-    const place = this.#at(s.target, [now, ...own], base);
+    const place = this.#at(s.target, [now, ...own], home);
     const there = s.kind === "running" ? value : masked(value, isThere, "0.0");
     return when(within, [{ kind: "store", buffer, ...place, value: there }]);
   }
