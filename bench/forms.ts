@@ -1,8 +1,9 @@
 /** What the compiler makes of a spec, each form a contender. */
 import { targetOf } from "../cli/webgpu.ts";
 import type { Sizes } from "../compiler/math/axis.ts";
-import { compileKernel, compileTiles, type Model } from "../compiler/pipeline.ts";
+import { compileKernel, compileTiles, type Model, type TileCode } from "../compiler/pipeline.ts";
 import type { Device } from "../runtime/device.ts";
+import type { KernelCode } from "../runtime/kernel.ts";
 import { RecurrentKernel } from "../runtime/recurrent.ts";
 import { TiledKernel } from "../runtime/tiles.ts";
 import type { Contender, Ready } from "./contender.ts";
@@ -12,29 +13,34 @@ export type Kernel = RecurrentKernel | TiledKernel;
 
 export interface Form {
   readonly name: string;
+  kernels(model: Model, sizes: Sizes, device: Device): readonly KernelCode[];
   create(model: Model, sizes: Sizes, device: Device): Promise<Kernel>;
 }
 
 export const forms: readonly Form[] = [
   {
     name: "recurrent",
+    kernels: ({ rule }, sizes, device) => [compileKernel(rule, sizes, targetOf(device))],
     create: ({ rule }, sizes, device) =>
       RecurrentKernel.create(device, compileKernel(rule, sizes, targetOf(device))),
   },
   {
     name: "parallel",
-    create: ({ rule }, sizes, device) => {
-      const code = compileTiles(rule, sizes, targetOf(device));
-      if (!code) throw new Error("it has no tile kernels");
-      return TiledKernel.create(device, code);
-    },
+    kernels: (model, sizes, device) => tilesOf(model, sizes, device).kernels,
+    create: (model, sizes, device) => TiledKernel.create(device, tilesOf(model, sizes, device)),
   },
 ];
+
+function tilesOf({ rule }: Model, sizes: Sizes, device: Device): TileCode {
+  const code = compileTiles(rule, sizes, targetOf(device));
+  if (!code) throw new Error("it has no tile kernels");
+  return code;
+}
 
 /** The time of the work alone, its inputs on the device. */
 export const resident = (device: Device, form: Form): Contender => ({
   name: form.name,
-  includes: "dispatches, and what is left of the uploads before them",
+  includes: "dispatches: inputs and results stay on the device",
   ours: true,
   takes: () => true,
   prepare: (task) => prepare(device, form, task, (alone) => alone),

@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { Command, Option } from "commander";
 import { findDevice, noAdapterHelp } from "../runtime/node/adapter.ts";
 import { chart } from "./chart.ts";
+import { coldKernels } from "./cold.ts";
 import { compileTimes } from "./compiling.ts";
 import type { Contender } from "./contender.ts";
 import { decode, decoders } from "./decoding.ts";
@@ -197,7 +198,7 @@ for (const spec of trained) {
   if (spec === trained.at(0)) profiles.push(await profile(device, task));
 }
 
-if (isWanted("compiling")) progress("compile time");
+if (isWanted("compiling")) progress("compile times");
 const results: Results = {
   machine: at,
   products,
@@ -205,6 +206,7 @@ const results: Results = {
   drifts,
   decoding,
   compiling: isWanted("compiling") ? compileTimes(device, amount.compiles) : [],
+  cold: await coldKernels(device, workloadsFor("compiling")),
   training,
   profiles,
   faults,

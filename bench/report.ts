@@ -11,7 +11,7 @@ import { profileSection, trainingSection } from "./training/report.ts";
 
 /** A page with a heading for each section that was measured. */
 export function markdown(results: Results, charts: readonly Chart[]): string {
-  const { machine, races, drifts, decoding, compiling, training, profiles, faults } = results;
+  const { machine, races, drifts, decoding, compiling, cold, training, profiles, faults } = results;
   return [
     `# ${machine.adapter}`,
     "",
@@ -25,6 +25,7 @@ export function markdown(results: Results, charts: readonly Chart[]): string {
     ...(drifts.length > 0 ? driftSection(drifts) : []),
     ...(decoding.length > 0 ? decodingSection(decoding) : []),
     ...(compiling.length > 0 ? compilingSection(compiling) : []),
+    ...(cold.length > 0 ? coldSection(cold) : []),
     ...(training.length > 0 ? trainingSection(training) : []),
     ...profiles.flatMap(profileSection),
     ...(faults.length > 0 ? ["## Faults", "", ...faults.map((fault) => `- ${firstLine(fault)}`), ""] : []),
@@ -39,7 +40,7 @@ export interface Chart {
 
 /** For tools: the same numbers without the prose. */
 export function json(results: Results): string {
-  const { machine, products, races, drifts, decoding, compiling, training, profiles, faults } = results;
+  const { machine, products, races, drifts, decoding, compiling, cold, training, profiles, faults } = results;
   const named = races.flatMap((race) =>
     race.rows.map(({ contender, ...row }) => ({
       spec: race.workload.name,
@@ -74,6 +75,7 @@ export function json(results: Results): string {
     drift: drifted,
     decoding: decoded,
     compiling,
+    cold: cold.map(({ workload, form, kernels }) => ({ spec: workload.name, form: form.name, kernels })),
     training: trained,
     profiles,
     faults,
@@ -143,6 +145,26 @@ function compilingSection(compiling: Results["compiling"]): string[] {
       compiling.map(({ spec, milliseconds, why }) => [
         spec,
         milliseconds === undefined ? firstLine(why) : digits(milliseconds),
+      ]),
+    ),
+  ];
+}
+
+function coldSection(cold: Results["cold"]): string[] {
+  return [
+    "## Cold compile time, kernel by kernel",
+    "",
+    "From a kernel's WGSL to the end of its first run, over one tile, with the driver's cache on disk off: what Dawn and the driver compile. The milliseconds of all kernels are those of one after the other.",
+    "",
+    ...table(
+      ["spec", "form", "kernels", "all ms", "slowest ms", "slowest kernel"],
+      cold.map(({ workload, form, kernels }) => [
+        workload.name,
+        form.name,
+        String(kernels.length),
+        digits(kernels.reduce((n, k) => n + k.milliseconds, 0)),
+        digits(kernels[0]?.milliseconds ?? 0),
+        kernels[0]?.name ?? "",
       ]),
     ),
   ];

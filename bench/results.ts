@@ -1,4 +1,5 @@
 /** All that one run measures. */
+import type { ColdRow } from "./cold.ts";
 import type { CompileRow } from "./compiling.ts";
 import type { DecodingRow } from "./decoding.ts";
 import type { DriftRow } from "./drift.ts";
@@ -18,6 +19,7 @@ export interface Results {
   readonly drifts: readonly DriftRow[];
   readonly decoding: readonly { readonly workload: Workload; readonly rows: readonly DecodingRow[] }[];
   readonly compiling: readonly CompileRow[];
+  readonly cold: readonly ColdRow[];
   readonly training: readonly TrainingRace[];
   /** Where a step of one of these networks spends its time. */
   readonly profiles: readonly StepProfile[];

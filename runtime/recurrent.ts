@@ -103,6 +103,8 @@ export class RecurrentKernel {
 
       const layer = options.layer ?? { index: 0, count: 1 };
       const longest = longestOf(lengths);
+      // The inputs are there: what is timed from here on is work.
+      await gpu.queue.onSubmittedWorkDone();
       const started = performance.now();
       let first = 0;
       while (first < longest) {

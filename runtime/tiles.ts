@@ -110,6 +110,8 @@ export class TiledKernel {
       );
 
       const layer = options.layer ?? { index: 0, count: 1 };
+      // The inputs are there: what is timed from here on is work.
+      await gpu.queue.onSubmittedWorkDone();
       const started = performance.now();
       const ofTile = Math.max(1, rows * H * (stride + block.scratchStride));
       for (let left = H > 0 ? tiles : 0; left > 0; ) {

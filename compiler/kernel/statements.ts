@@ -109,10 +109,10 @@ class Builder {
     this.#carried = new Set(carried);
   }
 
+  /** `e` is over the axes of the target's shape, with one dimension for those that are equal. */
   assign(kind: "start" | "update" | "output", target: Tensor, e: Expr, scope = this.#innermost()): void {
-    // One dimension for those that are equal: values along them are then seen to be the same.
     const result = axesFor(target.shape.map(this.#canonical));
-    const flat = this.#flatten(at(e, axesFor(target.shape), result));
+    const flat = this.#flatten(e);
     const own = kind === "update" ? this.#copied(flat, result) : flat;
     const body = this.#hoist(own, result);
     this.#push({ kind, target, result, reduction: undefined, body }, scope);

@@ -1,0 +1,61 @@
+/** What a driver takes over each kernel of a form, one by one: from its text to the end of its first, smallest run. */
+import type { Device } from "../runtime/device.ts";
+import { groupOf, type KernelCode, pipelineOf } from "../runtime/kernel.ts";
+import { uniforms } from "../runtime/packing.ts";
+import { type Form, forms } from "./forms.ts";
+import { D, modelOf, specFile } from "./task.ts";
+import type { Workload } from "./workloads/workload.ts";
+
+export interface ColdRow {
+  readonly workload: Workload;
+  readonly form: Form;
+  /** Milliseconds of each kernel, the slowest first. */
+  readonly kernels: readonly { readonly name: string; readonly milliseconds: number }[];
+}
+
+/** Enough for one tile of one head. */
+const BYTES = 2 ** 22;
+const TOKENS = 16;
+
+export async function coldKernels(device: Device, workloads: readonly Workload[]): Promise<ColdRow[]> {
+  const rows: ColdRow[] = [];
+  for (const workload of workloads) {
+    const model = modelOf(specFile(workload.spec));
+    for (const form of forms) {
+      const codes = form.kernels(model, { dk: D, dv: D, tokens: TOKENS }, device);
+      const kernels: { name: string; milliseconds: number }[] = [];
+      for (const code of codes) {
+        const milliseconds = await device.during(code.block.name, () => firstRun(device, code));
+        kernels.push({ name: code.block.name, milliseconds });
+      }
+      rows.push({ workload, form, kernels: kernels.sort((a, b) => b.milliseconds - a.milliseconds) });
+    }
+  }
+  return rows;
+}
+
+async function firstRun({ gpu }: Device, { wgsl, block }: KernelCode): Promise<number> {
+  const buffer = (size: number, usage: number): GPUBuffer =>
+    gpu.createBuffer({ size, usage: usage | GPUBufferUsage.COPY_DST });
+  const buffers = block.bindings.map(() => buffer(BYTES, GPUBufferUsage.STORAGE));
+  // One tile, with room for it; the tensors of a packed buffer all begin at its start.
+  const fields = new Uint8Array(256);
+  fields.set(new Uint8Array(uniforms(TOKENS, 0, TOKENS, { index: 0, count: 1 }, [1, 0, 1])));
+  const uniform = buffer(fields.byteLength, GPUBufferUsage.UNIFORM);
+  gpu.queue.writeBuffer(uniform, 0, fields);
+  await gpu.queue.onSubmittedWorkDone();
+  const started = performance.now();
+  // A text of its own: Dawn keeps what it has compiled.
+  const pipeline = await pipelineOf(gpu, { wgsl: `${wgsl}\n// ${block.name}, for the first time\n`, block });
+  const encoder = gpu.createCommandEncoder();
+  const pass = encoder.beginComputePass();
+  pass.setPipeline(pipeline);
+  pass.setBindGroup(0, groupOf(gpu, pipeline, buffers, { buffer: uniform }));
+  pass.dispatchWorkgroups(1);
+  pass.end();
+  gpu.queue.submit([encoder.finish()]);
+  await gpu.queue.onSubmittedWorkDone();
+  const milliseconds = performance.now() - started;
+  for (const b of [...buffers, uniform]) b.destroy();
+  return milliseconds;
+}
