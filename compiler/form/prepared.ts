@@ -2,13 +2,15 @@
 import type { Rule } from "../derive/rule.ts";
 import type { Dim } from "../math/axis.ts";
 import type { Expr, Tensor } from "../math/expr.ts";
+import { withCentredAverages } from "./averages.ts";
 import { overOne } from "./dimensions.ts";
 import { withJoinedProducts } from "./products.ts";
 
 export function prepared(rule: Rule): Rule {
   const { equalities, outputShape } = rule.spec;
   const canonical = (d: Dim): Dim => equalities.canonical(d);
-  const over = (e: Expr, shape: readonly Dim[]): Expr => withJoinedProducts(overOne(e, shape, canonical));
+  const over = (e: Expr, shape: readonly Dim[]): Expr =>
+    withJoinedProducts(withCentredAverages(overOne(e, shape, canonical)));
   return {
     ...rule,
     spec: { ...rule.spec, outputShape: outputShape.map(canonical) },

@@ -1,14 +1,18 @@
-/** What forms are made of: the rule itself, with one product for several, and one quantity for all that run alike. */
+/**
+ * What forms are made of: the rule itself, with one product for several, averages about a mean, and one quantity for all that
+ * run alike.
+ */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { interpret } from "../../compiler/derive/interpret.ts";
+import { withCentredAverages } from "../../compiler/form/averages.ts";
 import { prepared } from "../../compiler/form/prepared.ts";
 import { withJoinedProducts } from "../../compiler/form/products.ts";
 import { isRunning } from "../../compiler/form/running.ts";
-import { add, mul, sumOver } from "../../compiler/math/algebra.ts";
+import { add, call, div, mul, sub, sumOver } from "../../compiler/math/algebra.ts";
 import { type Axis, axesFor, dim, freshAxis } from "../../compiler/math/axis.ts";
 import { evaluator } from "../../compiler/math/evaluate.ts";
-import { type Expr, leaf, postorder, type Tensor } from "../../compiler/math/expr.ts";
+import { constant, type Expr, extent, leaf, postorder, type Tensor } from "../../compiler/math/expr.ts";
 import { REAL } from "../../compiler/math/interval.ts";
 import { errorRatio } from "../support/compare.ts";
 import { sequenceOf } from "../support/sequences.ts";
@@ -83,5 +87,57 @@ describe("products with one matrix", () => {
     const joined = withJoinedProducts(e);
     expect(products(joined)).toBe(count);
     expect(errorRatio(value(joined), value(e))).toBeLessThanOrEqual(BOUND);
+  });
+});
+
+describe("averages of which only the differences count", () => {
+  const [rows, columns] = [dim(["n"]), dim(["m"])];
+  const tensor = (name: string, shape: Tensor["shape"]): Tensor => ({ name, shape, domain: REAL });
+  const [A, x] = [tensor("A", [rows, columns]), tensor("x", [columns])];
+  const [b, c] = [tensor("b", [rows]), tensor("c", [])];
+  const [i] = axesFor([rows]) as [Axis];
+  const weights = (j: Axis): Expr => call("exp", leaf(A, [i, j]));
+  const weighed = (of: (j: Axis) => Expr): Expr => {
+    const j = freshAxis(columns);
+    return sumOver(mul(weights(j), of(j)), [j]);
+  };
+  const total = weighed(() => constant(1));
+  const average = div(
+    weighed((j) => leaf(x, [j])),
+    total,
+  );
+  const lessMean = (e: Expr): Expr => sub(e, div(sumOver(e, [i]), extent(rows)));
+  /** In f64, with the same added to all that is averaged. */
+  const value = (e: Expr, added: number): ArrayLike<number> => {
+    const random = (n: number, seed: number): Float64Array =>
+      Float64Array.from({ length: n }, (_, k) => Math.sin(seed + 3 * k));
+    const given = new Map([
+      [A, random(20, 1).map((w) => w / 64)],
+      [x, random(5, 2).map((v) => Math.round(1024 * v) / 1024 + added)],
+      [b, random(4, 3)],
+      [c, Float64Array.of(0.5)],
+    ]);
+    return evaluator([{ expr: e, axes: [i] }], { n: 4, m: 5 })(given)[0] as Float64Array;
+  };
+
+  test.each([
+    ["P", average],
+    ["c P", mul(leaf(c, []), average)],
+    ["P + b", add(average, leaf(b, [i]))],
+  ])("%s less its mean does not feel what all have", (_, e) => {
+    const centred = withCentredAverages(lessMean(e));
+    const want = value(lessMean(e), 0);
+    expect(errorRatio(value(centred, 0), want)).toBeLessThanOrEqual(BOUND);
+    expect(errorRatio(value(centred, 2 ** 40), want)).toBeLessThanOrEqual(BOUND);
+    expect(errorRatio(value(lessMean(e), 2 ** 40), want)).toBeGreaterThan(1e-4);
+  });
+
+  test.each([
+    ["P itself", average],
+    ["a sum without its weights' total", lessMean(mul(total, average))],
+    ["b ⊙ P: each average has another factor", lessMean(mul(leaf(b, [i]), average))],
+    ["what is about its mean already", withCentredAverages(lessMean(average))],
+  ])("%s stays as it is", (_, e) => {
+    expect(withCentredAverages(e)).toBe(e);
   });
 });
