@@ -4,7 +4,7 @@
  */
 import { normalForm } from "../../compiler/derive/normal-form.ts";
 import { simplify } from "../../compiler/derive/simplify.ts";
-import { add, isApply, isReduce, mul, renameAxes, sumOver } from "../../compiler/math/algebra.ts";
+import { add, isApply, isReduce, mul, renameAxes, sumOver, termsOf } from "../../compiler/math/algebra.ts";
 import { type Axis, axesFor, freshAxis } from "../../compiler/math/axis.ts";
 import {
   delta,
@@ -24,7 +24,7 @@ export function affineMap(update: Expr, state: Tensor): readonly Expr[] | undefi
   const maps: Expr[][] = [];
   const rest: Expr[] = [];
   const normal = normalForm(update);
-  for (const term of isApply(normal, "add") ? normal.args : [normal]) {
+  for (const term of termsOf(normal)) {
     if (!reads(term, state)) {
       rest.push(term);
       continue;

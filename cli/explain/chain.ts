@@ -8,7 +8,7 @@ import { gradient, pullBack } from "../../compiler/derive/gradient.ts";
 import { normalForm } from "../../compiler/derive/normal-form.ts";
 import type { Rule } from "../../compiler/derive/rule.ts";
 import { simplify } from "../../compiler/derive/simplify.ts";
-import { add, at, isReduce, mul, substitute } from "../../compiler/math/algebra.ts";
+import { add, at, factorsOf, isReduce, mul, substitute } from "../../compiler/math/algebra.ts";
 import { axesFor, type Dim } from "../../compiler/math/axis.ts";
 import {
   constant,
@@ -145,7 +145,7 @@ function firstProduct(e: Expr, states: ReadonlySet<Tensor>): Expr | undefined {
   return postorder([e]).find((x) => {
     if (!isReduce(x, "sum") || x.axes.length === 0 || x.axes.length > 2) return false;
     const { body } = open(x);
-    const factors = body.kind === "apply" && body.op.name === "mul" ? body.args : [body];
+    const factors = factorsOf(body);
     return factors.some((f) => f.kind === "leaf" && states.has(f.tensor));
   });
 }

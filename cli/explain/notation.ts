@@ -1,7 +1,7 @@
 /** How the explanation writes mathematics: the printer's styles, with what is only for people on top. */
 import type { CallLabel } from "../../compiler/check/labels.ts";
 import type { Spec } from "../../compiler/check/spec.ts";
-import { add, isApply, isReduce, mul, splitPower } from "../../compiler/math/algebra.ts";
+import { add, factorsOf, isApply, isReduce, mul, splitPower } from "../../compiler/math/algebra.ts";
 import { axesFor, type Dim } from "../../compiler/math/axis.ts";
 import { type Expr, isConstant, open, rawReduce } from "../../compiler/math/expr.ts";
 import type { Reduction } from "../../compiler/math/node.ts";
@@ -158,7 +158,7 @@ function means(spec: Spec): Rule[] {
       return base.kind === "extent" && isConstant(exponent, -1) && spec.equalities.same(base.dim, d);
     });
   const total = (e: Expr): Dim | undefined => {
-    const found = (isApply(e, "mul") ? e.args : [e]).find((f) => isReduce(f, "sum"));
+    const found = factorsOf(e).find((f) => isReduce(f, "sum"));
     return found?.kind === "reduce" ? found.axis.dim : undefined;
   };
   return [

@@ -14,6 +14,7 @@ import {
   isReduce,
   rebuild,
   splitCoefficient,
+  termsOf,
 } from "../../compiler/math/algebra.ts";
 import { type Axis, axesFor, type Dim } from "../../compiler/math/axis.ts";
 import {
@@ -184,7 +185,7 @@ export class TileNotation {
 
   #shown(left: Expr, right: Expr, shape: readonly Dim[]): Shown {
     const whole = this.#convert(right, "t");
-    const terms = isApply(whole, "add") ? whole.args : [whole];
+    const terms = termsOf(whole);
     const over = terms.filter(isOverTokens);
     const isNegative = (x: Expr): boolean => splitCoefficient(x)[0] < 0;
     const sorted = [

@@ -2,7 +2,18 @@
  * Lookups: Σₛ where(s = e, body(s), 0) reads `body` at s = e where that is a position of the axis, and is 0
  * elsewhere. No loop is needed, and a reduction that is one counts as elementwise everywhere in this folder.
  */
-import { add, call, isApply, isReduce, mul, reduce, splitCoefficient, sub } from "../math/algebra.ts";
+import {
+  add,
+  call,
+  factorsOf,
+  isApply,
+  isReduce,
+  mul,
+  reduce,
+  splitCoefficient,
+  sub,
+  termsOf,
+} from "../math/algebra.ts";
 import type { Axis } from "../math/axis.ts";
 import { children, constant, type Expr, isConstant, open, position, type Reduce } from "../math/expr.ts";
 import { sum } from "../math/ops/index.ts";
@@ -51,8 +62,6 @@ export function allParts(roots: readonly Expr[], enter: (e: Expr) => boolean = (
   for (const r of roots) visit(r);
   return order;
 }
-
-const factorsOf = (e: Expr): readonly Expr[] => (isApply(e, "mul") ? e.args : [e]);
 
 /** That something is so, or that it is not. */
 export interface Condition {
@@ -129,7 +138,7 @@ export function boundOf(
 
 /** A difference as ± (axis − at): the position occurs once, as it is or negated. */
 function isolated(difference: Expr, axis: Axis): { readonly sign: number; readonly at: Expr } | undefined {
-  const terms = isApply(difference, "add") ? difference.args : [difference];
+  const terms = termsOf(difference);
   const own = terms.filter((t) => t.axes.includes(axis));
   const [only] = own;
   if (own.length !== 1 || !only) return undefined;

@@ -5,7 +5,7 @@
 import {
   type Below, type Index, masked, named, plus, type Stmt, type Value,
 } from "../kernel/block.ts"; // biome-ignore format: a list
-import { isApply, splitCoefficient } from "../math/algebra.ts";
+import { splitCoefficient, termsOf } from "../math/algebra.ts";
 import { type Axis, extentOf } from "../math/axis.ts";
 import { type Apply, type Expr, type Leaf, open, type Reduce } from "../math/expr.ts";
 import { sum } from "../math/ops/index.ts";
@@ -298,7 +298,7 @@ function affineOf(e: Expr, scope: Scope): Affine | undefined {
   const up: Index[] = [];
   const down: Index[] = [];
   let [low, high] = [0, 0];
-  for (const term of isApply(e, "add") ? e.args : [e]) {
+  for (const term of termsOf(e)) {
     const [c, rest] = splitCoefficient(term);
     const fixed =
       rest.kind === "extent" ? extentOf(rest.dim, sizes) : rest.kind === "constant" ? rest.value : undefined;

@@ -1,5 +1,4 @@
 /** How much a value is to compute: which reductions are loops worth a kernel, and what an element of the rest costs. */
-import { isApply } from "../math/algebra.ts";
 import { type Axis, extentOf, type Sizes } from "../math/axis.ts";
 import { type Expr, open, type Reduce } from "../math/expr.ts";
 import type { Reduction } from "../math/node.ts";
@@ -48,8 +47,6 @@ export interface Spread {
   readonly body: Expr;
 }
 
-const factorsOf = (e: Expr): readonly Expr[] => (isApply(e, "mul") ? e.args : [e]);
-
 /** Sums of sums as one, where that makes no more terms. */
 export function spread(e: Reduce): Spread {
   const { axis, body } = open(e);
@@ -86,5 +83,3 @@ const isPower = (e: Expr): boolean => {
   const exponent = e.kind === "apply" && e.op.name === "pow" ? e.args[1] : undefined;
   return exponent !== undefined && !(exponent.kind === "constant" && [2, 3, 4].includes(exponent.value));
 };
-
-export { factorsOf };

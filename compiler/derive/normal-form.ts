@@ -3,7 +3,7 @@
  * under summations, with products multiplied out. Expressions that are equal as polynomials in their
  * atoms have the same normal form, so that equality is identity.
  */
-import { add, mul, rebuild, sumOver } from "../math/algebra.ts";
+import { add, factorsOf, mul, rebuild, sumOver } from "../math/algebra.ts";
 import type { Axis } from "../math/axis.ts";
 import { compare, type Expr, extent, openFresh } from "../math/expr.ts";
 import { sum } from "../math/ops/index.ts";
@@ -98,7 +98,6 @@ class Normalizer {
 
 const atom = (e: Expr): Monomial => ({ factors: [e], bound: [] });
 const isSum = (e: Expr): boolean => e.kind === "apply" && e.op.name === "add";
-const factorsOf = (e: Expr): readonly Expr[] => (e.kind === "apply" && e.op.name === "mul" ? e.args : [e]);
 
 /** Whether it is multiplied out: products, whole powers and summations, unless they have too many terms. */
 function isOpen(e: Expr): boolean {

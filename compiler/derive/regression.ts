@@ -9,6 +9,7 @@ import {
   at,
   call,
   div,
+  factorsOf,
   isApply,
   mul,
   reduce,
@@ -91,7 +92,7 @@ export function readKept(
 
 /** A weight as factor · exp(exponent). */
 function exponential(weight: Expr): { exponent: Expr; factor: Expr } {
-  const factors = isApply(weight, "mul") ? weight.args : [weight];
+  const factors = factorsOf(weight);
   const exp = factors.find((f) => isApply(f, "exp"));
   if (exp?.kind !== "apply") return { exponent: constant(0), factor: weight };
   return { exponent: exp.args[0] as Expr, factor: mul(...factors.filter((f) => f !== exp)) };

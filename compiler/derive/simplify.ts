@@ -2,6 +2,7 @@
 import {
   add,
   call,
+  factorsOf,
   isApply,
   isReduce,
   mul,
@@ -9,14 +10,13 @@ import {
   splitCoefficient,
   splitPower,
   sumOver,
+  termsOf,
 } from "../math/algebra.ts";
 import { type Apply, compare, constant, type Expr, isConstant, open } from "../math/expr.ts";
 import { type Rule, rewrite } from "../math/rewrite.ts";
 
 export const simplify = (e: Expr, log?: (rule: Rule) => void): Expr => rewrite(e, rules, log);
 
-const termsOf = (e: Expr): readonly Expr[] => (isApply(e, "add") ? e.args : [e]);
-const factorsOf = (e: Expr): readonly Expr[] => (isApply(e, "mul") ? e.args : [e]);
 const arg = (e: Apply, i: number): Expr => e.args[i] as Expr;
 
 /** The first factor that `pick` accepts, with the others. */

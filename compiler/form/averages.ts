@@ -6,7 +6,18 @@
  * are the same for x and for x − mean(x), up to what is the same for every i. Where the weights are nearly equal all P_i
  * are nearly mean(x), and what is left of their difference is what rounding left of it: in f32 often nothing.
  */
-import { add, div, isApply, isReduce, mul, pow, renameAxes, sumOver } from "../math/algebra.ts";
+import {
+  add,
+  div,
+  factorsOf,
+  isApply,
+  isReduce,
+  mul,
+  pow,
+  renameAxes,
+  sumOver,
+  termsOf,
+} from "../math/algebra.ts";
 import type { Axis } from "../math/axis.ts";
 import { constant, type Expr, extent, isConstant, open } from "../math/expr.ts";
 import { rewrite } from "../math/rewrite.ts";
@@ -65,6 +76,3 @@ function aboutMean(term: Expr, i: Axis): Expr | undefined {
 
 const isCentred = (x: Expr, axis: Axis): boolean =>
   isConstant(add(...termsOf(x).map((t) => sumOver(t, [axis]))), 0);
-
-const factorsOf = (e: Expr): readonly Expr[] => (isApply(e, "mul") ? e.args : [e]);
-const termsOf = (e: Expr): readonly Expr[] => (isApply(e, "add") ? e.args : [e]);

@@ -11,7 +11,7 @@
  */
 import type { RuleState } from "../derive/rule.ts";
 import { simplify } from "../derive/simplify.ts";
-import { add, call, isApply, mul, splitCoefficient } from "../math/algebra.ts";
+import { add, call, factorsOf, mul, splitCoefficient } from "../math/algebra.ts";
 import { type Axis, axesFor } from "../math/axis.ts";
 import { constant, type Expr, isConstant, leaf, type Tensor } from "../math/expr.ts";
 import type { Obstacle, Plane } from "./planes.ts";
@@ -241,7 +241,7 @@ const isKinds = (x: readonly Kind[] | RuleState): x is readonly Kind[] => Array.
 
 /** A product taken apart by the axes of its factors; undefined where one of them has two. */
 function entryOf(e: Expr): Entry | undefined {
-  const factors = isApply(e, "mul") ? e.args : [e];
+  const factors = factorsOf(e);
   if (factors.some((f) => f.axes.length > 1)) return undefined;
   const axes = new Set(factors.map((f) => f.axes[0]));
   return new Map([...axes].map((a) => [a, mul(...factors.filter((f) => f.axes[0] === a))]));

@@ -4,7 +4,7 @@
  */
 import { normalForm } from "../derive/normal-form.ts";
 import type { RuleState } from "../derive/rule.ts";
-import { add, at, isApply, mul, rebuild, reduce, sumOver } from "../math/algebra.ts";
+import { add, at, factorsOf, isApply, mul, rebuild, reduce, sumOver } from "../math/algebra.ts";
 import { type Axis, axesFor, freshAxis } from "../math/axis.ts";
 import { domainOf } from "../math/domain.ts";
 import {
@@ -331,5 +331,3 @@ const sideAxes = ({
 
 const nameOf = (factors: readonly Expr[]): string =>
   factors.map((f) => (f.kind === "leaf" ? f.tensor.name.replace(/\.tile$/, "") : "")).join(".");
-
-const factorsOf = (e: Expr): readonly Expr[] => (e.kind === "apply" && e.op.name === "mul" ? e.args : [e]);

@@ -2,7 +2,7 @@
  * One product with a matrix for several: a·Σ W x + b·Σ W y = Σ W (a·x + b·y). What is differentiated through sums, such
  * as a mean, comes back in as many parts, each of which would be multiplied with the same matrix.
  */
-import { add, isApply, isReduce, mul, renameAxes, sumOver } from "../math/algebra.ts";
+import { add, factorsOf, isApply, isReduce, mul, renameAxes, sumOver } from "../math/algebra.ts";
 import type { Axis } from "../math/axis.ts";
 import { type Expr, open, tensorsOf } from "../math/expr.ts";
 import { rewrite } from "../math/rewrite.ts";
@@ -59,5 +59,4 @@ function over(p: Product, axis: Axis): Product {
   return { ...p, axis, matrix: to(p.matrix), vector: to(p.vector) };
 }
 
-const factorsOf = (e: Expr): readonly Expr[] => (isApply(e, "mul") ? e.args : [e]);
 const without = (e: Expr, factor: Expr): Expr => mul(...factorsOf(e).filter((f) => f !== factor));

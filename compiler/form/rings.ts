@@ -14,7 +14,18 @@
  */
 import type { RuleState } from "../derive/rule.ts";
 import { simplify } from "../derive/simplify.ts";
-import { add, call, at as indexed, isApply, mul, rebuild, reduce, sub, sumOver } from "../math/algebra.ts";
+import {
+  add,
+  call,
+  factorsOf,
+  at as indexed,
+  isApply,
+  mul,
+  rebuild,
+  reduce,
+  sub,
+  sumOver,
+} from "../math/algebra.ts";
 import { type Axis, axesFor, type Dim, freshAxis } from "../math/axis.ts";
 import {
   constant,
@@ -309,5 +320,3 @@ function nameOf(e: Reduce): string {
 }
 
 const without = (e: Expr, axis: Axis): readonly Axis[] => e.axes.filter((a) => a !== axis);
-
-const factorsOf = (e: Expr): readonly Expr[] => (isApply(e, "mul") ? e.args : [e]);

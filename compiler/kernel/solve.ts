@@ -2,7 +2,19 @@
  * Linear systems on the chip. A⁻¹ b is found by conjugate gradients, which need A only as a product with a
  * vector: what A is made of is read where it lies, and A itself is never written down.
  */
-import { add, call, div, isReduce, mul, reduce, square, sub, sumOver } from "../math/algebra.ts";
+import {
+  add,
+  call,
+  div,
+  factorsOf,
+  isReduce,
+  mul,
+  reduce,
+  square,
+  sub,
+  sumOver,
+  termsOf,
+} from "../math/algebra.ts";
 import { type Axis, type Dim, freshAxis } from "../math/axis.ts";
 import { constant, type Expr, leaf, openFresh, type Tensor } from "../math/expr.ts";
 import { NONNEGATIVE, REAL } from "../math/interval.ts";
@@ -102,17 +114,17 @@ export function conjugateGradients({ axis: i, further, together, matrix, right }
 
 /** Σ over j of A[i, j] · v[j], term by term, so that each is as cheap as it can be: a diagonal is a product. */
 function applied(matrix: Expr, v: Expr, i: Axis, j: Axis): Expr {
-  const terms = matrix.kind === "apply" && matrix.op.name === "add" ? matrix.args : [matrix];
+  const terms = termsOf(matrix);
   return add(...terms.map((term) => outward(term, v, i, j) ?? sumOver(mul(term, v), [j])));
 }
 
 /** For A[i, j] = Σ over s of B[s, i] · C[s, j]: the sum over j first, which leaves a vector along s. */
 function outward(term: Expr, v: Expr, i: Axis, j: Axis): Expr | undefined {
-  const factors = term.kind === "apply" && term.op.name === "mul" ? term.args : [term];
+  const factors = factorsOf(term);
   const gram = factors.find((f) => isReduce(f, "sum") && f.axes.includes(i) && f.axes.includes(j));
   if (gram?.kind !== "reduce") return undefined;
   const { axis, body } = openFresh(gram);
   const inner = sumOver(mul(body, v, ...factors.filter((f) => f !== gram)), [j]);
-  const parts = inner.kind === "apply" && inner.op.name === "mul" ? inner.args : [inner];
+  const parts = factorsOf(inner);
   return parts.some((f) => f.kind === "reduce" && f.axes.includes(i)) ? undefined : sumOver(inner, [axis]);
 }

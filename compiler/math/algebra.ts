@@ -76,10 +76,16 @@ function scale(c: number, rest: Expr): Expr {
   return rawApply(mulOp, [constant(c), ...factors]);
 }
 
+/** What an expression is the sum of. */
+export const termsOf = (e: Expr): readonly Expr[] => (isApply(e, "add") ? e.args : [e]);
+
 export const sub = (a: Expr, b: Expr): Expr => add(a, neg(b));
 export const neg = (a: Expr): Expr => mul(MINUS_ONE, a);
 
 // ---------------------------------------------------------------- products
+
+/** What an expression is the product of. */
+export const factorsOf = (e: Expr): readonly Expr[] => (isApply(e, "mul") ? e.args : [e]);
 
 /** A factor as a power. */
 export function splitPower(e: Expr): [base: Expr, exponent: Expr] {
@@ -212,8 +218,6 @@ export function call(name: OpName, ...args: readonly Expr[]): Expr {
 }
 
 // ---------------------------------------------------------------- reductions
-
-const factorsOf = (e: Expr): readonly Expr[] => (e.kind === "apply" && e.op === mulOp ? e.args : [e]);
 
 export function reduce(op: Reduction, axis: Axis, body: Expr): Expr {
   if (!body.axes.includes(axis)) return op.overConstant(algebra, body, extent(axis.dim));

@@ -5,6 +5,7 @@
 import {
   add,
   at,
+  factorsOf,
   isReduce,
   mul,
   neg,
@@ -13,6 +14,7 @@ import {
   reduce,
   splitCoefficient,
   splitPower,
+  termsOf,
 } from "./algebra.ts";
 import { type Axis, axesFor, type Dim } from "./axis.ts";
 import { domainOf } from "./domain.ts";
@@ -32,9 +34,6 @@ export const define = (name: string, expr: Expr, shape: readonly Dim[]): Definit
   tensor: { name, shape, domain: domainOf(expr) },
   expr,
 });
-
-const factorsOf = (e: Expr): readonly Expr[] => (e.kind === "apply" && e.op.name === "mul" ? e.args : [e]);
-const termsOf = (e: Expr): readonly Expr[] => (e.kind === "apply" && e.op.name === "add" ? e.args : [e]);
 
 /** Which dimensions count as one: those that are, or that a model requires to be equal. */
 export type Same = (a: Dim, b: Dim) => boolean;

@@ -2,7 +2,7 @@
  * Expressions as people write them: matrices and vectors where index notation is one, in Unicode or
  * TeX. `sum[j](W[i,j]·k[j])` prints as `W k`, and `e[i]·k[j]` as `e kᵀ`.
  */
-import { algebra, at, mul, splitCoefficient, splitPower } from "./algebra.ts";
+import { algebra, at, factorsOf, mul, splitCoefficient, splitPower } from "./algebra.ts";
 import { type Axis, axesFor } from "./axis.ts";
 import {
   constant,
@@ -278,8 +278,6 @@ class Printer {
     return over();
   }
 }
-
-const factorsOf = (e: Expr): readonly Expr[] => (e.kind === "apply" && e.op.name === "mul" ? e.args : [e]);
 
 function isNegativePower(e: Expr): boolean {
   const [, exponent] = splitPower(e);

@@ -1,5 +1,17 @@
 /** Solving e(u) = target for an unknown that stands in e, by undoing one operation after the other. */
-import { add, at, call, div, isApply, mul, neg, pow, sub, substitute } from "../../math/algebra.ts";
+import {
+  add,
+  at,
+  call,
+  div,
+  factorsOf,
+  isApply,
+  mul,
+  neg,
+  pow,
+  sub,
+  substitute,
+} from "../../math/algebra.ts";
 import { axesFor } from "../../math/axis.ts";
 import { domainOf } from "../../math/domain.ts";
 import { constant, type Expr, type Leaf, postorder } from "../../math/expr.ts";
@@ -85,7 +97,7 @@ export const put = (e: Expr, u: Leaf, value: Expr): Expr =>
 /** log f − log g with f and g affine: of the ratio of two affine functions, a sigmoid between their zeros. */
 function fromLogarithms(terms: readonly Expr[], u: Leaf, target: Expr): Expr | undefined {
   const parts = terms.map((t) => {
-    const factors = isApply(t, "mul") ? t.args : [t];
+    const factors = factorsOf(t);
     const log = factors.find((f) => isApply(f, "log"));
     return log?.kind === "apply"
       ? { of: log.args[0] as Expr, times: mul(...factors.filter((f) => f !== log)) }

@@ -5,7 +5,7 @@
  */
 import type { Penalty } from "../../check/spec.ts";
 import {
-  add, call, div, isApply, mul, neg, rebuild, reduce, reductionNamed, sub, substitute, sumOver,
+  add, call, div, factorsOf, isApply, mul, neg, rebuild, reduce, reductionNamed, sub, substitute, sumOver, termsOf,
 } from "../../math/algebra.ts"; // biome-ignore format: a list
 import { type Axis, axesFor } from "../../math/axis.ts";
 import { domainOf } from "../../math/domain.ts";
@@ -71,7 +71,7 @@ class Solver {
     const looksBack = reads(slope, this.#previous);
     if (looksBack) this.#say("∂R/∂W + step vanishes", add(slope, this.#step), ZERO);
     else this.#say("∂R/∂W is what is accumulated", slope, this.#argument);
-    const terms = isApply(slope, "add") ? slope.args : [slope];
+    const terms = termsOf(slope);
     return looksBack ? this.#lookingBack(terms) : this.#accumulating(slope);
   }
 
@@ -82,7 +82,7 @@ class Solver {
   // -------------------------------------------------------------- without prev
 
   #accumulating(slope: Expr): Solved | Obstacle {
-    const { sizes, rest } = this.#splitSigns(isApply(slope, "add") ? slope.args : [slope]);
+    const { sizes, rest } = this.#splitSigns(termsOf(slope));
     const target = sizes === ZERO ? this.#argument : softThreshold(this.#argument, sizes);
     if (sizes !== ZERO)
       this.#say("the sum of absolute values takes a threshold off what is accumulated", add(...rest), target);
@@ -200,7 +200,7 @@ class Solver {
     const found = new Map<Expr, Expr>();
     for (const t of terms) {
       if (!reads(t, unknown)) continue;
-      const factors = isApply(t, "mul") ? t.args : [t];
+      const factors = factorsOf(t);
       const of = mul(...factors.filter((f) => reads(f, unknown)));
       const times = mul(...factors.filter((f) => !reads(f, unknown)));
       found.set(of, add(found.get(of) ?? ZERO, times));
@@ -249,7 +249,7 @@ class Solver {
       free,
     );
     const plain = substitute(exponent, () => undefined);
-    const own = (isApply(plain, "add") ? plain.args : [plain]).filter((t) => t.axes.includes(along));
+    const own = termsOf(plain).filter((t) => t.axes.includes(along));
     const kept = add(...own);
     const largest = reduce(reductionNamed("maxOver") as Reduction, along, kept);
     const raised = call("exp", sub(kept, largest));
@@ -294,7 +294,7 @@ function separateLogarithms(e: Expr): Expr {
 const isSumOrProduct = (x: Expr): boolean => isApply(x, "add") || isApply(x, "mul");
 
 function separated(e: Expr): Expr {
-  const factors = isApply(e, "mul") ? e.args : [e];
+  const factors = factorsOf(e);
   const parts = factors.map((f): readonly [Expr, Expr] =>
     isApply(f, "pow") ? [f.args[0] as Expr, f.args[1] as Expr] : [f, ONE],
   );

@@ -1,5 +1,5 @@
 /** Signs and sizes of products: factors that are known to be positive are taken out. */
-import { call, isApply, mul, pow, rebuild } from "../../math/algebra.ts";
+import { call, factorsOf, isApply, mul, pow, rebuild } from "../../math/algebra.ts";
 import { domainOf } from "../../math/domain.ts";
 import type { Expr } from "../../math/expr.ts";
 
@@ -7,7 +7,6 @@ import type { Expr } from "../../math/expr.ts";
 export const signedPower = (x: Expr, p: Expr): Expr =>
   domainOf(x).low >= 0 ? pow(x, p) : mul(signOf(x), pow(sizeOf(x), p));
 
-const factorsOf = (x: Expr): readonly Expr[] => (isApply(x, "mul") ? x.args : [x]);
 const isPositive = (f: Expr): boolean => domainOf(f).low >= 0;
 
 function signOf(x: Expr): Expr {

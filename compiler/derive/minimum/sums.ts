@@ -2,7 +2,18 @@
  * Equations in which the unknown also stands inside one sum over all of it, such as the norm of a mirror map. The sum
  * is taken as an unknown number N; W follows from it; and N is what makes its own definition true.
  */
-import { at, call, div, mul, pow, rebuild, splitPower, sub, substitute } from "../../math/algebra.ts";
+import {
+  at,
+  call,
+  div,
+  factorsOf,
+  mul,
+  pow,
+  rebuild,
+  splitPower,
+  sub,
+  substitute,
+} from "../../math/algebra.ts";
 import { domainOf } from "../../math/domain.ts";
 import {
   constant,
@@ -38,7 +49,7 @@ export function eliminateSum(e: Expr, unknown: Leaf, target: Expr): Expr | Obsta
   if (isObstacle(solution)) return solution;
   // N = M · N^κ, hence N = M^(1 / (1 − κ)).
   const defined = simplify(apart(definition(sum, unknown, solution)));
-  const factors = defined.kind === "apply" && defined.op.name === "mul" ? defined.args : [defined];
+  const factors = factorsOf(defined);
   let kappa: Expr = constant(0);
   const rest: Expr[] = [];
   for (const f of factors) {

@@ -2,7 +2,7 @@
  * The states after a tile. A lane takes some columns of a matrix and has their factors of all tokens in registers; it
  * goes through the rows, whose factors are the same for all lanes.
  */
-import { mul, at as renamed } from "../../math/algebra.ts";
+import { factorsOf, mul, at as renamed } from "../../math/algebra.ts";
 import type { Axis } from "../../math/axis.ts";
 import { type Expr, type Leaf, leaf } from "../../math/expr.ts";
 import { sum } from "../../math/ops/index.ts";
@@ -163,7 +163,7 @@ class Matrices {
 
   #sumOf({ tensor, axis, body }: Statement["sums"][number], result: readonly Axis[]): Sum {
     const whole = renamed(body, [axis], [this.#tokens]);
-    const factors = whole.kind === "apply" && whole.op.name === "mul" ? whole.args : [whole];
+    const factors = factorsOf(whole);
     const isOfRow = (f: Expr): boolean => f.axes.includes(this.#row);
     const array = this.#scope.name("factors", "");
     const shape = [this.#tokens.dim];
