@@ -14,7 +14,7 @@ const WIDE_LANES = 64;
 
 export function elementsKernel(name: string, { axes, outputs }: Job, frame: Frame): DenseKernel {
   const { sizes, target } = frame;
-  const lanes = target.spills ? target.lanes : WIDE_LANES;
+  const lanes = target.narrow ? target.lanes : WIDE_LANES;
   for (const { tensor } of outputs) frame.written.add(tensor);
 
   const element = frame.name("element");

@@ -56,7 +56,7 @@ function lowerJob(name: string, job: Job, frame: Frame): DenseKernel {
   const product = job.main && productOf(job.main, job.axes, frame.sizes);
   if (!product) return elementsKernel(name, job, frame);
   const { target } = frame;
-  const isNarrow = target.subgroups && target.spills;
+  const isNarrow = target.subgroups && target.narrow;
   return (isNarrow ? narrowProduct : tiledProduct)(name, job, product, frame);
 }
 

@@ -32,7 +32,7 @@ export function lowerRecursion(
   const restOf = (axes: readonly Axis[]): Axis[] =>
     axes.filter((a) => a !== recursion.axis && !outer.includes(a));
   const alone = made.every((d) => restOf(d.axes).length === 0);
-  const lanes = target.spills ? target.lanes : 64;
+  const lanes = target.narrow ? target.lanes : 64;
   const total = count(outer, sizes);
   const length = extentOf(recursion.axis.dim, sizes);
 

@@ -41,7 +41,7 @@ export function rowsOf(r: Reduce, axes: readonly Axis[], sizes: Sizes, target: T
   if (isSame(own, all)) return { rows: axes, inner: inReadingOrder(r, over), hasElements: false };
   const others = all.filter((a) => !own.includes(a));
   if (!own.every((a) => all.includes(a)) || dimsOf(others) !== dimsOf(over)) return undefined;
-  const enough = target.spills ? 4 : 64;
+  const enough = target.narrow ? 4 : 64;
   if (count(own, sizes) < enough && count(over, sizes) > LONG_ROW) return undefined;
   return { rows: axes.filter((a) => !others.includes(a)), inner: others, hasElements: true };
 }
@@ -93,7 +93,7 @@ export function sharesRows(
 }
 
 /** Workgroups that keep an adapter busy. */
-const busyGroups = (target: Target): number => (target.spills ? 8 : 256);
+const busyGroups = (target: Target): number => (target.narrow ? 8 : 256);
 /** Elements that are worth a workgroup of their own. */
 const WORTH = 4096;
 /** Numbers that one after the other are added to one sum: more of them lose digits. */

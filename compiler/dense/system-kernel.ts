@@ -62,7 +62,7 @@ class SystemKernel {
     const further = job.axes.filter((a) => a !== system.result);
     this.#systems = count(further, frame.sizes);
     const lanes = rowLanes(frame.target);
-    this.#shares = !frame.target.spills || this.#systems < lanes;
+    this.#shares = !frame.target.narrow || this.#systems < lanes;
     // Where they exchange through memory, halving their number, those without a row would only wait.
     this.#lanes = frame.target.subgroups ? lanes : Math.min(lanes, 2 ** Math.ceil(Math.log2(this.#extent)));
     this.#exchange = new Exchange(frame, this.#lanes);

@@ -9,8 +9,11 @@ export interface Target {
   readonly rows: number;
   /** Workgroups that share the rows of one tile, at most. */
   readonly sharers: number;
-  /** Whether arrays that a lane has lie in memory anyway: an index into them may then be any. */
-  readonly spills: boolean;
+  /**
+   * Whether lanes are those of a processor's core. Arrays that a lane has lie in memory there, so that an index into them may
+   * be any; and an access to memory takes as long for one lane as for another, even where all of them read the same.
+   */
+  readonly narrow: boolean;
   /** Numbers of state that a lane may keep in registers; larger states stay in storage memory. */
   readonly registers: number;
   /** Storage buffers that one kernel may bind. */
@@ -47,7 +50,7 @@ export function targetFor(facts: AdapterFacts): Target {
     subgroups,
     rows: narrow ? 4 : 1,
     sharers: narrow ? 2 : 64,
-    spills: narrow,
+    narrow,
     registers: 512,
     storageBuffers,
     workgroupBytes,

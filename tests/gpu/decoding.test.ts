@@ -179,7 +179,7 @@ describe.skipIf(!device).each(cases)("%s", (_, block, own, longest) => {
 describe.skipIf(!device)("readers", () => {
   test.each([
     ["few buffers, so that inputs lie together", { storageBuffers: 5 }],
-    ["no subgroups", { subgroups: false, lanes: 32, spills: false }],
+    ["no subgroups", { subgroups: false, lanes: 32, narrow: false }],
   ])("on adapters with %s", { timeout: 120_000 }, async (_, facts) => {
     if (!device) return;
     const random = new Random(7);

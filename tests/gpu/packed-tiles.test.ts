@@ -112,7 +112,8 @@ describe.skipIf(!device)("a run of packed sequences, tile by tile", () => {
     const progress = (tokens: number): void => void told.push(tokens);
     const bounds = Array.from({ length: N + 1 }, (_, n) => n);
     const got = await runOn(kernel, model, extents, run, { cuSeqlens: bounds, progress });
-    expect(told.length).toBeLessThan(10);
+    // How many at once is measured: on any machine far more than a few.
+    expect(told.length).toBeLessThan(N / 100);
     const want = interpret(model.rule, { ...extents, B: N, T: 1 }, run);
     expect(largest(got, want)).toBeLessThanOrEqual(BOUND);
   });

@@ -5,10 +5,11 @@
 import { factorsOf, mul, at as renamed } from "../../math/algebra.ts";
 import type { Axis } from "../../math/axis.ts";
 import { type Expr, type Leaf, leaf } from "../../math/expr.ts";
-import { sum } from "../../math/ops/index.ts";
+import { mul as mulOp, sum } from "../../math/ops/index.ts";
 import {
-  asFour, type Below, type Index, named, type Place, plus, type Stmt, times, type Value,
+  asFour, type Below, type Index, masked, named, type Place, plus, type Stmt, times, type Value,
 } from "../block.ts"; // biome-ignore format: a list
+import { folded } from "../fold.ts";
 import { FOUR } from "./layout.ts";
 import type { At, Four } from "./loops.ts";
 import { type Held, leavesIn, type Scope } from "./scope.ts";
@@ -55,28 +56,23 @@ function blocksOf(scope: Scope, { result, target }: Statement) {
   };
 }
 
-/** One of the sums over the tokens, in one column. */
+/** One of the sums over the tokens, in what a lane writes at once: the products of three parts of each token. */
 interface Sum {
   readonly place: Place & { readonly kind: "local" };
   /** What the statement reads of it. */
   readonly leaf: Leaf;
-  /** Its factors that do not depend on the row, which are in an array, and all of it over that. */
+  /** What does not depend on the row, which is in an array; what does not on the column; and what depends on both. */
   readonly ofColumn: Expr;
   readonly array: string;
-  readonly held: Leaf;
-  readonly body: Expr;
-}
-
-interface Column {
-  readonly at: At;
-  readonly sums: readonly Sum[];
+  readonly ofRow: Expr;
+  readonly ofBoth: Expr;
 }
 
 /** What a lane writes at once: one column, or four in a row. */
-interface Columns {
+interface Piece {
   readonly at: At;
   readonly within: readonly Below[];
-  readonly each: readonly Column[];
+  readonly sums: readonly Sum[];
 }
 
 class Matrices {
@@ -107,7 +103,7 @@ class Matrices {
       const lane = plus(times(block, own.length * scope.lanes), named("lane"));
       return [
         { kind: "index", name: column, value: lane },
-        ...this.#fetched(own.flatMap((o) => o.each)),
+        ...this.#fetched(own),
         ...once.stmts,
         ...scope.rolled(
           rows.each,
@@ -132,138 +128,174 @@ class Matrices {
   }
 
   /** Columns as far from one another as there are lanes. */
-  #apart(first: Index, count: number): Columns[] {
+  #apart(first: Index, count: number): Piece[] {
     const { lanes } = this.#scope;
     const extent = this.#scope.extent(this.#column);
-    return Array.from({ length: count }, (_, c): Columns => {
+    return Array.from({ length: count }, (_, c): Piece => {
       const element = plus(first, c * lanes);
-      const column = this.#columnAt(element);
-      return {
-        at: column.at,
-        within: extent % lanes === 0 ? [] : [{ index: element, bound: extent }],
-        each: [column],
-      };
+      const at: At = new Map([[this.#column, element]]);
+      const within = extent % lanes === 0 ? [] : [{ index: element, bound: extent }];
+      return { at, within, sums: this.#sums(false) };
     });
   }
 
-  #four(four: Index): Columns {
-    return {
-      at: new Map([[this.#column, { four }]]),
-      within: [],
-      each: [0, 1, 2, 3].map((c) => this.#columnAt(plus(times(four, FOUR), c))),
-    };
+  #four(four: Index): Piece {
+    return { at: new Map([[this.#column, { four }]]), within: [], sums: this.#sums(true) };
   }
 
-  #columnAt(element: Index): Column {
-    return {
-      at: new Map([[this.#column, element]]),
-      sums: this.#statements.flatMap((s) => s.sums.map((x) => this.#sumOf(x, s.result))),
-    };
-  }
-
-  #sumOf({ tensor, axis, body }: Statement["sums"][number], result: readonly Axis[]): Sum {
-    const whole = renamed(body, [axis], [this.#tokens]);
-    const factors = factorsOf(whole);
-    const isOfRow = (f: Expr): boolean => f.axes.includes(this.#row);
-    const array = this.#scope.name("factors", "");
-    const shape = [this.#tokens.dim];
-    const held = leaf({ name: array, shape, domain: tensor.domain }, [this.#tokens]) as Leaf;
-    return {
-      place: { kind: "local", name: this.#scope.name(tensor.name, ""), wide: true },
-      leaf: leaf(tensor, result) as Leaf,
-      ofColumn: mul(...factors.filter((f) => !isOfRow(f))),
-      array,
-      held,
-      body: mul(held, ...factors.filter(isOfRow)),
-    };
+  #sums(isFour: boolean): Sum[] {
+    const wide = isFour ? { wide: true as const } : {};
+    return this.#statements.flatMap(({ sums, result }) =>
+      sums.map(({ tensor, axis, body }): Sum => {
+        const factors = factorsOf(renamed(body, [axis], [this.#tokens]));
+        const [row, column] = [this.#row, this.#column].map((a) => (f: Expr) => f.axes.includes(a)) as [
+          (f: Expr) => boolean,
+          (f: Expr) => boolean,
+        ];
+        return {
+          place: { kind: "local", name: this.#scope.name(tensor.name, ""), ...wide },
+          leaf: leaf(tensor, result) as Leaf,
+          ofColumn: mul(...factors.filter((f) => !row(f))),
+          array: this.#scope.name("factors", ""),
+          ofRow: mul(...factors.filter((f) => row(f) && !column(f))),
+          ofBoth: mul(...factors.filter((f) => row(f) && column(f))),
+        };
+      }),
+    );
   }
 
   /** The columns' own factors, of all tokens. */
-  #fetched(columns: readonly Column[]): Stmt[] {
+  #fetched(own: readonly Piece[]): Stmt[] {
     const scope = this.#scope;
-    const { fours } = scope.sizes;
-    const sums = columns.flatMap((c) => c.sums);
-    const leaves = [...new Set(sums.flatMap((s) => leavesIn(s.ofColumn)))];
-    const ofAll = leaves.filter((l) => !l.index.includes(this.#column));
-    return [
-      ...sums.map(({ array }): Stmt => ({ kind: "variable", name: array, extents: [fours], wide: true })),
-      ...scope.once(
-        fours,
-        (t) => {
-          const now: At = new Map([[this.#tokens, { four: t }]]);
-          const shared = scope.fetched(ofAll, now);
-          const assigned = columns.flatMap(({ at, sums }) =>
-            sums.map(({ array, ofColumn }): Stmt => {
-              const value = asFour(scope.value(ofColumn, new Map([...at, ...now]), shared.held));
-              return { kind: "assign", place: element(array, t), value };
-            }),
-          );
-          return [...shared.stmts, ...assigned];
-        },
-        "s",
+    const { fours, length } = scope.sizes;
+    const leaves = [...new Set(own.flatMap((p) => p.sums.flatMap((s) => leavesIn(s.ofColumn))))];
+    const isOfColumn = (l: Leaf): boolean => l.index.includes(this.#column);
+    const declared = own.flatMap(({ sums }) =>
+      sums.map(
+        ({ array, place: { wide } }): Stmt => ({
+          kind: "variable",
+          name: array,
+          extents: [fours * FOUR],
+          ...(wide ? { wide } : {}),
+        }),
       ),
-    ];
-  }
-
-  /** The elements of some columns in one row. */
-  #rowOf(own: readonly Columns[], row: Index, once: Held): Stmt[] {
-    const scope = this.#scope;
-    const columns = own.flatMap((o) => o.each);
-    const sums = columns.flatMap((c) => c.sums);
-    const inArrays = new Set(sums.map((x) => x.held));
-    const ofRow = [...new Set(sums.flatMap(({ body }) => leavesIn(body)))].filter((l) => !inArrays.has(l));
-    const summed = scope.unrolled(
-      scope.sizes.fours,
+    );
+    const filled = scope.once(
+      length,
       (t) => {
-        const now: At = new Map<Axis, Index | Four>([
-          [this.#row, row],
-          [this.#tokens, { four: t }],
-        ]);
-        const shared = scope.fetched(
-          ofRow.filter((l) => !l.index.includes(this.#column)),
+        const now: At = new Map([[this.#tokens, t]]);
+        const ofAll = scope.fetched(
+          leaves.filter((l) => !isOfColumn(l)),
           now,
         );
-        const merged = columns.flatMap(({ at, sums }) =>
-          sums.map(({ place, body, held, array }): Stmt => {
-            const values = new Map<Expr, Value>([...shared.held, [held, element(array, t)]]);
-            const value = inTile(scope, t, scope.value(body, new Map([...at, ...now]), values));
-            return { kind: "merge", place, op: sum, value };
-          }),
-        );
-        return [...shared.stmts, ...merged];
+        const assigned = own.flatMap(({ at, sums }) => {
+          const here: At = new Map([...at, ...now]);
+          const read = scope.fetched(leaves.filter(isOfColumn), here);
+          const held = new Map([...ofAll.held, ...read.held]);
+          const each = sums.map(({ array, ofColumn, place: { wide } }): Stmt => {
+            const value = scope.value(ofColumn, here, held);
+            return { kind: "assign", place: element(array, t, wide), value: wide ? asFour(value) : value };
+          });
+          return [...read.stmts, ...each];
+        });
+        return [...ofAll.stmts, ...assigned];
       },
       "s",
     );
-    const written = own.flatMap(({ at, within, each }) => {
-      const here: At = new Map([...at, [this.#row, row]]);
-      const read = scope.fetched(this.#leavesOver([this.#row, this.#column]), here);
-      const totals = (each[0] as Column).sums.map(({ leaf }, i): [Expr, Value] => {
-        const of = each.map(({ sums }): Value => ({ kind: "total", of: (sums[i] as Sum).place }));
-        return [leaf, of.length === 1 ? (of[0] as Value) : { kind: "four", of }];
-      });
+    return [...declared, ...filled];
+  }
+
+  /** The elements of some columns in one row. */
+  #rowOf(own: readonly Piece[], row: Index, once: Held): Stmt[] {
+    const scope = this.#scope;
+    const { fours, length } = scope.sizes;
+    const here: At = new Map([[this.#row, row]]);
+    const sums = own.flatMap((p) => p.sums);
+    const ofRow = [...new Set(sums.map((s) => s.ofRow))];
+    const tokens = scope.ofTokens([...new Set(ofRow.flatMap(leavesIn))], this.#tokens, here, {
+      from: 0,
+      fours,
+    });
+    const summed = scope.unrolled(
+      fours,
+      (t) => {
+        const now: At = new Map<Axis, Index | Four>([...here, [this.#tokens, { four: t }]]);
+        const read = tokens.of(t);
+        const rows = ofRow.map((e) => ({
+          e,
+          value: scope.value(e, now, read.held),
+          name: scope.name("row", ""),
+        }));
+        const values = new Map(
+          rows.map(({ e, value, name }): [Expr, Value] => [
+            e,
+            isNamed(value) ? value : { kind: "local", name, wide: true },
+          ]),
+        );
+        const named = rows.flatMap(({ value, name }): Stmt[] =>
+          isNamed(value) ? [] : [{ kind: "let", name, value: asFour(value) }],
+        );
+        const merged = TOKENS_OF_FOUR.flatMap((n) => {
+          const token = tokenOf(t, n);
+          const where = length % FOUR === 0 ? [] : [{ index: token, bound: length }];
+          return own.flatMap(({ at, sums }) =>
+            sums.map(({ place, array, ofRow, ofBoth }): Stmt => {
+              const factors = [
+                element(array, token, place.wide),
+                component(values.get(ofRow) as Value, n),
+                scope.value(ofBoth, new Map([...here, ...at, [this.#tokens, token]])),
+              ];
+              const value = masked(product(factors), where, "0.0");
+              return { kind: "merge", place, op: sum, value };
+            }),
+          );
+        });
+        return [...read.stmts, ...named, ...merged];
+      },
+      "s",
+    );
+    const written = own.flatMap(({ at, within, sums }) => {
+      const element: At = new Map([...at, ...here]);
+      const read = scope.fetched(this.#leavesOver([this.#row, this.#column]), element);
+      const totals = sums.map(({ leaf, place }): [Expr, Value] => [leaf, place]);
       const held = new Map([...once, ...read.held, ...totals]);
       const writes = this.#statements.flatMap((s) =>
-        scope.write(s, here, within, scope.value(s.body, here, held)),
+        scope.write(s, element, within, scope.value(s.body, element, held)),
       );
       return [...read.stmts, ...writes];
     });
     const declared = sums.map(
-      ({ place: { name } }): Stmt => ({ kind: "variable", name, extents: [], wide: true }),
+      ({ place: { name, wide } }): Stmt => ({
+        kind: "variable",
+        name,
+        extents: [],
+        ...(wide ? { wide } : {}),
+      }),
     );
-    return [...declared, ...summed, ...written];
+    return [...declared, ...tokens.stmts, ...summed, ...written];
   }
 }
 
-const element = (array: string, index: Index): Place => ({
+const TOKENS_OF_FOUR = [0, 1, 2, 3] as const;
+
+const tokenOf = (four: Index, n: number): Index => plus(times(four, FOUR), n);
+
+/** One of four numbers; or the number that they all are. */
+const component = (of: Value, at: 0 | 1 | 2 | 3): Value =>
+  of.kind === "constant" ? of : { kind: "component", of, at };
+
+const isNamed = (v: Value): boolean => v.kind === "constant" || v.kind === "local";
+
+const isOne = (v: Value): boolean => v.kind === "constant" && v.value === 1;
+
+const product = (factors: readonly Value[]): Value => {
+  const [first, ...others] = factors.filter((f) => !isOne(f)) as [Value, ...Value[]];
+  return others.length === 0 ? first : folded(mulOp, [first, ...others]);
+};
+
+const element = (array: string, index: Index, wide: true | undefined): Place => ({
   kind: "element",
   array,
   index: [index],
-  wide: true,
+  ...(wide ? { wide } : {}),
 });
-
-/** Nothing, where the last four goes over the tile. */
-function inTile({ sizes }: Scope, t: Index, value: Value): Value {
-  if (sizes.length % FOUR === 0) return asFour(value);
-  const where = [{ index: times(t, FOUR), bound: sizes.length }];
-  return { kind: "masked", value: asFour(value), where, otherwise: "0.0", wide: true };
-}

@@ -20,13 +20,20 @@ const PART = 64;
 export class Loops {
   readonly sizes: TileSizes;
   readonly lanes: number;
-  readonly #spills: boolean;
+  /** Whether its lanes are a processor's, and take what others have read. */
+  protected readonly exchanges: boolean;
+  readonly #narrow: boolean;
   readonly name: (hint: string, suffix: string) => string;
 
-  constructor(sizes: TileSizes, { lanes, spills }: Target, name: (hint: string, suffix: string) => string) {
+  constructor(
+    sizes: TileSizes,
+    { lanes, narrow, subgroups }: Target,
+    name: (hint: string, suffix: string) => string,
+  ) {
     this.sizes = sizes;
     this.lanes = lanes;
-    this.#spills = spills;
+    this.#narrow = narrow;
+    this.exchanges = narrow && subgroups;
     this.name = name;
   }
 
@@ -46,7 +53,7 @@ export class Loops {
 
   /** A loop that fills or empties arrays in registers, once: unrolled only where that keeps them there. */
   once(extent: number, body: (element: Index) => readonly Stmt[], hint = "t"): Stmt[] {
-    return this.#spills ? this.rolled(extent, body, hint) : this.unrolled(extent, body, hint);
+    return this.#narrow ? this.rolled(extent, body, hint) : this.unrolled(extent, body, hint);
   }
 
   #loop(extent: Index, step: 1 | "rolled", body: (element: Index) => readonly Stmt[], hint: string): Stmt[] {

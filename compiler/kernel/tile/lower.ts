@@ -113,7 +113,11 @@ function inputKernel(lowering: Lowering): TileKernel {
   const bound = bind(lowering, given, false, ["scratch"], name);
   const scope = new Scope(sizes, target, name, layout.homes);
   const body = loads(scope, spec, program.inputs, bound.places, layout.homes);
-  return { stage: "before", groups: 1, block: block(lowering, "inputs", bound, body) };
+  return {
+    stage: "before",
+    groups: 1,
+    block: block(lowering, { title: "inputs", bound, body, subgroups: false, ofState: 1 }),
+  };
 }
 
 function partKernel(lowering: Lowering, part: Part): TileKernel {
@@ -133,11 +137,17 @@ function partKernel(lowering: Lowering, part: Part): TileKernel {
   const homes = new Map([...(inFours ?? layout.homes), ...numbersAndParams(lowering, bound.places)]);
   const scope = new Scope(sizes, target, name, homes);
   const comments = statements.map((s): Stmt => ({ kind: "comment", text: describe(s) }));
-  const title = statements.map((s) => s.target.name).join(", ");
+  const body = [...comments, ...bodyOf(scope, part)];
   return {
     stage,
     groups: Math.min(target.sharers, groupsOf(scope, part)),
-    block: block(lowering, title, bound, [...comments, ...bodyOf(scope, part)], inFours ? FOUR : 1),
+    block: block(lowering, {
+      title: statements.map((s) => s.target.name).join(", "),
+      bound,
+      body,
+      subgroups: scope.takes,
+      ofState: inFours ? FOUR : 1,
+    }),
   };
 }
 
@@ -201,17 +211,23 @@ function bind(
   );
 }
 
+interface Text {
+  readonly title: string;
+  readonly bound: ReturnType<typeof bind>;
+  readonly body: readonly Stmt[];
+  readonly subgroups: boolean;
+  /** So many of a state's numbers are one element. */
+  readonly ofState: number;
+}
+
 function block(
   { form, sizes, layout, target, isPacked }: Lowering,
-  title: string,
-  { bindings, bases }: ReturnType<typeof bind>,
-  body: readonly Stmt[],
-  ofState = 1,
+  { title, bound: { bindings, bases }, body, subgroups, ofState }: Text,
 ): Block {
   return {
     name: `${form.rule.spec.name}: ${title}`,
     lanes: target.lanes,
-    subgroups: false,
+    subgroups,
     tiles: 1,
     bindings,
     bases: [...TILE_FIELDS, ...bases],

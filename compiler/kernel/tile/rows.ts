@@ -198,9 +198,10 @@ class Products {
     const ofTokens = leaves.filter((l) => l.index.includes(NOW) && !l.index.includes(this.#lane));
     const inRow = (r: number, inside: At): At => new Map([...inside, [this.#lane, row(r)]]);
     const matrices = Array.from({ length: this.#rows }, (_, r) => scope.fetched(ofRows, inRow(r, at)));
+    const tokens = scope.ofTokens(ofTokens, NOW, at, { from, fours: this.#fours });
     const merged = scope.unrolled(this.#fours, (t) => {
       const now: At = new Map([...at, [NOW, { four: plus(from, t) }]]);
-      const shared = scope.fetched(ofTokens, now);
+      const shared = tokens.of(t);
       return [
         ...shared.stmts,
         ...products.flatMap(({ statement, body }) =>
@@ -217,7 +218,7 @@ class Products {
         ),
       ];
     });
-    return [...matrices.flatMap((m) => m.stmts), ...merged];
+    return [...matrices.flatMap((m) => m.stmts), ...tokens.stmts, ...merged];
   }
 }
 

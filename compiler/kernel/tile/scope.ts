@@ -25,6 +25,12 @@ import { isOfTokens, LAST, NOW, type Statement } from "./statements.ts";
 
 /** What a lane has in registers, where the loops around stand. */
 export type Held = ReadonlyMap<Expr, Value>;
+
+/** Leaves in registers, and how they come there. */
+export interface Fetched {
+  readonly stmts: Stmt[];
+  readonly held: Held;
+}
 const NOTHING: Held = new Map();
 
 const isFour = (x: Index | Four): x is Four => typeof x === "object" && "four" in x;
@@ -32,6 +38,7 @@ const firstOf = (x: Index | Four): Index => (isFour(x) ? times(x.four, FOUR) : x
 
 export class Scope extends Loops {
   readonly #homes: ReadonlyMap<Tensor, Home>;
+  #takes = false;
 
   constructor(
     sizes: TileSizes,
@@ -146,7 +153,7 @@ export class Scope extends Loops {
   }
 
   /** Leaves read once, each into a register of its own. */
-  fetched(leaves: readonly Leaf[], at: At): { readonly stmts: Stmt[]; readonly held: Held } {
+  fetched(leaves: readonly Leaf[], at: At): Fetched {
     const held = new Map<Expr, Value>();
     const stmts = leaves.map((l): Stmt => {
       const value = this.value(l, at);
@@ -155,6 +162,76 @@ export class Scope extends Loops {
       return { kind: "let", name, value };
     });
     return { stmts, held };
+  }
+
+  /** Whether lanes take of one another what they have read. */
+  get takes(): boolean {
+    return this.#takes;
+  }
+
+  /**
+   * Leaves that are the same for all lanes, over `fours` of tokens from the four `from` on, and those of one four of them.
+   * Where an access takes its time whether lanes read the same or not, each reads other tokens, and takes the rest from the
+   * others.
+   */
+  ofTokens(
+    leaves: readonly Leaf[],
+    tokens: Axis,
+    at: At,
+    { from, fours }: { readonly from: Index; readonly fours: number },
+  ): { readonly stmts: Stmt[]; readonly of: (four: Index) => Fetched } {
+    const registers = (fours * FOUR) / this.lanes;
+    const isDealt = ({ tensor, index }: Leaf): boolean =>
+      this.exchanges &&
+      Number.isInteger(registers) &&
+      index[0] === tokens &&
+      isOfTokens(tensor) &&
+      "buffer" in this.#homeOf(tensor);
+    const dealt = leaves.filter(isDealt);
+    if (dealt.length > 0) this.#takes = true;
+    const others = leaves.filter((l) => !dealt.includes(l));
+    const arrays = new Map(dealt.map((l) => [l, this.name(`${l.tensor.name}_lane`, "")]));
+    const stmts = [...arrays].flatMap(([l, name]): Stmt[] => [
+      { kind: "variable", name, extents: [registers] },
+      ...Array.from({ length: registers }, (_, r): Stmt => {
+        const token = plus(times(from, FOUR), r * this.lanes, named("lane"));
+        const value = this.value(l, new Map([...at, [tokens, token]]));
+        return { kind: "assign", place: { kind: "element", array: name, index: [r] }, value };
+      }),
+    ]);
+    return {
+      stmts,
+      of: (four) => {
+        const read = this.fetched(others, new Map([...at, [tokens, { four: plus(from, four) }]]));
+        const taken = [...arrays].map(([l, array]) => ({
+          leaf: l,
+          name: this.name(`${l.tensor.name}_at`, ""),
+          value: this.#taken(array, four),
+        }));
+        return {
+          stmts: [...read.stmts, ...taken.map(({ name, value }): Stmt => ({ kind: "let", name, value }))],
+          held: new Map<Expr, Value>([
+            ...read.held,
+            ...taken.map(({ leaf, name }): [Expr, Value] => [leaf, { kind: "local", name, wide: true }]),
+          ]),
+        };
+      },
+    };
+  }
+
+  /** Four tokens in a row of what the lanes have of them in turn. */
+  #taken(array: string, four: Index): Value {
+    const each = this.lanes / FOUR;
+    const register: Index = { kind: "quotient", of: four, by: each };
+    const first = times({ kind: "remainder", of: four, by: each }, FOUR);
+    const of = [0, 1, 2, 3].map(
+      (n): Value => ({
+        kind: "shuffle",
+        value: { kind: "element", array, index: [register] },
+        lane: plus(first, n),
+      }),
+    );
+    return { kind: "four", of };
   }
 
   #place(at: At, a: Axis): Index | Four {
