@@ -1,7 +1,7 @@
 /** Lowers steps: definitions in groups between the recursions, and each recursion by itself. */
 import { type Definition, definitionsOf, type Recursion, type Step } from "../form/steps.ts";
 import type { Target } from "../kernel/target.ts";
-import { at, rebuild } from "../math/algebra.ts";
+import { apply, at, rebuild } from "../math/algebra.ts";
 import { axesFor, type Sizes } from "../math/axis.ts";
 import { domainOf } from "../math/domain.ts";
 import { type Expr, leaf, type Tensor, tensorsOf } from "../math/expr.ts";
@@ -22,7 +22,7 @@ export function lowerSteps(
 ): DenseKernel[] {
   const systems = withSystemsApart(`${name}.systems`, steps);
   const apart = shared(`${name}.shared`, systems.map(turned), sizes).flatMap((s, i) =>
-    s.kind === "recursion" ? hoisted(s, `${name}.${i}`) : [s],
+    s.kind === "recursion" ? hoisted(s, `${name}.${i}`, target.storageBuffers) : [s],
   );
   const groups = grouped(apart);
   return groups.flatMap((group, i) => {
@@ -52,13 +52,15 @@ function grouped(steps: readonly Step[]): (Definition[] | Recursion)[] {
   return groups;
 }
 
-/** What a recursion sums up that does not follow from itself is had before it, for all positions at once. */
-function hoisted(recursion: Recursion, name: string): Step[] {
+/**
+ * What a recursion sums up that does not follow from itself is had before it, for all positions at once; and so is all else
+ * that does not, where its kernel would read more tensors than it can bind.
+ */
+function hoisted(recursion: Recursion, name: string, most: number): Step[] {
   const own = new Set(recursion.definitions.map((d) => d.tensor));
   const before = new Map<Expr, Definition>();
   const isFree = (e: Expr): boolean => [...tensorsOf(e)].every((t) => !own.has(t));
-  const hold = (e: Expr): Expr | undefined => {
-    if (!isLoop(e) || !isFree(e)) return undefined;
+  const held = (e: Expr): Expr => {
     let found = before.get(e);
     if (!found) {
       const shape = e.axes.map((a) => a.dim);
@@ -68,11 +70,23 @@ function hoisted(recursion: Recursion, name: string): Step[] {
     }
     return leaf(found.tensor, e.axes);
   };
-  const definitions = recursion.definitions.map((d) => ({
-    ...d,
-    value: rewrite(d.value, hold),
-  }));
-  return [...before.values(), { ...recursion, definitions }];
+  const loop = (e: Expr): Expr | undefined => (isLoop(e) && isFree(e) ? held(e) : undefined);
+  const whole = (e: Expr, go: (part: Expr) => Expr): Expr | undefined => {
+    if (e.kind !== "apply" || e.op.gives !== "real" || tensorsOf(e).size < 2) return undefined;
+    if (isFree(e)) return held(e);
+    const free = e.op.variadic ? e.args.filter(isFree) : [];
+    if (tensorsOf(...free).size < 2) return undefined;
+    const others = e.args.filter((a) => !free.includes(a));
+    return apply(e.op, [held(apply(e.op, free)), ...others.map(go)]);
+  };
+  const without = (hold: typeof whole, { definitions }: Recursion): Recursion => ({
+    ...recursion,
+    definitions: definitions.map((d) => ({ ...d, value: rewrite(d.value, hold) })),
+  });
+  const short = without(loop, recursion);
+  const bound = new Set([...own, ...tensorsOf(...short.definitions.map((d) => d.value))]);
+  const fitting = bound.size <= most ? short : without(whole, short);
+  return [...before.values(), fitting];
 }
 
 const atCanonical = (e: Expr): Expr => {

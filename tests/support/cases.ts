@@ -35,7 +35,7 @@ export function caseFor(
   };
 }
 
-export const mapped = (tensors: Tensors, f: (data: Float64Array) => Float64Array): Tensors =>
+const mapped = (tensors: Tensors, f: (data: Float64Array) => Float64Array): Tensors =>
   Object.fromEntries(Object.entries(tensors).map(([n, t]) => [n, { shape: t.shape, data: f(t.data) }]));
 
 /** Whether states can be given: those as long as the sequence cannot. */

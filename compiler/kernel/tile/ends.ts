@@ -1,13 +1,13 @@
 /**
  * The states after a tile. A lane takes some columns of a matrix and has their factors of all tokens in registers; it
- * goes through the rows, whose factors are the same for all lanes.
+ * goes through the rows, whose factors are the same for all lanes, and adds up token by token what is written there.
  */
 import { factorsOf, mul, at as renamed } from "../../math/algebra.ts";
 import type { Axis } from "../../math/axis.ts";
 import { type Expr, type Leaf, leaf } from "../../math/expr.ts";
 import { mul as mulOp, sum } from "../../math/ops/index.ts";
 import {
-  asFour, type Below, type Index, masked, named, type Place, plus, type Stmt, times, type Value,
+  asFour, type Below, type Index, isWide, masked, named, type Place, plus, type Stmt, times, type Value,
 } from "../block.ts"; // biome-ignore format: a list
 import { folded } from "../fold.ts";
 import { FOUR } from "./layout.ts";
@@ -148,17 +148,15 @@ class Matrices {
     return this.#statements.flatMap(({ sums, result }) =>
       sums.map(({ tensor, axis, body }): Sum => {
         const factors = factorsOf(renamed(body, [axis], [this.#tokens]));
-        const [row, column] = [this.#row, this.#column].map((a) => (f: Expr) => f.axes.includes(a)) as [
-          (f: Expr) => boolean,
-          (f: Expr) => boolean,
-        ];
+        const isOfRow = (f: Expr): boolean => f.axes.includes(this.#row);
+        const isOfColumn = (f: Expr): boolean => f.axes.includes(this.#column);
         return {
           place: { kind: "local", name: this.#scope.name(tensor.name, ""), ...wide },
           leaf: leaf(tensor, result) as Leaf,
-          ofColumn: mul(...factors.filter((f) => !row(f))),
+          ofColumn: mul(...factors.filter((f) => !isOfRow(f))),
           array: this.#scope.name("factors", ""),
-          ofRow: mul(...factors.filter((f) => row(f) && !column(f))),
-          ofBoth: mul(...factors.filter((f) => row(f) && column(f))),
+          ofRow: mul(...factors.filter((f) => isOfRow(f) && !isOfColumn(f))),
+          ofBoth: mul(...factors.filter((f) => isOfRow(f) && isOfColumn(f))),
         };
       }),
     );
@@ -171,14 +169,7 @@ class Matrices {
     const leaves = [...new Set(own.flatMap((p) => p.sums.flatMap((s) => leavesIn(s.ofColumn))))];
     const isOfColumn = (l: Leaf): boolean => l.index.includes(this.#column);
     const declared = own.flatMap(({ sums }) =>
-      sums.map(
-        ({ array, place: { wide } }): Stmt => ({
-          kind: "variable",
-          name: array,
-          extents: [fours * FOUR],
-          ...(wide ? { wide } : {}),
-        }),
-      ),
+      sums.map(({ array, place: { wide } }): Stmt => variable(array, [fours * FOUR], wide)),
     );
     const filled = scope.once(
       length,
@@ -208,51 +199,9 @@ class Matrices {
   /** The elements of some columns in one row. */
   #rowOf(own: readonly Piece[], row: Index, once: Held): Stmt[] {
     const scope = this.#scope;
-    const { fours, length } = scope.sizes;
     const here: At = new Map([[this.#row, row]]);
-    const sums = own.flatMap((p) => p.sums);
-    const ofRow = [...new Set(sums.map((s) => s.ofRow))];
-    const tokens = scope.ofTokens([...new Set(ofRow.flatMap(leavesIn))], this.#tokens, here, {
-      from: 0,
-      fours,
-    });
-    const summed = scope.unrolled(
-      fours,
-      (t) => {
-        const now: At = new Map<Axis, Index | Four>([...here, [this.#tokens, { four: t }]]);
-        const read = tokens.of(t);
-        const rows = ofRow.map((e) => ({
-          e,
-          value: scope.value(e, now, read.held),
-          name: scope.name("row", ""),
-        }));
-        const values = new Map(
-          rows.map(({ e, value, name }): [Expr, Value] => [
-            e,
-            isNamed(value) ? value : { kind: "local", name, wide: true },
-          ]),
-        );
-        const named = rows.flatMap(({ value, name }): Stmt[] =>
-          isNamed(value) ? [] : [{ kind: "let", name, value: asFour(value) }],
-        );
-        const merged = TOKENS_OF_FOUR.flatMap((n) => {
-          const token = tokenOf(t, n);
-          const where = length % FOUR === 0 ? [] : [{ index: token, bound: length }];
-          return own.flatMap(({ at, sums }) =>
-            sums.map(({ place, array, ofRow, ofBoth }): Stmt => {
-              const factors = [
-                element(array, token, place.wide),
-                component(values.get(ofRow) as Value, n),
-                scope.value(ofBoth, new Map([...here, ...at, [this.#tokens, token]])),
-              ];
-              const value = masked(product(factors), where, "0.0");
-              return { kind: "merge", place, op: sum, value };
-            }),
-          );
-        });
-        return [...read.stmts, ...named, ...merged];
-      },
-      "s",
+    const declared = own.flatMap(({ sums }) =>
+      sums.map(({ place: { name, wide } }): Stmt => variable(name, [], wide)),
     );
     const written = own.flatMap(({ at, within, sums }) => {
       const element: At = new Map([...at, ...here]);
@@ -264,27 +213,44 @@ class Matrices {
       );
       return [...read.stmts, ...writes];
     });
-    const declared = sums.map(
-      ({ place: { name, wide } }): Stmt => ({
-        kind: "variable",
-        name,
-        extents: [],
-        ...(wide ? { wide } : {}),
-      }),
+    return [...declared, ...this.#summed(own, here), ...written];
+  }
+
+  /** The sums of a row, token by token. */
+  #summed(own: readonly Piece[], here: At): Stmt[] {
+    const scope = this.#scope;
+    const { fours, length } = scope.sizes;
+    const leaves = [...new Set(own.flatMap(({ sums }) => sums.flatMap((s) => leavesIn(s.ofRow))))];
+    const read = scope.ofTokens(leaves, this.#tokens, here, { from: 0, fours });
+    const merged = scope.unrolled(
+      fours,
+      (t) => {
+        const now: At = new Map<Axis, Index | Four>([...here, [this.#tokens, { four: t }]]);
+        const { stmts, held } = read.of(t);
+        const merges = ([0, 1, 2, 3] as const).flatMap((n) => {
+          const token = plus(times(t, FOUR), n);
+          const where = length % FOUR === 0 ? [] : [{ index: token, bound: length }];
+          return own.flatMap(({ at, sums }) =>
+            sums.map(({ place, array, ofRow, ofBoth }): Stmt => {
+              const value = product([
+                element(array, token, place.wide),
+                component(scope.value(ofRow, now, held), n),
+                scope.value(ofBoth, new Map([...here, ...at, [this.#tokens, token]])),
+              ]);
+              return { kind: "merge", place, op: sum, value: masked(value, where, "0.0") };
+            }),
+          );
+        });
+        return [...stmts, ...merges];
+      },
+      "s",
     );
-    return [...declared, ...tokens.stmts, ...summed, ...written];
+    return [...read.stmts, ...merged];
   }
 }
 
-const TOKENS_OF_FOUR = [0, 1, 2, 3] as const;
-
-const tokenOf = (four: Index, n: number): Index => plus(times(four, FOUR), n);
-
-/** One of four numbers; or the number that they all are. */
-const component = (of: Value, at: 0 | 1 | 2 | 3): Value =>
-  of.kind === "constant" ? of : { kind: "component", of, at };
-
-const isNamed = (v: Value): boolean => v.kind === "constant" || v.kind === "local";
+/** One of four numbers, or the number that they all are. */
+const component = (of: Value, at: 0 | 1 | 2 | 3): Value => (isWide(of) ? { kind: "component", of, at } : of);
 
 const isOne = (v: Value): boolean => v.kind === "constant" && v.value === 1;
 
@@ -292,6 +258,13 @@ const product = (factors: readonly Value[]): Value => {
   const [first, ...others] = factors.filter((f) => !isOne(f)) as [Value, ...Value[]];
   return others.length === 0 ? first : folded(mulOp, [first, ...others]);
 };
+
+const variable = (name: string, extents: readonly number[], wide: true | undefined): Stmt => ({
+  kind: "variable",
+  name,
+  extents,
+  ...(wide ? { wide } : {}),
+});
 
 const element = (array: string, index: Index, wide: true | undefined): Place => ({
   kind: "element",

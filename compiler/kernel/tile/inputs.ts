@@ -2,7 +2,7 @@
 import type { TileForm } from "../../form/tile-form.ts";
 import type { Tensor } from "../../math/expr.ts";
 import { type Index, masked, named, plus, type Stmt, times, type Value, when } from "../block.ts";
-import { baseOf, FOUR, type Home, type Part } from "./layout.ts";
+import { baseOf, FOUR, type Home, type InBuffer } from "./layout.ts";
 import type { Scope } from "./scope.ts";
 
 type Spec = TileForm["rule"]["spec"];
@@ -17,7 +17,7 @@ export function loads(
 ): Stmt[] {
   const { steps, fours } = scope.sizes;
   return [...inputs].flatMap(([t, tile]): Stmt[] => {
-    const home = homes.get(tile) as Part;
+    const home = homes.get(tile) as InBuffer;
     const elements = scope.sizes.count(t.shape);
     const place = places.get(t);
     const one = (element: Index, token: Index): Value => {

@@ -11,17 +11,17 @@ export const TOKENS = 16;
 export const FOUR = 4;
 
 /** A number, or a part of a buffer. */
-export type Home = { readonly value: Value } | Part;
+export type Home = { readonly value: Value } | InBuffer;
 
 /** Elements of a buffer from `offset` of a `record` on; where they are `fours` of numbers, these are counted. */
-export interface Part {
+export interface InBuffer {
   readonly buffer: string;
   readonly record: Index;
   readonly offset: number;
   readonly fours?: true;
 }
 
-export const baseOf = ({ record, offset }: Part): Index => plus(record, offset);
+export const baseOf = ({ record, offset }: InBuffer): Index => plus(record, offset);
 
 /** How long a tile is, and all that follows from that. */
 export class TileSizes {

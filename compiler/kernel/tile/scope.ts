@@ -19,7 +19,7 @@ import {
 } from "../block.ts";
 import { folded } from "../fold.ts";
 import type { Target } from "../target.ts";
-import { baseOf, FOUR, type Home, type Part, type TileSizes } from "./layout.ts";
+import { baseOf, FOUR, type Home, type InBuffer, type TileSizes } from "./layout.ts";
 import { type At, type Four, Loops } from "./loops.ts";
 import { isOfTokens, LAST, NOW, type Statement } from "./statements.ts";
 
@@ -278,14 +278,14 @@ export class Scope extends Loops {
   }
 
   /** Where four elements in a row lie. */
-  #fourAt(t: Tensor, places: readonly (Index | Four)[], home: Part): Index {
+  #fourAt(t: Tensor, places: readonly (Index | Four)[], home: InBuffer): Index {
     const rows = this.#offset({ ...t, shape: t.shape.slice(0, -1) }, places.slice(0, -1) as Index[], 0);
     const width = this.sizes.extent(t.shape.at(-1) as Tensor["shape"][number]) / FOUR;
     return plus(baseOf(home), times(rows, width), (places.at(-1) as Four).four);
   }
 
   /** Where an element lies: what tokens have by fours of them. */
-  #at(t: Tensor, places: readonly Index[], home: Part): { index: Index; component?: Index } {
+  #at(t: Tensor, places: readonly Index[], home: InBuffer): { index: Index; component?: Index } {
     const base = baseOf(home);
     if (!isOfTokens(t)) {
       const offset = this.#offset(t, places, 0);
