@@ -1,4 +1,7 @@
-/** A rule as its forms take it: over one dimension for all that are equal, and with one product of a matrix for several. */
+/**
+ * A rule as its forms take it: over one dimension for all that are equal, with averages about a mean where only their
+ * differences count, and one product of a matrix for several.
+ */
 import type { Rule } from "../derive/rule.ts";
 import type { Dim } from "../math/axis.ts";
 import type { Expr, Tensor } from "../math/expr.ts";

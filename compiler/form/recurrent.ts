@@ -28,7 +28,7 @@ export interface RecurrentForm {
   readonly chunk: number | undefined;
   /** Whether a run may begin inside a chunk, where another ended: what the chunk started with stays in memory then. */
   readonly resumes: boolean;
-  /** The one dimension that stands for all those that the model requires to be equal. */
+  /** The one dimension that stands for all those that the model requires to be equal: shapes of inputs have them still. */
   readonly canonical: (d: Dim) => Dim;
 }
 

@@ -206,10 +206,9 @@ function tileDimension(
   list: readonly Statement[],
   lanes: ReadonlyMap<Statement, Axis>,
 ): Dim | undefined {
-  const candidates = new Set(form.carry.flatMap((s) => s.shape.map(form.canonical)));
+  const candidates = new Set(form.carry.flatMap((s) => s.shape));
   return [...candidates].find((d) => {
-    const once = (shape: readonly Dim[]): boolean =>
-      shape.filter((x) => form.canonical(x) === d).length === 1;
+    const once = (shape: readonly Dim[]): boolean => shape.filter((x) => x === d).length === 1;
     if (!form.carry.every((s) => once(s.shape)) || !once(form.outputShape)) return false;
     const along = new Set<Tensor>();
     const elsewhere = new Set<Tensor>();
@@ -238,7 +237,7 @@ function tileOf(
   const extent = extentOf(d, sizes);
   const blocks = Math.ceil(extent / target.lanes);
   const held = form.carry.reduce((n, s) => {
-    const others = s.shape.filter((x) => form.canonical(x) !== d).reduce((m, x) => m * extentOf(x, sizes), 1);
+    const others = s.shape.filter((x) => x !== d).reduce((m, x) => m * extentOf(x, sizes), 1);
     return n + others * (s.start ? 2 : 1);
   }, 0);
   // A second row only where both fit well: code is unrolled over them.
