@@ -35,13 +35,15 @@ function centred(e: Expr): Expr | undefined {
       const shifted = terms.map((t) => aboutMean(t, axis) ?? t);
       if (shifted.every((t, n) => t === terms[n])) continue;
       const others = e.args.filter((t) => t !== mean && !terms.includes(t));
-      return add(...others, ...shifted, negatedMean(add(...shifted), axis));
+      return add(...others, ...shifted, negatedMean(sumOver(add(...shifted), [axis]), axis));
     }
   return undefined;
 }
 
-const negatedMean = (e: Expr, axis: Axis): Expr =>
-  mul(constant(-1), div(sumOver(e, [axis]), extent(axis.dim)));
+const negatedMean = (sum: Expr, axis: Axis): Expr => mul(constant(-1), div(sum, extent(axis.dim)));
+
+/** The sum of each term by itself, so that sums which cancel are seen to. */
+const sumOfTerms = (e: Expr, axis: Axis): Expr => add(...termsOf(e).map((t) => sumOver(t, [axis])));
 
 /** The terms over `axis` that the term is minus the mean of, if it is one. */
 function meantBy(term: Expr, axis: Axis): readonly Expr[] | undefined {
@@ -67,12 +69,9 @@ function aboutMean(term: Expr, i: Axis): Expr | undefined {
     const over = pow(sumOver(weight, [j]), constant(-1));
     const others = factors.filter((f) => f !== sum && f !== over);
     if (!factors.includes(over) || !x.axes.includes(j) || others.some((f) => f.axes.includes(i))) continue;
-    const centre = negatedMean(x, j);
-    if (isCentred(x, j)) continue;
-    return mul(...others, over, sumOver(mul(weight, add(x, centre)), [j]));
+    const sumOfX = sumOfTerms(x, j);
+    if (isConstant(sumOfX, 0)) continue;
+    return mul(...others, over, sumOver(mul(weight, add(x, negatedMean(sumOfX, j))), [j]));
   }
   return undefined;
 }
-
-const isCentred = (x: Expr, axis: Axis): boolean =>
-  isConstant(add(...termsOf(x).map((t) => sumOver(t, [axis]))), 0);

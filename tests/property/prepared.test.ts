@@ -94,7 +94,7 @@ describe("averages of which only the differences count", () => {
   const [rows, columns] = [dim(["n"]), dim(["m"])];
   const tensor = (name: string, shape: Tensor["shape"]): Tensor => ({ name, shape, domain: REAL });
   const [A, x] = [tensor("A", [rows, columns]), tensor("x", [columns])];
-  const [b, c] = [tensor("b", [rows]), tensor("c", [])];
+  const [b, c, d] = [tensor("b", [rows]), tensor("c", []), tensor("d", [columns])];
   const [i] = axesFor([rows]) as [Axis];
   const weights = (j: Axis): Expr => call("exp", leaf(A, [i, j]));
   const weighed = (of: (j: Axis) => Expr): Expr => {
@@ -102,20 +102,21 @@ describe("averages of which only the differences count", () => {
     return sumOver(mul(weights(j), of(j)), [j]);
   };
   const total = weighed(() => constant(1));
-  const average = div(
-    weighed((j) => leaf(x, [j])),
-    total,
-  );
+  const averageOf = (of: (j: Axis) => Expr): Expr => div(weighed(of), total);
+  const average = averageOf((j) => leaf(x, [j]));
   const lessMean = (e: Expr): Expr => sub(e, div(sumOver(e, [i]), extent(rows)));
   /** In f64, with the same added to all that is averaged. */
   const value = (e: Expr, added: number): ArrayLike<number> => {
     const random = (n: number, seed: number): Float64Array =>
       Float64Array.from({ length: n }, (_, k) => Math.sin(seed + 3 * k));
+    // Of few digits, so that what is added rounds nothing.
+    const short = (v: Float64Array): Float64Array => v.map((each) => Math.round(1024 * each) / 1024);
     const given = new Map([
       [A, random(20, 1).map((w) => w / 64)],
-      [x, random(5, 2).map((v) => Math.round(1024 * v) / 1024 + added)],
+      [x, short(random(5, 2)).map((v) => v + added)],
       [b, random(4, 3)],
       [c, Float64Array.of(0.5)],
+      [d, short(random(5, 4))],
     ]);
     return evaluator([{ expr: e, axes: [i] }], { n: 4, m: 5 })(given)[0] as Float64Array;
   };
@@ -124,6 +125,7 @@ describe("averages of which only the differences count", () => {
     ["P", average],
     ["c P", mul(leaf(c, []), average)],
     ["P + b", add(average, leaf(b, [i]))],
+    ["P of x + d", averageOf((j) => add(leaf(x, [j]), leaf(d, [j])))],
   ])("%s less its mean does not feel what all have", (_, e) => {
     const centred = withCentredAverages(lessMean(e));
     const want = value(lessMean(e), 0);
