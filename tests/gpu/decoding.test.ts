@@ -20,6 +20,9 @@ import { caseOf, networkOf } from "../support/networks.ts";
 import { device } from "./device.ts";
 
 const BOUND = 1e-4;
+/** Half a unit in the last place of an f32, and how many times as far as this moves the logits a reader may be off. */
+const ROUNDING = 2 ** -24;
+const CARRIED = 16;
 const RUNS = Number(process.env.MIRAS_GPU_RUNS ?? 2);
 
 afterAll(() => device?.destroy());
@@ -103,8 +106,8 @@ network Small {
 
 interface Opened {
   readonly network: NetworkOnDevice;
-  /** The logits of a whole sequence, by the interpreter. */
-  readonly logits: (tokens: Int32Array) => Float64Array;
+  /** The logits of a whole sequence, by the interpreter; with all weights off by a part of each, to one side or the other. */
+  readonly logits: (tokens: Int32Array, off?: number) => Float64Array;
 }
 
 /** One with random weights, gains and biases too. */
@@ -127,8 +130,11 @@ async function opened(
     ([name, { shape }]) => [name, { shape, data: Float32Array.from(data.get(name) ?? []) }] as const,
   );
   await made.restore(new Map(weights));
-  const logits = (tokens: Int32Array): Float64Array => {
-    const given = new Map(data).set("tokens", Float64Array.from(tokens));
+  const logits = (tokens: Int32Array, off = 0): Float64Array => {
+    const nudged = [...data].map(
+      ([name, x]) => [name, x.map((v, i) => v * (i % 2 === 0 ? 1 + off : 1 - off))] as const,
+    );
+    const given = new Map(nudged).set("tokens", Float64Array.from(tokens));
     const sizes = sizesOf(network, 1, tokens.length);
     const { steps } = program;
     return interpretProgram(steps, sizes, given, [program.logits]).get("logits") as Float64Array;
@@ -166,7 +172,9 @@ describe.skipIf(!device).each(cases)("%s", (_, block, own, longest) => {
           const reader = await network.reader(length);
           const got = await read(reader, tokens);
           reader.destroy();
-          expect(errorRatio(got, want)).toBeLessThanOrEqual(BOUND);
+          // Deep memories with such weights may carry a rounding far: as f64 does where weights are off by one.
+          const carried = CARRIED * errorRatio(logits(tokens, ROUNDING), want);
+          expect(errorRatio(got, want)).toBeLessThanOrEqual(Math.max(BOUND, carried));
         }
       } finally {
         network.destroy();
