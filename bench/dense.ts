@@ -95,7 +95,11 @@ async function measure(
     const want = Float64Array.from({ length: sizes.columns }, (_, column) => {
       let total = 0;
       for (let k = 0; k < sizes.inner; k++) {
-        const place = new Map([[rows, last], [columns, column], [inner, k]]); // biome-ignore format: a place
+        const place = new Map([
+          [rows, last],
+          [columns, column],
+          [inner, k],
+        ]);
         total += (x[at(left, place)] as number) * (y[at(right, place)] as number);
       }
       return total;

@@ -15,8 +15,12 @@ import { recurrentForm } from "./form/recurrent.ts";
 import { tileForm } from "./form/tiles.ts";
 import type { Block } from "./kernel/block.ts";
 import {
-  type Extents as CostExtents, machineFor, nanoseconds, recurrentDispatches, tileDispatches,
-} from "./kernel/cost.ts"; // biome-ignore format: a list
+  type Extents as CostExtents,
+  machineFor,
+  nanoseconds,
+  recurrentDispatches,
+  tileDispatches,
+} from "./kernel/cost.ts";
 import { lowerRecurrent } from "./kernel/lower.ts";
 import type { Target } from "./kernel/target.ts";
 import { hasKernels, lowerTiles, type TileKernel } from "./kernel/tile/lower.ts";

@@ -183,7 +183,14 @@ function lossOf(library: Jax, { sizes, batch, spec }: TrainingTask) {
     const from = y.reshape([B, T, width]);
     const parts = Array.from({ length: taps }, (_, lag) => {
       const cut = from.ref.slice([], [0, T - lag], []);
-      const past = lag === 0 ? cut : np.pad(cut, [[0, 0], [lag, 0], [0, 0]]); // biome-ignore format: a list
+      const past =
+        lag === 0
+          ? cut
+          : np.pad(cut, [
+              [0, 0],
+              [lag, 0],
+              [0, 0],
+            ]);
       return past.mul(flat.ref.slice([], lag));
     });
     for (const x of [from, flat]) x.dispose();
@@ -363,8 +370,14 @@ function chunked({ numpy: np, jit }: Jax, T: number): Read {
     const parts = [y];
     for (let n = 1; n < N; n++) {
       [y, state] = next(
-        state, at(wanted, n), at(reading, n), at(reader, n), at(scores, n), at(writing, n), at(kept, n),
-      ) as [Arr, Arr]; // biome-ignore format: a list
+        state,
+        at(wanted, n),
+        at(reading, n),
+        at(reader, n),
+        at(scores, n),
+        at(writing, n),
+        at(kept, n),
+      ) as [Arr, Arr];
       parts.push(y);
     }
     for (const x of [state, reader, scores, writing, kept, reading, wanted]) x.dispose();

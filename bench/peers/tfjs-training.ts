@@ -167,7 +167,11 @@ function lossOf(tf: Tfjs, { sizes, batch, spec }: TrainingTask) {
   const conv = (x: Tensor, filter: Tensor): Tensor => {
     const taps = filter.shape.at(-1) as number;
     const each = tf.unstack(tf.transpose(tf.reshape(filter, [width, taps]), [1, 0]));
-    const padded = tf.pad(tf.reshape(x, [B, T, width]), [[0, 0], [taps - 1, 0], [0, 0]]); // biome-ignore format: a list
+    const padded = tf.pad(tf.reshape(x, [B, T, width]), [
+      [0, 0],
+      [taps - 1, 0],
+      [0, 0],
+    ]);
     return each
       .map((f, j) => tf.mul(tf.slice(padded, [0, taps - 1 - j, 0], [B, T, width]), f))
       .reduce((a, b) => tf.add(a, b));

@@ -38,9 +38,22 @@ export type Memory = { readonly kind: "matrix" } | Layers;
 export type Piece = (typeof PIECES)[number];
 /** Of one element of the error: smooth ones, then kinked ones. */
 const PIECES = [
-  "square", "fourth", "log cosh", "root", "welsch", "cauchy", "sine", "sigmoid",
-  "size", "cube", "power", "near and far", "clipped", "unequal", "deadzone",
-] as const; // biome-ignore format: a list
+  "square",
+  "fourth",
+  "log cosh",
+  "root",
+  "welsch",
+  "cauchy",
+  "sine",
+  "sigmoid",
+  "size",
+  "cube",
+  "power",
+  "near and far",
+  "clipped",
+  "unequal",
+  "deadzone",
+] as const;
 
 export type Bias =
   | {

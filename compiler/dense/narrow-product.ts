@@ -2,9 +2,7 @@
  * A product on an adapter with narrow subgroups, which computes with wide registers and is slow in memory: a workgroup is
  * one subgroup, a lane has four columns of some rows in registers, and rows go from lane to lane.
  */
-import {
-  type Index, named, type Place, plus, type Stmt, times, type Value,
-} from "../kernel/block.ts"; // biome-ignore format: a list
+import { type Index, named, type Place, plus, type Stmt, times, type Value } from "../kernel/block.ts";
 import type { Axis } from "../math/axis.ts";
 import { leaf } from "../math/expr.ts";
 import { add as addOp, mul as mulOp, sum } from "../math/ops/index.ts";

@@ -2,9 +2,7 @@
  * The value of an expression inside some loops, as statements: what several parts use has a name, and what does not
  * change in a loop stands before it.
  */
-import {
-  type Below, type Index, masked, named, plus, type Stmt, type Value,
-} from "../kernel/block.ts"; // biome-ignore format: a list
+import { type Below, type Index, masked, named, plus, type Stmt, type Value } from "../kernel/block.ts";
 import { splitCoefficient, termsOf } from "../math/algebra.ts";
 import { type Axis, extentOf } from "../math/axis.ts";
 import { type Apply, type Expr, type Leaf, open, type Reduce } from "../math/expr.ts";

@@ -4,14 +4,30 @@
  * systems, an adapter with narrow subgroups has one for each lane instead, so that none waits for another.
  */
 import {
-  barrier, type Index, named, type Place, plus, type Stmt, times, type Value, when,
-} from "../kernel/block.ts"; // biome-ignore format: a list
+  barrier,
+  type Index,
+  named,
+  type Place,
+  plus,
+  type Stmt,
+  times,
+  type Value,
+  when,
+} from "../kernel/block.ts";
 import { type Carried, conjugateGradients, TOLERANCE } from "../kernel/solve.ts";
 import { at } from "../math/algebra.ts";
 import { type Axis, extentOf } from "../math/axis.ts";
 import {
-  type Expr, type Leaf, leaf, open, openSolve, postorder, type Reduce, type Solve, type Tensor,
-} from "../math/expr.ts"; // biome-ignore format: a list
+  type Expr,
+  type Leaf,
+  leaf,
+  open,
+  openSolve,
+  postorder,
+  type Reduce,
+  type Solve,
+  type Tensor,
+} from "../math/expr.ts";
 import { InternalError } from "../source/diagnostic.ts";
 import { Exchange } from "./exchange.ts";
 import type { DenseKernel, Frame } from "./frame.ts";

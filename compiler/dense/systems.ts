@@ -51,7 +51,12 @@ class Systems {
       this.steps.push({ ...step, value: this.#apart(system, own) });
       return;
     }
-    this.#held.set(key, (at) => leaf(tensor, axes.map((a) => at[index.indexOf(a)] as Axis))); // biome-ignore format: short
+    this.#held.set(key, (at) =>
+      leaf(
+        tensor,
+        axes.map((a) => at[index.indexOf(a)] as Axis),
+      ),
+    );
     this.steps.push({ ...step, value: system });
   }
 

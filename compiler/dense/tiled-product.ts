@@ -2,9 +2,7 @@
  * A product on a GPU: a workgroup brings a tile of both matrices into its memory, and every lane makes a square of the
  * result from them, its rows and columns as far apart as lanes lie side by side.
  */
-import {
-  barrier, type Index, named, plus, type Stmt, times, type Value, when,
-} from "../kernel/block.ts"; // biome-ignore format: a list
+import { barrier, type Index, named, plus, type Stmt, times, type Value, when } from "../kernel/block.ts";
 import type { Axis } from "../math/axis.ts";
 import { type Expr, leaf } from "../math/expr.ts";
 import { mul as mulOp, sum } from "../math/ops/index.ts";
@@ -43,8 +41,14 @@ export function tiledProduct(name: string, job: Job, product: Product, frame: Fr
   const top = new Scope(frame, uses);
   const index = (n: string, value: Index): Stmt => ({ kind: "index", name: n, value });
   const [matrix, firstRow, firstColumn, laneRow, laneColumn, block, depth] = [
-    "matrix", "row", "column", "lane_row", "lane_column", "block", "depth",
-  ].map((n) => frame.name(n)) as [string, string, string, string, string, string, string]; // biome-ignore format: a list
+    "matrix",
+    "row",
+    "column",
+    "lane_row",
+    "lane_column",
+    "block",
+    "depth",
+  ].map((n) => frame.name(n)) as [string, string, string, string, string, string, string];
   const tiles = named("group");
   const start: Stmt[] = [
     index(laneRow, { kind: "quotient", of: named("lane"), by: SIDE }),
@@ -67,8 +71,13 @@ export function tiledProduct(name: string, job: Job, product: Product, frame: Fr
     array: string,
   ): Stmt => {
     const [turn, at, line, term, place, deep] = [
-      "turn", "tile_element", "tile_line", "tile_term", "line", "inner",
-    ].map((n) => frame.name(n)) as [string, string, string, string, string, string]; // biome-ignore format: a list
+      "turn",
+      "tile_element",
+      "tile_line",
+      "tile_term",
+      "line",
+      "inner",
+    ].map((n) => frame.name(n)) as [string, string, string, string, string, string];
     const innerFirst = isContiguous(operand, inner, sizes);
     const [fast, slow]: [Index, Index] = innerFirst
       ? [

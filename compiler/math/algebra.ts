@@ -7,9 +7,29 @@ import { InternalError } from "../source/diagnostic.ts";
 import { type Axis, freshAxis } from "./axis.ts";
 import { domainOf } from "./domain.ts";
 import {
-  type Apply, compare, compareShapes, constant, delta, type Expr, extent, isConstant, leaf, open, openedAxes, openFresh, openSolve,
-  openSolveFresh, position, postorder, type Reduce, rawApply, rawReduce, rawSolve, type Tensor, unionAxes,
-} from "./expr.ts"; // biome-ignore format: a list
+  type Apply,
+  compare,
+  compareShapes,
+  constant,
+  delta,
+  type Expr,
+  extent,
+  isConstant,
+  leaf,
+  open,
+  openedAxes,
+  openFresh,
+  openSolve,
+  openSolveFresh,
+  position,
+  postorder,
+  type Reduce,
+  rawApply,
+  rawReduce,
+  rawSolve,
+  type Tensor,
+  unionAxes,
+} from "./expr.ts";
 import { isNonNegative } from "./interval.ts";
 import type { Algebra, Elementwise, OpName, Reduction } from "./node.ts";
 import {

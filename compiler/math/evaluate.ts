@@ -5,8 +5,17 @@
 import { InternalError } from "../source/diagnostic.ts";
 import { type Axis, extentOf, type Sizes } from "./axis.ts";
 import {
-  type Apply, type Expr, type Leaf, open, openSolve, postorder, type Reduce, type Solve, systemAxes, type Tensor,
-} from "./expr.ts"; // biome-ignore format: a list
+  type Apply,
+  type Expr,
+  type Leaf,
+  open,
+  openSolve,
+  postorder,
+  type Reduce,
+  type Solve,
+  systemAxes,
+  type Tensor,
+} from "./expr.ts";
 
 /** The data of each tensor, dense and row-major in the order of its shape. */
 export type Environment = ReadonlyMap<Tensor, Float64Array>;

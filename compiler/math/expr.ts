@@ -272,8 +272,15 @@ export function openedAxes(e: Expr): readonly Axis[] {
 // ---------------------------------------------------------------- structural order
 
 const KIND_RANK = {
-  constant: 0, extent: 1, leaf: 2, delta: 3, index: 4, apply: 5, reduce: 6, solve: 7,
-} as const; // biome-ignore format: a list
+  constant: 0,
+  extent: 1,
+  leaf: 2,
+  delta: 3,
+  index: 4,
+  apply: 5,
+  reduce: 6,
+  solve: 7,
+} as const;
 
 /**
  * A total order that depends on structure alone, not on history: constants, then scalars, then

@@ -99,8 +99,22 @@ export interface Algebra {
 
 /** The operations that others refer to in their derivatives. */
 export type OpName =
-  | "exp" | "log" | "tanh" | "sinh" | "cosh" | "sigmoid" | "abs" | "sign" | "sin" | "cos" | "where"
-  | "less" | "lessEqual" | "equal" | "max" | "min"; // biome-ignore format: a list
+  | "exp"
+  | "log"
+  | "tanh"
+  | "sinh"
+  | "cosh"
+  | "sigmoid"
+  | "abs"
+  | "sign"
+  | "sin"
+  | "cos"
+  | "where"
+  | "less"
+  | "lessEqual"
+  | "equal"
+  | "max"
+  | "min";
 
 export type ValueType = "real" | "bool";
 

@@ -94,7 +94,12 @@ class Past {
       const { length, turn, after } = this.rings.get(tensor) as Ring;
       const back = sub(leaf(turn, []), lag);
       const place = call("where", call("less", back, constant(0)), add(back, constant(length.scale)), back);
-      return lookup(length, place, (s) => leaf(after, index.map((a) => (a === axis ? s : a)))); // biome-ignore format: short
+      return lookup(length, place, (s) =>
+        leaf(
+          after,
+          index.map((a) => (a === axis ? s : a)),
+        ),
+      );
     };
     const go = memoized((e): Expr => {
       if (!e.axes.includes(axis)) return next(e);

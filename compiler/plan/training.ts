@@ -11,8 +11,15 @@ import type { Loss } from "../network/loss.ts";
 import type { Learned, MemoryCall, Program, Start } from "../network/program.ts";
 import { MemoryPlanner, stateName } from "./memory.ts";
 import {
-  GRADIENT, type Hyperparameters, LEARNED, MOMENTS, NORM, NUMBERS, optimizer, TOTAL,
-} from "./optimizer.ts"; // biome-ignore format: a list
+  GRADIENT,
+  type Hyperparameters,
+  LEARNED,
+  MOMENTS,
+  NORM,
+  NUMBERS,
+  optimizer,
+  TOTAL,
+} from "./optimizer.ts";
 import { type Dispatch, PlanBuilder } from "./plan.ts";
 import { nameOf, readElsewhere, type Segment, segmentsOf } from "./segments.ts";
 

@@ -124,7 +124,10 @@ describe("build of networks", () => {
     const ran = await miras("build", nets, "-o", out, ...sizes, "--json");
     expect([ran.code, ran.err]).toEqual([0, ""]);
     const { models, networks, files } = JSON.parse(ran.out);
-    const built = [{ B: 2, T: 3 }, { B: 1, T: 5 }]; // biome-ignore format: a list
+    const built = [
+      { B: 2, T: 3 },
+      { B: 1, T: 5 },
+    ];
     expect(networks).toEqual(["Small", "Other"].map((name) => ({ name, sizes: built })));
     // Choices that differ in sizes of networks alone are one to a model.
     expect(models).toMatchObject([{ name: "First", sizes: [{ dk: 4, dv: 64 }] }, { name: "Second" }]);

@@ -5,8 +5,21 @@
  */
 import type { Penalty } from "../../check/spec.ts";
 import {
-  add, call, div, factorsOf, isApply, mul, neg, rebuild, reduce, reductionNamed, sub, substitute, sumOver, termsOf,
-} from "../../math/algebra.ts"; // biome-ignore format: a list
+  add,
+  call,
+  div,
+  factorsOf,
+  isApply,
+  mul,
+  neg,
+  rebuild,
+  reduce,
+  reductionNamed,
+  sub,
+  substitute,
+  sumOver,
+  termsOf,
+} from "../../math/algebra.ts";
 import { type Axis, axesFor } from "../../math/axis.ts";
 import { domainOf } from "../../math/domain.ts";
 import { constant, type Expr, isConstant, type Leaf, leaf, type Tensor } from "../../math/expr.ts";

@@ -7,8 +7,18 @@ import type { Axis } from "../../math/axis.ts";
 import { type Expr, type Leaf, leaf } from "../../math/expr.ts";
 import { mul as mulOp, sum } from "../../math/ops/index.ts";
 import {
-  asFour, type Below, type Index, isWide, masked, named, type Place, plus, type Stmt, times, type Value,
-} from "../block.ts"; // biome-ignore format: a list
+  asFour,
+  type Below,
+  type Index,
+  isWide,
+  masked,
+  named,
+  type Place,
+  plus,
+  type Stmt,
+  times,
+  type Value,
+} from "../block.ts";
 import { folded } from "../fold.ts";
 import { FOUR } from "./layout.ts";
 import type { At, Four } from "./loops.ts";

@@ -14,9 +14,7 @@ import { identifiers } from "../identifiers.ts";
 import type { Target } from "../target.ts";
 import { ends, groupsOfEnds, takesFours } from "./ends.ts";
 import { loads } from "./inputs.ts";
-import {
-  FOUR, type Home, layoutOf, stateInFours, type TileLayout, TileSizes, TOKENS,
-} from "./layout.ts"; // biome-ignore format: a list
+import { FOUR, type Home, layoutOf, stateInFours, type TileLayout, TileSizes, TOKENS } from "./layout.ts";
 import { keptOf, madeBy, type Part, partsOf, type Stage, startsOf } from "./parts.ts";
 import { tileProgram } from "./program.ts";
 import { finished, groupsOfRows, rows } from "./rows.ts";

@@ -5,14 +5,31 @@ import { add, apply, at, call, mul, rebuild, sub, substitute } from "../../math/
 import { type Axis, axesFor, type Dim, freshAxis } from "../../math/axis.ts";
 import { domainOf } from "../../math/domain.ts";
 import {
-  constant, type Expr, type Leaf, leaf, open, openSolve, position, postorder, type Reduce, type Solve, type Tensor,
-} from "../../math/expr.ts"; // biome-ignore format: a list
+  constant,
+  type Expr,
+  type Leaf,
+  leaf,
+  open,
+  openSolve,
+  position,
+  postorder,
+  type Reduce,
+  type Solve,
+  type Tensor,
+} from "../../math/expr.ts";
 import { REAL } from "../../math/interval.ts";
 import { conjugateGradients } from "../solve.ts";
 import { needed, scheduled } from "./order.ts";
 import {
-  eachToken, LAST, type Loop, NOW, readBy, type Statement, type Step, type TileProgram,
-} from "./statements.ts"; // biome-ignore format: a list
+  eachToken,
+  LAST,
+  type Loop,
+  NOW,
+  readBy,
+  type Statement,
+  type Step,
+  type TileProgram,
+} from "./statements.ts";
 
 export function tileProgram(form: TileForm): TileProgram {
   return new Builder(form).program();

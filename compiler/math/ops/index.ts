@@ -23,9 +23,26 @@ import { tanh } from "./tanh.ts";
 import { where } from "./where.ts";
 
 export const elementwise: readonly Elementwise[] = [
-  abs, add, cos, cosh, equal, exp, less, lessEqual, log, maximum, minimum, mul, pow, sigmoid, sign, sin,
-  sinh, tanh, where,
-]; // biome-ignore format: a list
+  abs,
+  add,
+  cos,
+  cosh,
+  equal,
+  exp,
+  less,
+  lessEqual,
+  log,
+  maximum,
+  minimum,
+  mul,
+  pow,
+  sigmoid,
+  sign,
+  sin,
+  sinh,
+  tanh,
+  where,
+];
 
 export const reductions: readonly Reduction[] = [sum, maxOver];
 

@@ -1,6 +1,17 @@
 import {
-  add, apply, applyTransposed, diagonalTimes, type Matrix, map, minus, multiply, outer, timesDiagonal, type Vector, vector,
-} from "./algebra.ts"; // biome-ignore format: a list
+  add,
+  apply,
+  applyTransposed,
+  diagonalTimes,
+  type Matrix,
+  map,
+  minus,
+  multiply,
+  outer,
+  timesDiagonal,
+  type Vector,
+  vector,
+} from "./algebra.ts";
 import { gelu, geluDerivative, layernorm, layernormGradient } from "./functions.ts";
 import { state, type Token, token } from "./tensor.ts";
 import type { Shape, Shapes, Sizes } from "./types.ts";
