@@ -1,9 +1,7 @@
 /**
  * Contenders at one task, in turn: each prepares and runs once cold, its result is held to f64, and only those
- * that are right are timed, round by round, so that what else the machine does falls on all of them alike; each
- * begins once the one before has left nothing to do.
+ * that are right are timed, round by round, so that what else the machine does falls on all of them alike.
  */
-import { setTimeout } from "node:timers/promises";
 import type { Contender, Ready } from "./contender.ts";
 import { errorRatio, median } from "./statistics.ts";
 import type { Task } from "./task.ts";
@@ -38,19 +36,6 @@ export interface NotTimed {
 
 export const BOUND = 1e-5;
 const FEWEST_ROUNDS = 3;
-/** Milliseconds over which a process does next to nothing, and how often one waits for such a time. */
-const QUIET = 10;
-const PATIENCE = 50;
-
-/** When what a run has left behind is done, such as collecting its garbage: the next one would pay for it. */
-async function idle(): Promise<void> {
-  for (let i = 0; i < PATIENCE; i++) {
-    const before = process.cpuUsage();
-    await setTimeout(QUIET);
-    const { user, system } = process.cpuUsage(before);
-    if (user + system < 100 * QUIET) return;
-  }
-}
 
 /** `expected`: what a run of each would take, in milliseconds, where that is known. */
 export async function race(
@@ -78,7 +63,6 @@ export async function race(
     if (round >= FEWEST_ROUNDS && performance.now() - started > 1000 * pace.seconds) break;
     for (const [contender, { ready, times }] of running) {
       try {
-        await idle();
         times.push((await ready.run()).milliseconds);
       } catch (error) {
         running.delete(contender);
