@@ -55,9 +55,7 @@ function lowerJob(name: string, job: Job, frame: Frame): DenseKernel {
   if (job.system) return systemKernel(name, job, job.system, frame);
   const product = job.main && productOf(job.main, job.axes, frame.sizes);
   if (!product) return elementsKernel(name, job, frame);
-  const { target } = frame;
-  const isNarrow = target.subgroups && target.narrow;
-  return (isNarrow ? narrowProduct : tiledProduct)(name, job, product, frame);
+  return (frame.target.narrow ? narrowProduct : tiledProduct)(name, job, product, frame);
 }
 
 /** What is replaced is not read any more afterwards. */

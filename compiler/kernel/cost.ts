@@ -50,8 +50,7 @@ const WIDE: Machine = {
   units: 512,
 };
 
-export const machineFor = ({ lanes, subgroups }: Target): Machine =>
-  subgroups && lanes <= 8 ? NARROW : WIDE;
+export const machineFor = ({ narrow }: Target): Machine => (narrow ? NARROW : WIDE);
 
 export interface Extents {
   readonly B: number;

@@ -10,7 +10,7 @@ export interface Target {
   /** Workgroups that share the rows of one tile, at most. */
   readonly sharers: number;
   /**
-   * Whether lanes are those of a processor's core. Arrays that a lane has lie in memory there, so that an index into them may
+   * Whether lanes are those of a processor's core, which exchange values by subgroup operations. Arrays that a lane has lie in memory there, so that an index into them may
    * be any; and an access to memory takes as long for one lane as for another, even where all of them read the same.
    */
   readonly narrow: boolean;

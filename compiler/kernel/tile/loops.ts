@@ -20,20 +20,13 @@ const PART = 64;
 export class Loops {
   readonly sizes: TileSizes;
   readonly lanes: number;
-  /** Whether its lanes are a processor's, and take what others have read. */
-  protected readonly exchanges: boolean;
-  readonly #narrow: boolean;
+  protected readonly narrow: boolean;
   readonly name: (hint: string, suffix: string) => string;
 
-  constructor(
-    sizes: TileSizes,
-    { lanes, narrow, subgroups }: Target,
-    name: (hint: string, suffix: string) => string,
-  ) {
+  constructor(sizes: TileSizes, { lanes, narrow }: Target, name: (hint: string, suffix: string) => string) {
     this.sizes = sizes;
     this.lanes = lanes;
-    this.#narrow = narrow;
-    this.exchanges = narrow && subgroups;
+    this.narrow = narrow;
     this.name = name;
   }
 
@@ -53,7 +46,7 @@ export class Loops {
 
   /** A loop that fills or empties arrays in registers, once: unrolled only where that keeps them there. */
   once(extent: number, body: (element: Index) => readonly Stmt[], hint = "t"): Stmt[] {
-    return this.#narrow ? this.rolled(extent, body, hint) : this.unrolled(extent, body, hint);
+    return this.narrow ? this.rolled(extent, body, hint) : this.unrolled(extent, body, hint);
   }
 
   #loop(extent: Index, step: 1 | "rolled", body: (element: Index) => readonly Stmt[], hint: string): Stmt[] {

@@ -182,7 +182,7 @@ export class Scope extends Loops {
   ): { readonly stmts: Stmt[]; readonly of: (four: Index) => Fetched } {
     const registers = (fours * FOUR) / this.lanes;
     const isDealt = ({ tensor, index }: Leaf): boolean =>
-      this.exchanges &&
+      this.narrow &&
       Number.isInteger(registers) &&
       index[0] === tokens &&
       isOfTokens(tensor) &&
