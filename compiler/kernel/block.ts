@@ -226,6 +226,13 @@ export function times(...factors: readonly Index[]): Index {
 
 export const barrier = (memory: "workgroup" | "storage"): Stmt => ({ kind: "barrier", memory });
 export const read = (place: Place): Value => place;
+/** An element of an array in registers: four numbers where it is `wide`. */
+export const element = (array: string, index: Index, wide?: true): Place & { readonly kind: "element" } => ({
+  kind: "element",
+  array,
+  index: [index],
+  ...(wide ? { wide } : {}),
+});
 /** Where all are below; each of four where their own index is. */
 export function masked(value: Value, where: readonly Below[], otherwise: string): Value {
   const [fours, others] = [where.filter((b) => b.apart), where.filter((b) => !b.apart)];

@@ -9,6 +9,7 @@ import { mul as mulOp, sum } from "../../math/ops/index.ts";
 import {
   asFour,
   type Below,
+  element,
   type Index,
   isWide,
   masked,
@@ -273,12 +274,5 @@ const variable = (name: string, extents: readonly number[], wide: true | undefin
   kind: "variable",
   name,
   extents,
-  ...(wide ? { wide } : {}),
-});
-
-const element = (array: string, index: Index, wide: true | undefined): Place => ({
-  kind: "element",
-  array,
-  index: [index],
   ...(wide ? { wide } : {}),
 });

@@ -8,9 +8,9 @@ import type { Expr } from "../../math/expr.ts";
 import {
   asFour,
   type Below,
+  element,
   type Index,
   named,
-  type Place,
   plus,
   type Stmt,
   times,
@@ -133,7 +133,7 @@ class Products {
     const stored = scope.once(this.#fours, (t) =>
       Array.from({ length: this.#rows }, (_, r) =>
         [...this.#sums].flatMap(([s, names]) =>
-          scope.write(s, place(r, t), within(r), element(names[r] as string, t)),
+          scope.write(s, place(r, t), within(r), element(names[r] as string, t, true)),
         ),
       ).flat(),
     );
@@ -178,8 +178,13 @@ class Products {
     const merged = scope.unrolled(this.#fours, (t) =>
       loop.products.flatMap(({ statement: s }) =>
         (this.#sums.get(s) as readonly string[]).map((name, r): Stmt => {
-          const part = element((parts.get(s) as readonly string[])[r] as string, t);
-          return { kind: "merge", place: element(name, t), op: (s.reduction as Reduction).op, value: part };
+          const part = element((parts.get(s) as readonly string[])[r] as string, t, true);
+          return {
+            kind: "merge",
+            place: element(name, t, true),
+            op: (s.reduction as Reduction).op,
+            value: part,
+          };
         }),
       ),
     );
@@ -210,7 +215,7 @@ class Products {
             const { op } = statement.reduction as Reduction;
             return {
               kind: "merge",
-              place: element(name, t),
+              place: element(name, t, true),
               op,
               value: asFour(scope.value(body, inRow(r, now), held)),
             };
@@ -221,13 +226,6 @@ class Products {
     return [...matrices.flatMap((m) => m.stmts), ...tokens.stmts, ...merged];
   }
 }
-
-const element = (array: string, index: Index): Place => ({
-  kind: "element",
-  array,
-  index: [index],
-  wide: true,
-});
 
 /** Products over the same dimension share a loop, and its axis. */
 function loopsOf(products: readonly Statement[]): Loop[] {

@@ -6,6 +6,7 @@ import { InternalError } from "../../source/diagnostic.ts";
 import {
   asFour,
   type Below,
+  element,
   type Index,
   isWide,
   masked,
@@ -196,7 +197,7 @@ export class Scope extends Loops {
       ...Array.from({ length: registers }, (_, r): Stmt => {
         const token = plus(times(from, FOUR), r * this.lanes, named("lane"));
         const value = this.value(l, new Map([...at, [tokens, token]]));
-        return { kind: "assign", place: { kind: "element", array: name, index: [r] }, value };
+        return { kind: "assign", place: element(name, r), value };
       }),
     ]);
     return {
@@ -227,7 +228,7 @@ export class Scope extends Loops {
     const of = [0, 1, 2, 3].map(
       (n): Value => ({
         kind: "shuffle",
-        value: { kind: "element", array, index: [register] },
+        value: element(array, register),
         lane: plus(first, n),
       }),
     );
