@@ -34,7 +34,7 @@ const NARROW: Machine = {
   access: 18,
   exchange: 1.2,
   barrier: 100,
-  dispatch: 50_000,
+  dispatch: 75_000,
   compilation: 3e8,
   units: 2,
 };

@@ -26,8 +26,11 @@ import type { At, Four } from "./loops.ts";
 import { type Held, leavesIn, type Scope } from "./scope.ts";
 import type { Statement } from "./statements.ts";
 
-/** Rows that one workgroup goes through, where they divide a matrix. */
-const ROWS = 16;
+/**
+ * Rows that one workgroup goes through, where they divide a matrix: few where there are many workgroups at a time, and more
+ * where there are not, since each begins with its columns' factors.
+ */
+const ROWS = { wide: 16, narrow: 64 };
 /** Columns of a lane, where it has so many; or four in a row, where the states are read by fours. */
 const COLUMNS = 2;
 
@@ -60,7 +63,8 @@ function blocksOf(scope: Scope, { result, target }: Statement) {
   const [rows, columns] = result.map((a) => scope.extent(a)) as [number, number];
   const some = columns % (COLUMNS * scope.lanes) === 0 ? COLUMNS : 1;
   const each = scope.isInFours(target) ? FOUR : some;
-  const high = rows % ROWS === 0 ? ROWS : rows;
+  const most = scope.narrow ? ROWS.narrow : ROWS.wide;
+  const high = rows % most === 0 ? most : rows;
   return {
     columns: { each, count: Math.ceil(columns / (each * scope.lanes)) },
     rows: { each: high, count: rows / high },

@@ -20,7 +20,7 @@ const PART = 64;
 export class Loops {
   readonly sizes: TileSizes;
   readonly lanes: number;
-  protected readonly narrow: boolean;
+  readonly narrow: boolean;
   readonly name: (hint: string, suffix: string) => string;
 
   constructor(sizes: TileSizes, { lanes, narrow }: Target, name: (hint: string, suffix: string) => string) {

@@ -9,7 +9,7 @@ import { type Expr, postorder, type Solve, systemAxes, type Tensor } from "../..
 import { printExpr } from "../../math/print.ts";
 import { unicode } from "../../math/style.ts";
 import { bindInputs } from "../bindings.ts";
-import { type Binding, type Block, type Index, named, plus, type Stmt, times } from "../block.ts";
+import { type Binding, type Block, barrier, type Index, named, plus, type Stmt, times } from "../block.ts";
 import { identifiers } from "../identifiers.ts";
 import type { Target } from "../target.ts";
 import { ends, groupsOfEnds, takesFours } from "./ends.ts";
@@ -88,7 +88,7 @@ export function lowerTiles(
   );
   const lowering: Lowering = { form, program, sizes, layout, target, isPacked };
   return {
-    kernels: [inputKernel(lowering), ...parts.map((part) => partKernel(lowering, part))],
+    kernels: [inputKernel(lowering), ...gathered(lowering, parts).map((some) => partsKernel(lowering, some))],
     length: sizes.length,
   };
 }
@@ -118,11 +118,40 @@ function inputKernel(lowering: Lowering): TileKernel {
   };
 }
 
-function partKernel(lowering: Lowering, part: Part): TileKernel {
+/** Parts that one kernel has at most: all of it has to compile before any of it runs. */
+const PARTS = 2;
+
+/**
+ * The parts of each kernel. What goes from tile to tile is dispatched for every tile, and a processor takes as long to begin
+ * a dispatch as to do the work of a part: there one workgroup does several, one after the other.
+ */
+function gathered(lowering: Lowering, parts: readonly Part[]): Part[][] {
+  const kernels: Part[][] = [];
+  let open: Part[] | undefined;
+  for (const part of parts) {
+    const isAlong = lowering.target.narrow && part.stage === "along";
+    const isAlike = open?.every((p) => isInFours(lowering, p) === isInFours(lowering, part));
+    if (isAlong && open && isAlike && open.length < PARTS) open.push(part);
+    else {
+      kernels.push([part]);
+      if (isAlong) open = kernels.at(-1);
+    }
+  }
+  return kernels;
+}
+
+/** Whether the states are read and written by fours. */
+const isInFours = ({ sizes, target, layout }: Lowering, { order, statements }: Part): boolean =>
+  order === "end" &&
+  takesFours(statements, target.lanes, (a) => sizes.extent(a.dim)) &&
+  stateInFours(layout) !== undefined;
+
+/** Parts of the same stage, one after the other. */
+function partsKernel(lowering: Lowering, parts: readonly Part[]): TileKernel {
   const { form, sizes, layout, target } = lowering;
-  const { statements, stage, order } = part;
-  const takes = order === "end" && takesFours(statements, target.lanes, (a) => sizes.extent(a.dim));
-  const inFours = takes ? stateInFours(layout) : undefined;
+  const [first] = parts as readonly [Part];
+  const statements = parts.flatMap((p) => p.statements);
+  const inFours = isInFours(lowering, first) ? stateInFours(layout) : undefined;
   const used = new Set(statements.flatMap((s) => [...readBy(s), ...startsOf(s)]));
   const params = form.rule.spec.parameters.map((p) => p.tensor).filter((t) => used.has(t));
   const touched = [...used, ...statements.flatMap(madeBy)].map((t) => layout.homes.get(t));
@@ -134,11 +163,14 @@ function partKernel(lowering: Lowering, part: Part): TileKernel {
   const bound = bind(lowering, params, isOutput, records, name, inFours && "vec4f");
   const homes = new Map([...(inFours ?? layout.homes), ...numbersAndParams(lowering, bound.places)]);
   const scope = new Scope(sizes, target, name, homes);
-  const comments = statements.map((s): Stmt => ({ kind: "comment", text: describe(s) }));
-  const body = [...comments, ...bodyOf(scope, part)];
+  const body = parts.flatMap((part, i) => [
+    ...(i > 0 ? [barrier("storage")] : []),
+    ...part.statements.map((s): Stmt => ({ kind: "comment", text: describe(s) })),
+    ...bodyOf(scope, part),
+  ]);
   return {
-    stage,
-    groups: Math.min(target.sharers, groupsOf(scope, part)),
+    stage: first.stage,
+    groups: parts.length > 1 ? 1 : Math.min(target.sharers, groupsOf(scope, first)),
     block: block(lowering, {
       title: statements.map((s) => s.target.name).join(", "),
       bound,

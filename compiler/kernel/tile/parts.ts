@@ -1,4 +1,4 @@
-/** The statements of a tile, as parts that each become one kernel: as few as what they read of each other allows. */
+/** The statements of a tile, as parts of kernels: as few as what they read of each other allows. */
 import type { Axis, Dim } from "../../math/axis.ts";
 import { type Leaf, leaf, postorder, type Tensor } from "../../math/expr.ts";
 import { innerOf, isOfTokens, NOW, readBy, type Statement, type TileProgram } from "./statements.ts";
@@ -100,11 +100,20 @@ function ordersFor(s: Statement, extent: (d: Dim) => number): Order[] {
 function fits(s: Statement, { order, statements }: Part): boolean {
   if (order === "tokens" || order === "turns") return order === "tokens";
   const [first] = statements as readonly [Statement];
-  if (!isSame(s.result, first.result)) return false;
-  if (order === "end") return s.result.length === 2 && s.sums.length > 0 && first.sums.length > 0;
+  if (order === "end")
+    return (
+      isSame(s.result, first.result) && s.result.length === 2 && s.sums.length > 0 && first.sums.length > 0
+    );
   if (isProduct(s) && statements.filter(isProduct).length === PRODUCTS) return false;
-  const made = new Set(statements.map((o) => o.target));
-  return leavesOf(s).every((l) => !made.has(l.tensor) || (!s.reduction && l === ownLeaf(l.tensor, s.result)));
+  return isAtOwnPlace(s, statements);
+}
+
+/** Whether the statement is over the same axes as others, and reads of what they make only what is at its own place. */
+export function isAtOwnPlace(s: Statement, others: readonly Statement[]): boolean {
+  const made = new Set(others.map((o) => o.target));
+  const isOwn = (l: Leaf): boolean =>
+    !made.has(l.tensor) || ((!s.reduction || s.result.length === 0) && l === ownLeaf(l.tensor, s.result));
+  return others.every((o) => isSame(o.result, s.result)) && leavesOf(s).every(isOwn);
 }
 
 const isSame = (a: readonly Axis[], b: readonly Axis[]): boolean =>

@@ -19,7 +19,7 @@ import {
 import type { At, Four } from "./loops.ts";
 import { isProduct, ownLeaf } from "./parts.ts";
 import { type Held, leavesIn, type Scope } from "./scope.ts";
-import { isOfTokens, NOW, type Statement } from "./statements.ts";
+import { isOfTokens, NOW, readBy, type Statement } from "./statements.ts";
 
 /** Rows that a lane multiplies with the same numbers. */
 const ROWS = 4;
@@ -68,14 +68,31 @@ export function finished(
   within: Parameters<Scope["write"]>[2],
   held: Map<Expr, Value>,
 ): Stmt[] {
-  return statements.flatMap((s) => {
-    const { stmts, value } = scope.computed(s, at, held);
-    if (s.kind === "output") return [...stmts, ...scope.write(s, at, within, value)];
-    const name = scope.name(s.target.name, "t");
-    const local: Value = { kind: "local", name, ...(isOfTokens(s.target) ? { wide: true } : {}) };
-    held.set(ownLeaf(s.target, s.result), local);
-    return [...stmts, { kind: "let", name, value }, ...scope.write(s, at, within, local)];
+  return atOnce(statements).flatMap((some) => {
+    const { stmts, values } = scope.computed(some, at, held);
+    const written = some.flatMap((s, i): Stmt[] => {
+      const value = values[i] as Value;
+      if (s.kind === "output") return scope.write(s, at, within, value);
+      const name = scope.name(s.target.name, "t");
+      const local: Value = { kind: "local", name, ...(isOfTokens(s.target) ? { wide: true } : {}) };
+      held.set(ownLeaf(s.target, s.result), local);
+      return [{ kind: "let", name, value }, ...scope.write(s, at, within, local)];
+    });
+    return [...stmts, ...written];
   });
+}
+
+/** Statements that follow one another and read nothing of each other: sums over the same dimension, or no sums. */
+function atOnce(statements: readonly Statement[]): Statement[][] {
+  const groups: Statement[][] = [];
+  for (const s of statements) {
+    const last = groups.at(-1);
+    const read = readBy(s);
+    const joins = last?.every((o) => o.reduction?.axis.dim === s.reduction?.axis.dim && !read.has(o.target));
+    if (last && joins) last.push(s);
+    else groups.push([s]);
+  }
+  return groups;
 }
 
 type Reduction = NonNullable<Statement["reduction"]>;

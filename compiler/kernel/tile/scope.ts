@@ -1,7 +1,9 @@
 /** Inside one kernel of a tile: what it reads, computes and writes, where its loops stand. */
 import { TILE } from "../../form/tile-form.ts";
+import { at as renamed } from "../../math/algebra.ts";
 import type { Axis } from "../../math/axis.ts";
-import { type Expr, type Leaf, postorder, type Tensor } from "../../math/expr.ts";
+import { type Apply, type Expr, type Leaf, postorder, type Tensor } from "../../math/expr.ts";
+import type { Reduction } from "../../math/node.ts";
 import { InternalError } from "../../source/diagnostic.ts";
 import {
   asFour,
@@ -34,8 +36,20 @@ export interface Fetched {
 }
 const NOTHING: Held = new Map();
 
+type Reduced = NonNullable<Statement["reduction"]>;
+type Local = Place & { readonly kind: "local" };
+
 const isFour = (x: Index | Four): x is Four => typeof x === "object" && "four" in x;
 const firstOf = (x: Index | Four): Index => (isFour(x) ? times(x.four, FOUR) : x);
+
+/** A value of each of four tokens, where a loop around goes by fours. */
+const ofFours = (at: At, v: Value): Value => ([...at.values()].some(isFour) ? asFour(v) : v);
+
+/** How often the text of an operation has its argument `i`: that of x² has x twice. */
+function timesWritten({ op, args }: Apply, i: number): number {
+  const written = args.map((a, n) => (n === i ? "@" : a.kind === "constant" ? `${a.value}` : "_"));
+  return op.wgsl(written, "f32").split("@").length - 1;
+}
 
 export class Scope extends Loops {
   readonly #homes: ReadonlyMap<Tensor, Home>;
@@ -85,61 +99,79 @@ export class Scope extends Loops {
     }
   }
 
-  /** A statement's value at one place, in a register. */
+  /** The values of statements at one place; those that are sums all go over the same dimension, in one loop. */
   computed(
-    s: Statement,
+    statements: readonly Statement[],
     at: At,
     held: Held = NOTHING,
     until?: Index,
-  ): { readonly stmts: Stmt[]; readonly value: Value } {
-    const isByFours = [...at.values()].some(isFour);
-    const own = (v: Value): Value => (isByFours ? asFour(v) : v);
-    if (!s.reduction) {
-      const shared = this.#shared(s.body, at, held);
-      return { stmts: shared.stmts, value: own(this.value(s.body, at, shared.held)) };
-    }
-    const { op, axis } = s.reduction;
-    const name = this.name("sum", "");
-    const wide = isByFours ? { wide: true as const } : {};
-    const place: Place = { kind: "local", name, ...wide };
-    const declared = (name: string): Stmt => ({
-      kind: "variable",
-      name,
-      extents: [],
-      initial: op.wgslInitial,
-      ...wide,
-    });
-    const turn = (to: Place, j: Index): Stmt[] => {
-      const value = own(this.value(s.body, new Map([...at, [axis, j]]), held));
-      return [{ kind: "merge", place: to, op, value }];
-    };
-    const hint = axis.dim === TILE ? "s" : "j";
-    if (until !== undefined || !this.isLong(axis)) {
-      const turns = this.rolled(until ?? this.extent(axis), (j) => turn(place, j), hint);
-      return { stmts: [declared(name), ...turns], value: place };
-    }
-    const part: Place = { kind: "local", name: this.name("part", ""), ...wide };
-    const turns = this.inParts(
-      axis,
-      (j) => turn(part, j),
-      (some) => [declared(part.name), ...some, { kind: "merge", place, op, value: part }],
-    );
-    return { stmts: [declared(name), ...turns], value: place };
+  ): { readonly stmts: Stmt[]; readonly values: Value[] } {
+    const [{ reduction }] = statements as readonly [Statement];
+    if (reduction) return this.#reduced(statements, reduction.axis, at, held, until);
+    const bodies = statements.map((s) => s.body);
+    const shared = this.#shared(bodies, at, held);
+    return { stmts: shared.stmts, values: bodies.map((e) => ofFours(at, this.value(e, at, shared.held))) };
   }
 
-  /** What stands in an expression more than once, each into a register of its own. */
-  #shared(e: Expr, at: At, held: Held): { readonly stmts: Stmt[]; readonly held: Held } {
-    const uses = new Map<Expr, number>();
-    const all = postorder([e]);
+  #reduced(
+    statements: readonly Statement[],
+    axis: Axis,
+    at: At,
+    held: Held,
+    until: Index | undefined,
+  ): { readonly stmts: Stmt[]; readonly values: Value[] } {
+    const wide = [...at.values()].some(isFour) ? { wide: true as const } : {};
+    const ops = statements.map((s) => (s.reduction as Reduced).op);
+    const bodies = statements.map((s) => renamed(s.body, [(s.reduction as Reduced).axis], [axis]));
+    const named = (hint: string): Local[] =>
+      statements.map(() => ({ kind: "local", name: this.name(hint, ""), ...wide }));
+    const declared = (places: readonly Local[]): Stmt[] =>
+      places.map(({ name }, n): Stmt => {
+        const initial = (ops[n] as Reduction).wgslInitial;
+        return { kind: "variable", name, extents: [], initial, ...wide };
+      });
+    const merged = (places: readonly Local[], values: readonly Value[]): Stmt[] =>
+      places.map((place, n) => ({
+        kind: "merge",
+        place,
+        op: ops[n] as Reduction,
+        value: values[n] as Value,
+      }));
+    const turn = (places: readonly Local[], j: Index): Stmt[] => {
+      const here: At = new Map([...at, [axis, j]]);
+      const shared = this.#shared(bodies, here, held);
+      const values = bodies.map((e) => ofFours(here, this.value(e, here, shared.held)));
+      return [...shared.stmts, ...merged(places, values)];
+    };
+    const sums = named("sum");
+    const hint = axis.dim === TILE ? "s" : "j";
+    if (until !== undefined || !this.isLong(axis)) {
+      const turns = this.rolled(until ?? this.extent(axis), (j) => turn(sums, j), hint);
+      return { stmts: [...declared(sums), ...turns], values: sums };
+    }
+    const parts = named("part");
+    const turns = this.inParts(
+      axis,
+      (j) => turn(parts, j),
+      (some) => [...declared(parts), ...some, ...merged(sums, parts)],
+    );
+    return { stmts: [...declared(sums), ...turns], values: sums };
+  }
+
+  /** What stands in the expressions more than once, each into a register of its own. */
+  #shared(expressions: readonly Expr[], at: At, held: Held): { readonly stmts: Stmt[]; readonly held: Held } {
+    const uses = new Map(expressions.map((e) => [e, 1]));
+    const all = postorder(expressions);
     for (const x of all) {
       if (x.kind !== "apply" || held.has(x)) continue;
-      for (const a of x.args) uses.set(a, (uses.get(a) ?? 0) + 1);
+      for (const [i, a] of x.args.entries()) uses.set(a, (uses.get(a) ?? 0) + timesWritten(x, i));
     }
     const known = new Map(held);
     const stmts: Stmt[] = [];
     for (const x of all) {
       if ((uses.get(x) ?? 0) < 2 || known.has(x) || !this.#isWork(x)) continue;
       const value = this.value(x, at, known);
+      if (value.kind === "constant") continue;
       const name = this.name(x.kind === "leaf" ? `${x.tensor.name}_at` : "part", "");
       stmts.push({ kind: "let", name, value });
       known.set(x, { kind: "local", name, ...(isWide(value) ? { wide: true } : {}) });

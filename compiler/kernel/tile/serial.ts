@@ -73,8 +73,9 @@ function atToken(
 ): Stmt[] {
   if (!s.before) {
     const isOver = s.reduction?.axis.dim === TILE && leavesOf(s).some((l) => made.has(l.tensor));
-    const { stmts, value } = scope.computed(s, at, new Map(), isOver ? (at.get(NOW) as Index) : undefined);
-    return [...stmts, ...scope.write(s, at, [], value)];
+    const until = isOver ? (at.get(NOW) as Index) : undefined;
+    const { stmts, values } = scope.computed([s], at, new Map(), until);
+    return [...stmts, ...scope.write(s, at, [], values[0] as Value)];
   }
   const place = running.get(s);
   if (!place) throw new InternalError(`${s.target.name} runs along a tile that lanes go through together`);

@@ -2,7 +2,7 @@
 import type { Expr, Tensor } from "../../math/expr.ts";
 import type { Below, Index, Stmt, Value } from "../block.ts";
 import type { At } from "./loops.ts";
-import { ownLeaf } from "./parts.ts";
+import { isAtOwnPlace, ownLeaf } from "./parts.ts";
 import { finished } from "./rows.ts";
 import type { Scope } from "./scope.ts";
 import { type Loop, NOW, type Statement } from "./statements.ts";
@@ -49,9 +49,21 @@ function sequence(
   within: readonly Below[],
   held: Map<Expr, Value>,
 ): Stmt[] {
-  return statements.flatMap((s) =>
-    scope.overAxes(s.result, new Map([[NOW, { four }]]), (at) =>
-      finished(scope, [s], at, within, s.result.length === 0 ? held : new Map(held)),
-    ),
-  );
+  return alike(statements).flatMap((some) => {
+    const { result } = some[0] as Statement;
+    return scope.overAxes(result, new Map([[NOW, { four }]]), (at) =>
+      finished(scope, some, at, within, result.length === 0 ? held : new Map(held)),
+    );
+  });
+}
+
+/** Statements that follow one another over the same axes, where each reads of the others what is at its own place. */
+function alike(statements: readonly Statement[]): Statement[][] {
+  const groups: Statement[][] = [];
+  for (const s of statements) {
+    const last = groups.at(-1);
+    if (last && isAtOwnPlace(s, last)) last.push(s);
+    else groups.push([s]);
+  }
+  return groups;
 }
