@@ -101,7 +101,19 @@ export function nanoseconds(
 }
 
 /** The work of a workgroup that goes over `tokens`, and shares its rows with others of a `group`. */
-export function workOf(block: Block, tokens: number, groups = 1): Work {
+export const workOf = (block: Block, tokens: number, groups = 1): Work =>
+  counted(block.body, (s) => {
+    if (s.kind === "loop") return turnsOf(s, tokens);
+    return s.kind === "share" ? Math.ceil(s.to / s.step / groups) : 1 / s.period;
+  });
+
+/** What is written, each instruction once: so much of it has to be compiled. */
+export const writtenIn = (body: readonly Stmt[]): Work => counted(body, () => 1);
+
+type Repeated = Extract<Stmt, { kind: "loop" | "share" | "every" }>;
+
+/** The instructions of a program, those of a loop as often as it has turns. */
+function counted(program: readonly Stmt[], turns: (s: Repeated) => number): Work {
   const total = { arithmetic: 0, accesses: 0, exchanges: 0, barriers: 0 };
   const value = (v: Value, times: number): void => {
     switch (v.kind) {
@@ -149,16 +161,12 @@ export function workOf(block: Block, tokens: number, groups = 1): Work {
           value(s.value, times);
           break;
         case "loop":
-          walk(s.body, times * turnsOf(s, tokens));
-          break;
         case "share":
-          walk(s.body, times * Math.ceil(s.to / s.step / groups));
+        case "every":
+          walk(s.body, times * turns(s));
           break;
         case "when":
           walk(s.body, times);
-          break;
-        case "every":
-          walk(s.body, times / s.period);
           break;
         case "barrier":
           total.barriers += times;
@@ -167,7 +175,7 @@ export function workOf(block: Block, tokens: number, groups = 1): Work {
       }
     }
   };
-  walk(block.body, 1);
+  walk(program, 1);
   return total;
 }
 

@@ -57,13 +57,13 @@ export interface System {
   readonly together: boolean;
   readonly matrix: (i: Axis, j: Axis) => Expr;
   readonly right: (i: Axis) => Expr;
+  /** Gives a name to a vector that a turn reads more than once. */
+  readonly named?: (name: string, vector: Expr) => Expr;
 }
 
 /** The iteration, and the solution at `system.axis` and `system.further` over what it has carried to its end. */
-export function conjugateGradients({ axis: i, further, together, matrix, right }: System): {
-  steps: Iteration;
-  solution: Expr;
-} {
+export function conjugateGradients(system: System): { steps: Iteration; solution: Expr } {
+  const { axis: i, further, together, matrix, right, named = (_, vector) => vector } = system;
   const each = further.map((a) => a.dim);
   const vector = (name: string): Tensor => ({ name, shape: [i.dim, ...each], domain: REAL });
   const after = (t: Tensor): Tensor => ({ ...t, name: `${t.name}'` });
@@ -83,9 +83,9 @@ export function conjugateGradients({ axis: i, further, together, matrix, right }
     further.length === 0 ? e : call("where", call("less", least, length), e, constant(0));
 
   const j = freshAxis(i.dim);
-  const image = applied(matrix(i, j), at(p, j), i, j);
+  const image = named("image", applied(matrix(i, j), at(p, j), i, j));
   const alpha = going(length, div(length, total(mul(pi, image))));
-  const rest = sub(ri, mul(alpha, image));
+  const rest = named("rest", sub(ri, mul(alpha, image)));
   const left = total(square(rest));
   const carry: Carried[] = [
     { previous: x, next: after(x), start: constant(0), update: add(xi, mul(alpha, pi)) },

@@ -57,9 +57,16 @@ export interface TileLayout {
 
 /**
  * Places for the states and for the `kept` tensors: numbers of the tile beside the states that it starts with, fours
- * of tokens in scratch memory. `next` is where the states lie that the next tile starts with.
+ * of tokens in scratch memory. Some of them take the place of others. `next` is where the states lie that the next tile
+ * starts with.
  */
-export function layoutOf(form: TileForm, kept: Iterable<Tensor>, sizes: TileSizes, next: Index): TileLayout {
+export function layoutOf(
+  form: TileForm,
+  kept: Iterable<Tensor>,
+  replaced: ReadonlyMap<Tensor, Tensor>,
+  sizes: TileSizes,
+  next: Index,
+): TileLayout {
   const homes = new Map<Tensor, Home>();
   const slots: Slot[] = [];
   let stride = 0;
@@ -73,7 +80,7 @@ export function layoutOf(form: TileForm, kept: Iterable<Tensor>, sizes: TileSize
   }
   let fours = 0;
   for (const t of kept) {
-    if (homes.has(t)) continue;
+    if (homes.has(t) || replaced.has(t)) continue;
     if (isOfTokens(t)) {
       homes.set(t, { buffer: "scratch", record: named("own"), offset: fours });
       fours += sizes.count(t.shape.slice(1)) * sizes.fours;
@@ -82,6 +89,8 @@ export function layoutOf(form: TileForm, kept: Iterable<Tensor>, sizes: TileSize
       stride += sizes.count(t.shape);
     }
   }
+  for (const [next, previous] of replaced)
+    if (homes.has(previous)) homes.set(next, homes.get(previous) as Home);
   return { homes, state: { stride, slots }, scratchStride: FOUR * fours };
 }
 

@@ -10,6 +10,7 @@ import { printExpr } from "../../math/print.ts";
 import { unicode } from "../../math/style.ts";
 import { bindInputs } from "../bindings.ts";
 import { type Binding, type Block, barrier, type Index, named, plus, type Stmt, times } from "../block.ts";
+import { writtenIn } from "../cost.ts";
 import { identifiers } from "../identifiers.ts";
 import type { Target } from "../target.ts";
 import { ends, groupsOfEnds, takesFours } from "./ends.ts";
@@ -20,7 +21,7 @@ import { tileProgram } from "./program.ts";
 import { finished, groupsOfRows, rows } from "./rows.ts";
 import { Scope } from "./scope.ts";
 import { alone, together } from "./serial.ts";
-import { type Loop, NOW, readBy, type Statement, type TileProgram } from "./statements.ts";
+import { NOW, readBy, replacedIn, type Statement, type TileProgram } from "./statements.ts";
 import { tokens, turns } from "./tokens.ts";
 
 /** One kernel, when it runs, and how many workgroups share its rows. */
@@ -83,12 +84,13 @@ export function lowerTiles(
   const layout = layoutOf(
     form,
     [...program.inputs.values(), ...made.filter((t) => kept.has(t))],
+    new Map(parts.flatMap((p) => p.statements.flatMap((s) => [...replacedIn(s)]))),
     sizes,
     next,
   );
   const lowering: Lowering = { form, program, sizes, layout, target, isPacked };
   return {
-    kernels: [inputKernel(lowering), ...gathered(lowering, parts).map((some) => partsKernel(lowering, some))],
+    kernels: [inputKernel(lowering), ...gathered(lowering, parts)],
     length: sizes.length,
   };
 }
@@ -118,24 +120,28 @@ function inputKernel(lowering: Lowering): TileKernel {
   };
 }
 
-/** Parts that one kernel has at most: all of it has to compile before any of it runs. */
-const PARTS = 2;
+/** Accesses to memory in the text of a kernel that could be two: all of it has to compile before any of it runs. */
+const ACCESSES = 64;
 
 /**
- * The parts of each kernel. What goes from tile to tile is dispatched for every tile, and a processor takes as long to begin
+ * The kernels of all parts. What goes from tile to tile is dispatched for every tile, and a processor takes as long to begin
  * a dispatch as to do the work of a part: there one workgroup does several, one after the other.
  */
-function gathered(lowering: Lowering, parts: readonly Part[]): Part[][] {
-  const kernels: Part[][] = [];
-  let open: Part[] | undefined;
+function gathered(lowering: Lowering, parts: readonly Part[]): TileKernel[] {
+  const kernels: TileKernel[] = [];
+  let open: { readonly parts: readonly Part[]; readonly at: number } | undefined;
   for (const part of parts) {
-    const isAlong = lowering.target.narrow && part.stage === "along";
-    const isAlike = open?.every((p) => isInFours(lowering, p) === isInFours(lowering, part));
-    if (isAlong && open && isAlike && open.length < PARTS) open.push(part);
-    else {
-      kernels.push([part]);
-      if (isAlong) open = kernels.at(-1);
+    const isGathered = lowering.target.narrow && part.stage === "along";
+    const isAlike = open?.parts.every((p) => isInFours(lowering, p) === isInFours(lowering, part));
+    const joined = isGathered && open && isAlike ? [...open.parts, part] : [];
+    const kernel = joined.length > 0 ? partsKernel(lowering, joined) : undefined;
+    if (open && kernel && writtenIn(kernel.block.body).accesses <= ACCESSES) {
+      kernels[open.at] = kernel;
+      open = { parts: joined, at: open.at };
+      continue;
     }
+    if (isGathered) open = { parts: [part], at: kernels.length };
+    kernels.push(partsKernel(lowering, [part]));
   }
   return kernels;
 }
@@ -191,7 +197,7 @@ function bodyOf(scope: Scope, { order, statements }: Part): Stmt[] {
     case "tokens":
       return tokens(scope, statements);
     case "turns":
-      return statements.flatMap((s) => turns(scope, s.loop as Loop));
+      return statements.flatMap((s) => turns(scope, s));
     case "alone":
       return alone(scope, statements);
     case "together":

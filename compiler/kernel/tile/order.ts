@@ -1,7 +1,7 @@
 /** The order of a tile's statements: in batches, and in loops over its tokens. */
 import type { Tensor } from "../../math/expr.ts";
 import { InternalError } from "../../source/diagnostic.ts";
-import { isOfTokens, readBy, type Statement, type Step } from "./statements.ts";
+import { isAtOwnPlace, isOfTokens, readBy, type Statement, type Step } from "./statements.ts";
 
 /** The statements that the output or others of those that are needed read. */
 export function needed(list: readonly Statement[], after: readonly Statement[]): Statement[] {
@@ -60,4 +60,26 @@ export function scheduled(list: readonly Statement[], serial: ReadonlySet<Tensor
     steps.push({ order: "tokens", statements: together });
   }
   return steps;
+}
+
+/**
+ * Statements over the same axes, where each reads of the others what is at its own place. One joins those before it that are
+ * made after all that it reads, and after all that read what it replaces.
+ */
+export function alike(
+  statements: readonly Statement[],
+  replaced: ReadonlyMap<Tensor, Tensor> = new Map(),
+): Statement[][] {
+  const groups: Statement[][] = [];
+  for (const s of statements) {
+    const read = readBy(s);
+    const old = replaced.get(s.target);
+    const waitsFor = (o: Statement): boolean =>
+      read.has(o.target) || (old !== undefined && readBy(o).has(old));
+    const first = groups.findLastIndex((group) => group.some(waitsFor));
+    const found = groups.findLast((group, i) => i >= first && isAtOwnPlace(s, group));
+    if (found) found.push(s);
+    else groups.push([s]);
+  }
+  return groups;
 }

@@ -1,7 +1,20 @@
 /** The statements of a tile, as parts of kernels: as few as what they read of each other allows. */
 import type { Axis, Dim } from "../../math/axis.ts";
-import { type Leaf, leaf, postorder, type Tensor } from "../../math/expr.ts";
-import { innerOf, isOfTokens, NOW, readBy, type Statement, type TileProgram } from "./statements.ts";
+import type { Leaf, Tensor } from "../../math/expr.ts";
+import { alike } from "./order.ts";
+import {
+  innerOf,
+  isAtOwnPlace,
+  isNumber,
+  isOfTokens,
+  isSame,
+  leavesOf,
+  NOW,
+  readBy,
+  replacedIn,
+  type Statement,
+  type TileProgram,
+} from "./statements.ts";
 
 /** Before the states go from tile to tile, for all tiles at once; while they do; and after. */
 export type Stage = "before" | "along" | "after";
@@ -108,41 +121,38 @@ function fits(s: Statement, { order, statements }: Part): boolean {
   return isAtOwnPlace(s, statements);
 }
 
-/** Whether the statement is over the same axes as others, and reads of what they make only what is at its own place. */
-export function isAtOwnPlace(s: Statement, others: readonly Statement[]): boolean {
-  const made = new Set(others.map((o) => o.target));
-  const isOwn = (l: Leaf): boolean =>
-    !made.has(l.tensor) || ((!s.reduction || s.result.length === 0) && l === ownLeaf(l.tensor, s.result));
-  return others.every((o) => isSame(o.result, s.result)) && leavesOf(s).every(isOwn);
-}
-
-const isSame = (a: readonly Axis[], b: readonly Axis[]): boolean =>
-  a.length === b.length && a.every((x, i) => x === b[i]);
-
-/** What a lane makes of a tensor where it is at the index `result`. */
-export const ownLeaf = (t: Tensor, result: readonly Axis[]): Leaf =>
-  leaf(t, isOfTokens(t) ? [NOW, ...result] : result) as Leaf;
-
 /** The tensors that are read from memory: by other parts than their own, or by other lanes or at other turns. */
 export function keptOf(parts: readonly Part[]): Set<Tensor> {
   const kept = new Set<Tensor>();
-  const inRegisters = ({ order, statements }: Part): Set<Tensor> =>
-    new Set(
-      statements
-        .filter((s) => (order === "rows" && !isProduct(s)) || (order === "tokens" && s.result.length === 0))
-        .map((s) => s.target),
+  for (const { order, statements } of parts) {
+    const own = new Set(
+      order === "tokens"
+        ? inRegisters(statements)
+        : statements.filter((s) => order === "rows" && !isProduct(s)).map((s) => s.target),
     );
-  for (const part of parts) {
-    const own = inRegisters(part);
-    for (const s of part.statements) {
+    for (const s of statements) {
       for (const t of readBy(s)) if (!own.has(t)) kept.add(t);
-      for (const inner of innerOf(s)) if (inner.result.length > 0) kept.add(inner.target);
-      for (const { previous } of s.loop?.carry ?? []) kept.add(previous);
+      if (!s.loop) continue;
+      const { starts, turn, carry } = s.loop;
+      const ofTurn = new Set(inRegisters(turn, replacedIn(s)));
+      for (const { target } of [...starts, ...turn])
+        if (!ofTurn.has(target) && !isNumber(target)) kept.add(target);
+      for (const { previous, next } of carry) if (!isNumber(previous)) kept.add(previous).add(next);
     }
-    if (part.order === "alone" || part.order === "together")
-      for (const s of part.statements) for (const t of madeBy(s)) kept.add(t);
+    if (order === "alone" || order === "together")
+      for (const s of statements) for (const t of madeBy(s)) kept.add(t);
   }
   return kept;
+}
+
+/** What only those read that share a loop with what makes it, or that is a number. */
+function inRegisters(statements: readonly Statement[], replaced?: ReadonlyMap<Tensor, Tensor>): Tensor[] {
+  return alike(statements, replaced).flatMap((group) => {
+    const others = statements.filter((s) => !group.includes(s));
+    return group
+      .filter((s) => s.result.length === 0 || !others.some((o) => readBy(o).has(s.target)))
+      .map((s) => s.target);
+  });
 }
 
 // ---------------------------------------------------------------- stages
@@ -212,6 +222,3 @@ function aloneIn(statements: readonly Statement[]): Statement[][] | undefined {
   }
   return [...groups.values()];
 }
-
-export const leavesOf = (s: Statement): Leaf[] =>
-  postorder([s.body, ...s.sums.map((x) => x.body)]).filter((x): x is Leaf => x.kind === "leaf");

@@ -18,7 +18,7 @@ import {
   type Tensor,
 } from "../../math/expr.ts";
 import { REAL } from "../../math/interval.ts";
-import { conjugateGradients } from "../solve.ts";
+import { type Carried, conjugateGradients } from "../solve.ts";
 import { needed, scheduled } from "./order.ts";
 import {
   eachToken,
@@ -266,18 +266,28 @@ class Builder {
       const value = this.#matrices.get(t);
       return value && at(value, axesFor(t.shape.slice(1)), index.slice(1));
     });
+    const own = new Map<Tensor, Tensor>();
+    const named: { readonly tensor: Tensor; readonly value: Expr }[] = [];
     const { steps, solution } = conjugateGradients({
       axis,
       further: [NOW],
       together: false,
       matrix: (i, j) => at(whole, [rows, columns], [i, j]),
       right: (i) => at(b, [axis], [i]),
+      named: (name, value) => {
+        const tensor: Tensor = { name, shape: [axis.dim, TILE], domain: REAL };
+        named.push({ tensor, value });
+        return leaf(tensor, [axis, NOW]);
+      },
     });
-    const own = new Map(
-      steps.carry.flatMap(({ previous, next }) =>
-        [previous, next].map((t) => [t, eachToken(t.name, t.shape.slice(0, -1), t.domain)] as const),
-      ),
-    );
+    const isNamed = ({ update }: Carried): boolean =>
+      update.kind === "leaf" && named.some((x) => x.tensor === update.tensor);
+    const ofEach = (t: Tensor): Tensor => eachToken(t.name, t.shape.slice(0, -1), t.domain);
+    for (const { tensor } of named) own.set(tensor, ofEach(tensor));
+    for (const c of steps.carry) {
+      own.set(c.previous, ofEach(c.previous));
+      own.set(c.next, isNamed(c) ? (own.get((c.update as Leaf).tensor) as Tensor) : ofEach(c.next));
+    }
     const ofToken = (x: Expr): Expr =>
       substitute(x, (t, index) => {
         const tensor = own.get(t);
@@ -291,7 +301,8 @@ class Builder {
       for (const c of steps.carry) assigned(of(c.previous), c.start);
     });
     const turn = this.#inside(own, () => {
-      for (const c of steps.carry) assigned(of(c.next), c.update);
+      for (const { tensor, value } of named) assigned(of(tensor), value);
+      for (const c of steps.carry) if (!isNamed(c)) assigned(of(c.next), c.update);
     });
     const carry = steps.carry.map((c) => ({ previous: of(c.previous), next: of(c.next) }));
     const [{ previous: target, next }] = carry as [(typeof carry)[number]];

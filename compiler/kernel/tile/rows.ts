@@ -17,9 +17,9 @@ import {
   type Value,
 } from "../block.ts";
 import type { At, Four } from "./loops.ts";
-import { isProduct, ownLeaf } from "./parts.ts";
+import { isProduct } from "./parts.ts";
 import { type Held, leavesIn, type Scope } from "./scope.ts";
-import { isOfTokens, NOW, readBy, type Statement } from "./statements.ts";
+import { isOfTokens, NOW, ownLeaf, readBy, type Statement } from "./statements.ts";
 
 /** Rows that a lane multiplies with the same numbers. */
 const ROWS = 4;

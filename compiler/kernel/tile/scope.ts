@@ -160,7 +160,8 @@ export class Scope extends Loops {
 
   /** What stands in the expressions more than once, each into a register of its own. */
   #shared(expressions: readonly Expr[], at: At, held: Held): { readonly stmts: Stmt[]; readonly held: Held } {
-    const uses = new Map(expressions.map((e) => [e, 1]));
+    const uses = new Map<Expr, number>();
+    for (const e of expressions) uses.set(e, (uses.get(e) ?? 0) + 1);
     const all = postorder(expressions);
     for (const x of all) {
       if (x.kind !== "apply" || held.has(x)) continue;

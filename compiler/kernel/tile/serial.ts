@@ -4,9 +4,8 @@ import { type Leaf, leaf, type Tensor } from "../../math/expr.ts";
 import { InternalError } from "../../source/diagnostic.ts";
 import { barrier, type Index, type Place, type Stmt, type Value, when } from "../block.ts";
 import type { At } from "./loops.ts";
-import { leavesOf } from "./parts.ts";
 import type { Scope } from "./scope.ts";
-import { isOfTokens, NOW, type Statement } from "./statements.ts";
+import { isOfTokens, leavesOf, NOW, type Statement } from "./statements.ts";
 
 /** A lane goes through the tokens on its own: it needs only what it made itself. */
 export function alone(scope: Scope, statements: readonly Statement[]): Stmt[] {

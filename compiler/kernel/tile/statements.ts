@@ -4,7 +4,7 @@
  */
 import { type Quantity, TILE } from "../../form/tile-form.ts";
 import { type Axis, type Dim, freshAxis } from "../../math/axis.ts";
-import { type Expr, type Tensor, tensorsOf } from "../../math/expr.ts";
+import { type Expr, type Leaf, leaf, postorder, type Tensor, tensorsOf } from "../../math/expr.ts";
 import type { Reduction } from "../../math/node.ts";
 
 /** The token that a statement is at, where all of the tile are computed. */
@@ -33,7 +33,10 @@ export interface Loop {
   /** What is carried from turn to turn, before the first. */
   readonly starts: readonly Statement[];
   readonly turn: readonly Statement[];
-  /** What a turn makes of what is carried. */
+  /**
+   * What a turn makes of what is carried: `next` takes the place of `previous`, which is read by what comes before it, and
+   * by itself at its own place.
+   */
   readonly carry: readonly { readonly previous: Tensor; readonly next: Tensor }[];
   /** At most this many turns, and none once this is so. */
   readonly turns: { readonly dim: Dim; readonly each: number };
@@ -58,6 +61,9 @@ const ofTokens = new WeakSet<Tensor>();
 /** Whether it has a value for each token of the tile: along its first axis. */
 export const isOfTokens = (t: Tensor): boolean => ofTokens.has(t);
 
+/** Whether each token of the tile has one number of it. */
+export const isNumber = (t: Tensor): boolean => isOfTokens(t) && t.shape.length === 1;
+
 /** A tensor of the tile's tokens, each of which has one of `shape`. */
 export function eachToken(name: string, shape: readonly Dim[], domain: Tensor["domain"]): Tensor {
   const t: Tensor = { name, shape: [TILE, ...shape], domain };
@@ -74,5 +80,27 @@ export function readBy(s: Statement): Set<Tensor> {
   return new Set(read.filter((t) => !own.has(t)));
 }
 
+/** What takes the place of which, in a loop. */
+export const replacedIn = ({ loop }: Statement): Map<Tensor, Tensor> =>
+  new Map((loop?.carry ?? []).map(({ previous, next }) => [next, previous]));
+
 /** The statements of a loop. */
 export const innerOf = ({ loop }: Statement): Statement[] => (loop ? [...loop.starts, ...loop.turn] : []);
+
+export const leavesOf = (s: Statement): Leaf[] =>
+  postorder([s.body, ...s.sums.map((x) => x.body)]).filter((x): x is Leaf => x.kind === "leaf");
+
+/** Whether the statement is over the same axes as others, and reads of what they make only what is at its own place. */
+export function isAtOwnPlace(s: Statement, others: readonly Statement[]): boolean {
+  const made = new Set(others.map((o) => o.target));
+  const isOwn = (l: Leaf): boolean =>
+    !made.has(l.tensor) || ((!s.reduction || s.result.length === 0) && l === ownLeaf(l.tensor, s.result));
+  return others.every((o) => isSame(o.result, s.result)) && leavesOf(s).every(isOwn);
+}
+
+export const isSame = (a: readonly Axis[], b: readonly Axis[]): boolean =>
+  a.length === b.length && a.every((x, i) => x === b[i]);
+
+/** What a lane makes of a tensor where it is at the index `result`. */
+export const ownLeaf = (t: Tensor, result: readonly Axis[]): Leaf =>
+  leaf(t, isOfTokens(t) ? [NOW, ...result] : result) as Leaf;

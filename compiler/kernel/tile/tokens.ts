@@ -1,44 +1,73 @@
 /** What tokens have by themselves: each lane has four of them, and goes through their vectors, or takes turns. */
-import type { Expr, Tensor } from "../../math/expr.ts";
-import type { Below, Index, Stmt, Value } from "../block.ts";
+import type { Expr, Leaf, Tensor } from "../../math/expr.ts";
+import { type Index, type Place, type Stmt, type Value, when } from "../block.ts";
 import type { At } from "./loops.ts";
-import { isAtOwnPlace, ownLeaf } from "./parts.ts";
+import { alike } from "./order.ts";
 import { finished } from "./rows.ts";
 import type { Scope } from "./scope.ts";
-import { type Loop, NOW, type Statement } from "./statements.ts";
+import {
+  innerOf,
+  isNumber,
+  type Loop,
+  leavesOf,
+  NOW,
+  ownLeaf,
+  replacedIn,
+  type Statement,
+} from "./statements.ts";
 
 export function tokens(scope: Scope, statements: readonly Statement[]): Stmt[] {
   return scope.overLanes(scope.sizes.fours, (four, within) =>
-    sequence(scope, statements, four, within, new Map()),
+    when(within, sequence(scope, statements, four, new Map())),
   );
 }
 
 /** A loop over turns, which is over for a lane as soon as it is for its tokens. */
-export function turns(scope: Scope, { starts, turn, carry, turns: most, until }: Loop): Stmt[] {
-  const previous = new Map(carry.map((c) => [c.next, c.previous]));
+export function turns(scope: Scope, s: Statement): Stmt[] {
+  const { starts, turn, carry, turns: most, until } = s.loop as Loop;
+  const number = (t: Tensor): Leaf => ownLeaf(t, []);
   return scope.overLanes(scope.sizes.fours, (four, within) => {
     const now: At = new Map([[NOW, { four }]]);
-    const scalar = (t: Tensor): Value => scope.value(ownLeaf(t, []), now);
-    const each = (): Stmt[] => {
-      const held = new Map<Expr, Value>();
-      const made = sequence(scope, turn, four, within, held);
-      const carried = turn.flatMap((s) => {
-        const target = previous.get(s.target);
-        const next = ownLeaf(s.target, s.result);
-        if (!target) return [];
-        return scope.overAxes(s.result, now, (at) =>
-          scope.write({ ...s, target }, at, within, scope.value(next, at, held)),
-        );
+    const read = scope.fetched(numbersFor(s), now);
+    const begun = new Map(read.held);
+    const before = sequence(scope, starts, four, begun);
+    const running = carry
+      .filter(({ previous }) => isNumber(previous))
+      .map(({ previous, next }) => {
+        const place: Place = { kind: "local", name: scope.name(previous.name, "run"), wide: true };
+        const start = begun.get(number(previous)) as Value;
+        begun.set(number(previous), place);
+        return { next, place, start };
       });
+    const each = (): Stmt[] => {
+      const held = new Map(begun);
+      const value = held.get(number(until.value)) as Value;
+      const made = sequence(scope, turn, four, held, replacedIn(s));
       return [
-        { kind: "stop", value: scalar(until.value), atMost: scalar(until.atMost) },
+        { kind: "stop", value, atMost: held.get(number(until.atMost)) as Value },
         ...made,
-        ...carried,
+        ...running.map(({ next, place }): Stmt => {
+          return { kind: "assign", place, value: held.get(number(next)) as Value };
+        }),
       ];
     };
+    const declared = running.map(({ place: { name }, start: value }): Stmt => {
+      return { kind: "variable", name, extents: [], value, wide: true };
+    });
     const count = most.each * scope.sizes.extent(most.dim);
-    return [...sequence(scope, starts, four, within, new Map()), ...scope.rolled(count, each, "turn")];
+    return when(within, [...read.stmts, ...before, ...declared, ...scope.rolled(count, each, "turn")]);
   });
+}
+
+/** The numbers of a token that its turns read and do not make. */
+function numbersFor(s: Statement): Leaf[] {
+  const { until } = s.loop as Loop;
+  const inner = innerOf(s);
+  const made = new Set(inner.map((o) => o.target));
+  const read = [ownLeaf(until.atMost, []), ...inner.flatMap(leavesOf)];
+  return [...new Set(read)].filter(
+    (l) => isNumber(l.tensor) && l === ownLeaf(l.tensor, []) && !made.has(l.tensor),
+  );
 }
 
 /** Statements one after the other; what is a number of a token stays in a register, and is `held`. */
@@ -46,24 +75,13 @@ function sequence(
   scope: Scope,
   statements: readonly Statement[],
   four: Index,
-  within: readonly Below[],
   held: Map<Expr, Value>,
+  replaced?: ReadonlyMap<Tensor, Tensor>,
 ): Stmt[] {
-  return alike(statements).flatMap((some) => {
+  return alike(statements, replaced).flatMap((some) => {
     const { result } = some[0] as Statement;
     return scope.overAxes(result, new Map([[NOW, { four }]]), (at) =>
-      finished(scope, some, at, within, result.length === 0 ? held : new Map(held)),
+      finished(scope, some, at, [], result.length === 0 ? held : new Map(held)),
     );
   });
-}
-
-/** Statements that follow one another over the same axes, where each reads of the others what is at its own place. */
-function alike(statements: readonly Statement[]): Statement[][] {
-  const groups: Statement[][] = [];
-  for (const s of statements) {
-    const last = groups.at(-1);
-    if (last && isAtOwnPlace(s, last)) last.push(s);
-    else groups.push([s]);
-  }
-  return groups;
 }
