@@ -50,7 +50,7 @@ interface Amount {
 }
 
 const FULL: Amount = {
-  pace: { rounds: 9, seconds: 20, longestRun: 10 },
+  pace: { rounds: 15, seconds: 20, longestRun: 10 },
   longest: Number.POSITIVE_INFINITY,
   productRuns: 40,
   drift: { lengths: [1024, 8192, 32768, 131072], limit: 60 },

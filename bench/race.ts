@@ -3,6 +3,7 @@
  * that are right are timed, round by round, so that what else the machine does falls on all of them alike.
  */
 import type { Contender, Ready } from "./contender.ts";
+import { collected } from "./garbage.ts";
 import { errorRatio, median } from "./statistics.ts";
 import type { Task } from "./task.ts";
 
@@ -63,6 +64,7 @@ export async function race(
     if (round >= FEWEST_ROUNDS && performance.now() - started > 1000 * pace.seconds) break;
     for (const [contender, { ready, times }] of running) {
       try {
+        await collected();
         times.push((await ready.run()).milliseconds);
       } catch (error) {
         running.delete(contender);

@@ -24,12 +24,11 @@ export function packStates(
 ): Float32Array<ArrayBuffer> {
   const { stride, slots } = block.state;
   const packed = new Float32Array(Math.max(1, records * stride));
-  for (const slot of slots) {
-    const given = states.get(slot.name);
+  for (const { name, offset, length } of slots) {
+    const given = states.get(name);
     if (!given) continue;
     for (let r = 0; r < records; r++) {
-      for (let i = 0; i < slot.length; i++)
-        packed[r * stride + slot.offset + i] = given[r * slot.length + i] as number;
+      for (let i = 0; i < length; i++) packed[r * stride + offset + i] = given[r * length + i] as number;
     }
   }
   return packed;
@@ -53,14 +52,18 @@ export function unpackStates(
   );
 }
 
+/** As buffers take them: what is so already is not copied, or the garbage of long inputs would cost more than their kernels. */
 export function numbersOf(
   data: ReadonlyMap<string, ArrayLike<number>>,
   name: string,
 ): Float32Array<ArrayBuffer> {
   const found = data.get(name);
   if (!found) throw new RangeError(`no data for ${name}`);
-  return Float32Array.from(found);
+  return isSingle(found) ? found : new Float32Array(found);
 }
+
+const isSingle = (numbers: ArrayLike<number>): numbers is Float32Array<ArrayBuffer> =>
+  numbers instanceof Float32Array && numbers.buffer instanceof ArrayBuffer;
 
 /** Reads `count` numbers back. */
 export async function download(

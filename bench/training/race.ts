@@ -3,6 +3,7 @@
  * the norms of the gradients are held to f64 and to ours, and only those that are right are timed, round by round.
  */
 import type { Device } from "../../runtime/device.ts";
+import { collected } from "../garbage.ts";
 import type { NotTimed, Pace } from "../race.ts";
 import { median } from "../statistics.ts";
 import { started } from "./ours.ts";
@@ -83,6 +84,7 @@ export async function trainingRace(
   for (let round = 0; round < pace.rounds; round++) {
     if (round >= COMPARED && performance.now() - begun > 1000 * pace.seconds) break;
     for (const { entrant, times } of running) {
+      await collected();
       const from = performance.now();
       await entrant.training.step();
       times.push(performance.now() - from);
