@@ -6,6 +6,7 @@ import {
   recurrentDispatches,
   tileDispatches,
   workOf,
+  writtenIn,
 } from "../compiler/kernel/cost.ts";
 import { DEFAULT_FACTS, targetFor } from "../compiler/kernel/target.ts";
 import { compileKernel, compileTiles, schedules } from "../compiler/pipeline.ts";
@@ -37,6 +38,23 @@ describe("costs", () => {
     }
   });
 
+  test.each(["titans", "ttt_mlp", "memora", "mesanet", "gated_deltanet"])(
+    "on a processor %s does the same from tile to tile in fewer dispatches",
+    (name) => {
+      const wide = targetFor({ ...DEFAULT_FACTS, subgroupSize: 32 });
+      const along = (t: typeof target): Kernels =>
+        (compileTiles(specModel(name).rule, sizes, t)?.kernels ?? []).filter((k) => k.stage === "along");
+      const [few, many] = [along(target), along(wide)];
+      const told = (kernels: Kernels): string[] =>
+        kernels.flatMap(({ block }) => block.body.flatMap((s) => (s.kind === "comment" ? [s.text] : [])));
+      expect(told(few)).toEqual(told(many));
+      expect(few.length).toBeLessThanOrEqual(many.length);
+      if (many.length > 3) expect(few.length).toBeLessThan(many.length);
+      for (const { block } of few.filter((k) => many.every((m) => m.block.name !== k.block.name)))
+        expect(writtenIn(block.body).accesses).toBeLessThanOrEqual(64);
+    },
+  );
+
   test("more tokens, sequences or heads never take less time", () => {
     const machine = machineFor(target);
     const { block } = compileKernel(specModel("gla").rule, sizes, target);
@@ -60,3 +78,4 @@ describe("costs", () => {
 });
 
 type Work = ReturnType<typeof workOf>;
+type Kernels = NonNullable<ReturnType<typeof compileTiles>>["kernels"];
