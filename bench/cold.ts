@@ -4,31 +4,39 @@ import { groupOf, type KernelCode, pipelineOf } from "../runtime/kernel.ts";
 import { uniforms } from "../runtime/packing.ts";
 import { type Form, forms } from "./forms.ts";
 import { D, modelOf, specFile } from "./task.ts";
-import type { Workload } from "./workloads/workload.ts";
 
 export interface ColdRow {
-  readonly workload: Workload;
+  readonly spec: string;
   readonly form: Form;
-  /** Milliseconds of each kernel, the slowest first. */
+  /** Milliseconds of each kernel, the slowest first; none where there is no such form, and `why` says so. */
   readonly kernels: readonly { readonly name: string; readonly milliseconds: number }[];
+  readonly why: string;
 }
 
 /** Enough for one tile of one head. */
 const BYTES = 2 ** 22;
 const TOKENS = 16;
 
-export async function coldKernels(device: Device, workloads: readonly Workload[]): Promise<ColdRow[]> {
+export async function coldKernels(device: Device, specs: readonly string[]): Promise<ColdRow[]> {
   const rows: ColdRow[] = [];
-  for (const workload of workloads) {
-    const model = modelOf(specFile(workload.spec));
+  for (const spec of specs) {
     for (const form of forms) {
-      const codes = form.kernels(model, { dk: D, dv: D, tokens: TOKENS }, device);
-      const kernels: { name: string; milliseconds: number }[] = [];
-      for (const code of codes) {
-        const milliseconds = await device.during(code.block.name, () => firstRun(device, code));
-        kernels.push({ name: code.block.name, milliseconds });
+      try {
+        const codes = form.kernels(modelOf(specFile(spec)), { dk: D, dv: D, tokens: TOKENS }, device);
+        const kernels: { name: string; milliseconds: number }[] = [];
+        for (const code of codes) {
+          const milliseconds = await device.during(code.block.name, () => firstRun(device, code));
+          kernels.push({ name: code.block.name, milliseconds });
+        }
+        rows.push({
+          spec,
+          form,
+          kernels: kernels.sort((a, b) => b.milliseconds - a.milliseconds),
+          why: "",
+        });
+      } catch (error) {
+        rows.push({ spec, form, kernels: [], why: error instanceof Error ? error.message : String(error) });
       }
-      rows.push({ workload, form, kernels: kernels.sort((a, b) => b.milliseconds - a.milliseconds) });
     }
   }
   return rows;

@@ -1,11 +1,10 @@
 /** From the text of a spec to WGSL, for every spec, warm and in one process. */
-import { readdirSync } from "node:fs";
 import { prelude } from "../cli/prelude.ts";
 import { targetOf } from "../cli/webgpu.ts";
 import { compile, compileKernel } from "../compiler/pipeline.ts";
 import type { Device } from "../runtime/device.ts";
 import { median } from "./statistics.ts";
-import { D, specFile } from "./task.ts";
+import { D, specFile, specNames } from "./task.ts";
 
 export interface CompileRow {
   readonly spec: string;
@@ -15,14 +14,7 @@ export interface CompileRow {
 }
 
 export function compileTimes(device: Device, runs: number): CompileRow[] {
-  const folders = ["", "variants/"];
-  const names = folders.flatMap((folder) =>
-    readdirSync(new URL(`../specs/${folder}`, import.meta.url))
-      .filter((name) => name.endsWith(".miras"))
-      .sort()
-      .map((name) => `${folder}${name}`),
-  );
-  return names.map((spec) => {
+  return specNames().map((spec) => {
     try {
       once(device, spec);
       return { spec, milliseconds: median(Array.from({ length: runs }, () => once(device, spec))), why: "" };

@@ -26,7 +26,7 @@ import { productRates } from "./product.ts";
 import { type Pace, race } from "./race.ts";
 import { json, markdown } from "./report.ts";
 import type { Race, Results } from "./results.ts";
-import { distanceFromRule, taskFor } from "./task.ts";
+import { distanceFromRule, specNames, taskFor } from "./task.ts";
 import { ours } from "./training/ours.ts";
 import { profile, type StepProfile } from "./training/profile.ts";
 import { type TrainingRace, trainingRace } from "./training/race.ts";
@@ -199,6 +199,7 @@ for (const spec of trained) {
 }
 
 if (isWanted("compiling")) progress("compile times");
+const compiled = options.quick || options.workloads ? chosen.map(({ spec }) => spec) : specNames();
 const results: Results = {
   machine: at,
   products,
@@ -206,7 +207,7 @@ const results: Results = {
   drifts,
   decoding,
   compiling: isWanted("compiling") ? compileTimes(device, amount.compiles) : [],
-  cold: await coldKernels(device, workloadsFor("compiling")),
+  cold: isWanted("compiling") ? await coldKernels(device, compiled) : [],
   training,
   profiles,
   faults,

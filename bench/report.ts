@@ -75,7 +75,7 @@ export function json(results: Results): string {
     drift: drifted,
     decoding: decoded,
     compiling,
-    cold: cold.map(({ workload, form, kernels }) => ({ spec: workload.name, form: form.name, kernels })),
+    cold: cold.map(({ form, ...row }) => ({ ...row, form: form.name })),
     training: trained,
     profiles,
     faults,
@@ -158,14 +158,18 @@ function coldSection(cold: Results["cold"]): string[] {
     "",
     ...table(
       ["spec", "form", "kernels", "all ms", "slowest ms", "slowest kernel"],
-      cold.map(({ workload, form, kernels }) => [
-        workload.name,
-        form.name,
-        String(kernels.length),
-        digits(kernels.reduce((n, k) => n + k.milliseconds, 0)),
-        digits(kernels[0]?.milliseconds ?? 0),
-        kernels[0]?.name ?? "",
-      ]),
+      cold.map(({ spec, form, kernels: [slowest, ...others], why }) =>
+        slowest
+          ? [
+              spec,
+              form.name,
+              String(1 + others.length),
+              digits(others.reduce((n, k) => n + k.milliseconds, slowest.milliseconds)),
+              digits(slowest.milliseconds),
+              slowest.name,
+            ]
+          : [spec, form.name, "—", "—", "—", firstLine(why)],
+      ),
     ),
   ];
 }

@@ -1,5 +1,5 @@
 /** A workload at one length: its model, its data in f32, and the result in f64 that every row is held to. */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { prelude } from "../cli/prelude.ts";
 import { interpret } from "../compiler/derive/interpret.ts";
 import { compile, type Model } from "../compiler/pipeline.ts";
@@ -75,6 +75,15 @@ export function distanceFromRule(workload: Workload): number {
   const run = { tokens: exact(data), parameters: new Map(), states: exact(states) };
   return errorRatio(interpret(model.rule, { B: 1, T, H, sizes: { dk: D, dv: D } }, run).y, want);
 }
+
+/** All specs of the project, and their variants. */
+export const specNames = (): string[] =>
+  ["", "variants/"].flatMap((folder) =>
+    readdirSync(new URL(`../specs/${folder}`, import.meta.url))
+      .filter((name) => name.endsWith(".miras"))
+      .sort()
+      .map((name) => `${folder}${name}`),
+  );
 
 export function specFile(name: string): SourceFile {
   return { path: `specs/${name}`, text: readFileSync(new URL(`../specs/${name}`, import.meta.url), "utf8") };
