@@ -1,10 +1,11 @@
 /** What must hold of every form of a tile of tokens, at random sizes, lengths and tiles. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { errorRatio, tensorsOf } from "../../cli/fuzz/compare.ts";
 import { tolerance } from "../../cli/fuzz/rounding.ts";
 import { interpret } from "../../compiler/derive/interpret.ts";
 import { interpretTiles } from "../../compiler/form/interpret.ts";
-import { largest, sequenceOf, slice } from "../support/sequences.ts";
+import { sequenceOf, slice } from "../support/sequences.ts";
 import { sizesOf, tiled } from "../support/tiles.ts";
 
 const BOUND = 1e-10;
@@ -24,6 +25,9 @@ const cases = fc.record({
   edge: fc.boolean(),
 });
 
+/** Memora's second matrix is zero here, but for what cancelling leaves of it: noise beside noise is no error. */
+const CANCELLED = { seed: 190672722, B: 1, T: 4, H: 1, dk: 5, dv: 3, tile: 1, turnsBefore: 1, edge: true };
+
 describe.each(tiled)("$name", ({ model, form, ranges }) => {
   const drawn = ({ seed, B, T, H, dk, dv, turnsBefore, edge }: Case) => {
     const before = turnsBefore * (model.spec.chunk ?? 5);
@@ -36,7 +40,8 @@ describe.each(tiled)("$name", ({ model, form, ranges }) => {
       fc.property(cases, (c) => {
         const { extents, run } = drawn(c);
         const want = interpret(model.rule, extents, run);
-        const error = largest(interpretTiles(form, extents, run, c.tile), want);
+        const compared = tensorsOf(interpretTiles(form, extents, run, c.tile), want, model, extents);
+        const error = Math.max(...compared.map((t) => errorRatio(t.got, t.want)));
         if (error <= BOUND) return;
         // A memory that amplifies: what rounding the data and each operation does explains a larger error.
         const explained = tolerance(model, { extents, run }, want, Number.EPSILON);
@@ -45,7 +50,7 @@ describe.each(tiled)("$name", ({ model, form, ranges }) => {
         );
         expect(error).toBeLessThanOrEqual(explained);
       }),
-      { numRuns: NUMBER_OF_RUNS },
+      { numRuns: NUMBER_OF_RUNS, examples: [[CANCELLED]] },
     );
   });
 
