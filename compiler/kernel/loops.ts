@@ -2,21 +2,28 @@ import { type Dim, extentOf } from "../math/axis.ts";
 import type { Tensor } from "../math/expr.ts";
 import type { Spot } from "./access.ts";
 import { type Below, type Index, named, type Place, plus, type Stmt, times } from "./block.ts";
+import { writtenIn } from "./cost.ts";
 import type { Layout, Run } from "./layout.ts";
 
 /** Up to this many rows a lane, where they are not taken at once, the code is repeated instead of looped over. */
 const WRITTEN_OUT = 4;
 /**
- * Up to this many lanes the turns over a resident state are, too. A driver often does not unroll them where a turn has
- * several exchanges; and an exchange with a lane that is no constant, or an array in registers at such a place, takes
- * several times as long.
+ * Up to this many lanes the blocks of turns over a resident state are, too, and the turns of a block where all of them have
+ * more than so many instructions. Drivers unroll short loops alone; and an exchange with a lane that is no constant, or an
+ * array in registers at such a place, takes several times as long.
  */
 const LANES_WRITTEN_OUT = 8;
+const SHORT = 256;
 
 /** From more blocks than this on they are taken in groups, where something is done around them. */
 const MANY = 8;
 
 type Step = 1 | "rolled";
+
+const instructionsIn = (body: readonly Stmt[]): number => {
+  const { arithmetic, accesses, exchanges } = writtenIn(body);
+  return arithmetic + accesses + exchanges;
+};
 
 /** Puts what it will around turns. */
 export type Around = (turns: readonly Stmt[]) => readonly Stmt[];
@@ -103,9 +110,11 @@ export class Loops {
     const inner = Math.min(lanes, extent);
     const isWritten = step === 1 && this.#layout.target.subgroups && lanes <= LANES_WRITTEN_OUT;
     const each = (block: Index): readonly Stmt[] => {
-      const turns: readonly Stmt[] = isWritten
-        ? Array.from({ length: inner }, (_, lane) => turn(block, lane)).flat()
-        : [{ kind: "loop", name: laneName, from: 0, to: inner, step, body: turn(block, named(laneName)) }];
+      const some = turn(block, named(laneName));
+      const turns: readonly Stmt[] =
+        isWritten && inner * instructionsIn(some) > SHORT
+          ? Array.from({ length: inner }, (_, lane) => turn(block, lane)).flat()
+          : [{ kind: "loop", name: laneName, from: 0, to: inner, step, body: some }];
       return blocks > 1 ? around(turns) : turns;
     };
     if (isWritten) return Array.from({ length: blocks }, (_, block) => each(block)).flat();
