@@ -1,4 +1,4 @@
-/** What a lane brings from a buffer and leaves there: a number, or four that lie apart. */
+/** What a lane brings from a buffer and leaves there: a number, or four. */
 import {
   type Below,
   type Index,
@@ -6,15 +6,17 @@ import {
   named,
   type Place,
   plus,
+  quotient,
   type Stmt,
   type Value,
   when,
 } from "./block.ts";
 
-/** Where a number lies; or, of four that lie `apart`, the first. */
+/** Where a number lies; of four that lie `apart`, the first; or one of a buffer's fours, where it is `wide`. */
 export interface Spot {
   readonly index: Index;
   readonly apart?: number;
+  readonly wide?: true;
 }
 
 /** Names for what is computed on the way. */
@@ -22,11 +24,21 @@ type Name = (hint: string) => string;
 
 const FOUR = [0, 1, 2, 3] as const;
 
-/** The same place after `base`. */
-export const after = (base: Index, spot: Spot): Spot => ({ ...spot, index: plus(base, spot.index) });
+/** The numbers of a tensor in a buffer: from `base` on, whether its elements are numbers or `fours` of them. */
+export interface Region {
+  readonly buffer: string;
+  readonly base: Index;
+  readonly fours?: true;
+}
 
-export function loaded(buffer: string, { index, apart }: Spot): Value {
-  if (apart === undefined) return { kind: "load", buffer, index };
+/** A place among the numbers of a tensor, in its buffer. */
+export function inside({ base, fours }: Region, spot: Spot): Spot {
+  const index = plus(base, spot.index);
+  return fours ? { index: quotient(index, FOUR.length), wide: true } : { ...spot, index };
+}
+
+export function loaded(buffer: string, { index, apart, wide }: Spot): Value {
+  if (apart === undefined) return { kind: "load", buffer, index, ...(wide ? { wide } : {}) };
   return { kind: "four", of: FOUR.map((n) => ({ kind: "load", buffer, index: plus(index, n * apart) })) };
 }
 
@@ -60,7 +72,7 @@ export function leave(
     ...(held.kind === "local" && !isHeld ? [{ kind: "let", name: held.name, value } satisfies Stmt] : []),
     ...FOUR.flatMap((n) =>
       when(
-        within.map((b) => (b.apart ? { index: plus(b.index, n * b.apart), bound: b.bound } : b)),
+        within.map((b) => (b.wide ? { index: plus(b.index, n), bound: b.bound } : b)),
         [
           {
             kind: "store",

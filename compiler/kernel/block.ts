@@ -17,14 +17,14 @@ export type Index =
   /** An element of a buffer of unsigned integers. */
   | { readonly kind: "load"; readonly buffer: string; readonly index: Index };
 
-/** `index < bound`; of four indices that lie `apart`, the first. */
+/** `index < bound`; where it is `wide`, of each of four indices in a row, of which this is the first. */
 export interface Below {
   readonly index: Index;
   readonly bound: Index;
-  readonly apart?: number;
+  readonly wide?: true;
 }
 
-/** A number; where it is `wide`, four: an index says the first, and the others lie `apart`, or in a row. */
+/** A number; where it is `wide`, four in a row: an index says the first. */
 export type Value =
   | { readonly kind: "constant"; readonly value: number }
   | Place
@@ -54,17 +54,11 @@ export type Value =
       readonly otherwise: string;
       readonly wide?: true;
     }
-  | { readonly kind: "float"; readonly index: Index; readonly wide?: true; readonly apart?: number }
+  | { readonly kind: "float"; readonly index: Index; readonly wide?: true }
   /** A number as an unsigned integer: that of a row, or their count where it is none of them. */
   | { readonly kind: "row"; readonly value: Value; readonly count: number }
   /** 1 where two indices agree, else 0; the left one is the first of four where it is wide. */
-  | {
-      readonly kind: "same";
-      readonly left: Index;
-      readonly right: Index;
-      readonly wide?: true;
-      readonly apart?: number;
-    };
+  | { readonly kind: "same"; readonly left: Index; readonly right: Index; readonly wide?: true };
 
 /** A register, or an element of an array in registers or workgroup memory; with no index, all of it. */
 export type Place =
@@ -222,6 +216,35 @@ export function times(...factors: readonly Index[]): Index {
   return all.length === 1 ? (all[0] as Index) : { kind: "product", factors: all };
 }
 
+/** What is a multiple of `by`, and the rest, of the terms of an index. */
+function split(of: Index, by: number): { multiple: Index; rest: Index } {
+  const terms = typeof of === "object" && of.kind === "sum" ? of.terms : [of];
+  const quarter = (t: Index): Index | undefined => {
+    if (typeof t === "number") return t % by === 0 ? t / by : undefined;
+    if (t.kind !== "product") return undefined;
+    const n = t.factors.find((f) => typeof f === "number");
+    if (n === undefined || n % by !== 0) return undefined;
+    return times(...t.factors.map((f) => (f === n ? n / by : f)));
+  };
+  const parts = terms.map(quarter);
+  return {
+    multiple: plus(...parts.map((p) => p ?? 0)),
+    rest: plus(...terms.map((t, i) => (parts[i] === undefined ? t : 0))),
+  };
+}
+
+/** The whole part of a quotient. */
+export function quotient(of: Index, by: number): Index {
+  const { multiple, rest } = split(of, by);
+  const part: Index = typeof rest === "number" ? Math.floor(rest / by) : { kind: "quotient", of: rest, by };
+  return plus(multiple, part);
+}
+
+export function remainder(of: Index, by: number): Index {
+  const { rest } = split(of, by);
+  return typeof rest === "number" ? rest % by : { kind: "remainder", of: rest, by };
+}
+
 // ---------------------------------------------------------------- small constructors
 
 export const barrier = (memory: "workgroup" | "storage"): Stmt => ({ kind: "barrier", memory });
@@ -235,7 +258,7 @@ export const element = (array: string, index: Index, wide?: true): Place & { rea
 });
 /** Where all are below; each of four where their own index is. */
 export function masked(value: Value, where: readonly Below[], otherwise: string): Value {
-  const [fours, others] = [where.filter((b) => b.apart), where.filter((b) => !b.apart)];
+  const [fours, others] = [where.filter((b) => b.wide), where.filter((b) => !b.wide)];
   const inner: Value =
     fours.length === 0 ? value : { kind: "masked", value, where: fours, otherwise, wide: true };
   return others.length === 0 ? inner : { kind: "masked", value: inner, where: others, otherwise };

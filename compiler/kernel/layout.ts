@@ -6,7 +6,7 @@ import type { RecurrentForm } from "../form/recurrent.ts";
 import { type Dim, extentOf, type Sizes } from "../math/axis.ts";
 import type { Tensor } from "../math/expr.ts";
 import { InternalError } from "../source/diagnostic.ts";
-import { after, type Spot } from "./access.ts";
+import { inside, type Region, type Spot } from "./access.ts";
 import { bindInputs } from "./bindings.ts";
 import {
   type Binding,
@@ -14,6 +14,8 @@ import {
   named,
   type Place,
   plus,
+  quotient,
+  remainder,
   type Slot,
   type Stmt,
   times,
@@ -25,11 +27,11 @@ import { flattened, type Statement, statements } from "./statements.ts";
 import type { Target } from "./target.ts";
 
 /**
- * How an axis runs in the loops around: over lanes, block by block or four blocks at once, whose elements lie `apart`; or
- * one element after the other.
+ * How an axis runs in the loops around: over lanes, block by block, where a lane has an element of each, or four in a row
+ * if it is `wide`; or one element after the other. Of four blocks that a lane takes at once, its elements are the four.
  */
 export type Run =
-  | { readonly over: "lanes"; readonly block: Index; readonly element: Index; readonly apart?: number }
+  | { readonly over: "lanes"; readonly block: Index; readonly element: Index; readonly wide?: true }
   | { readonly over: "turns"; readonly block: Index; readonly lane: Index; readonly element: Index };
 
 /** Positions that have names. */
@@ -56,9 +58,11 @@ export class Layout {
   /** A new name for anything else. */
   readonly local: (hint: string) => string;
   /** Tensors that lie in a buffer: which, and where a token's or a head's part begins. */
-  readonly buffers = new Map<Tensor, { buffer: string; base: Index }>();
+  readonly buffers = new Map<Tensor, Region>();
   /** Vectors and resident matrices that lie in registers or workgroup memory. */
   readonly arrays = new Map<Tensor, string>();
+  /** How many fours a lane has in those arrays whose elements are fours. */
+  readonly #fours = new Map<string, number>();
   /** Scalars. */
   readonly scalars = new Map<Tensor, Value>();
   readonly workgroup: { name: string; length: number }[] = [];
@@ -96,11 +100,6 @@ export class Layout {
     this.#layOutStates();
     if (this.form.carry.length > 0) records.push({ name: "state", access: "read_write", holds: [] });
     if (this.scratchStride > 0) records.push({ name: "scratch", access: "read_write", holds: [] });
-    this.buffers.set(this.output, {
-      buffer: "y_out",
-      base: times(named("token"), this.count(this.output.shape)),
-    });
-
     const one = (t: Tensor): string => (tokens.includes(t) ? "token" : stepwise.includes(t) ? "turn" : "h");
     const { bindings, bases, places } = bindInputs(
       [...tokens, ...stepwise, ...parameters],
@@ -110,9 +109,29 @@ export class Layout {
       (hint, suffix) => this.#names(hint, suffix),
     );
     this.bases.push(...bases);
+    const fours = bindings.filter(
+      ({ holds: [t, ...more] }) => t && more.length === 0 && this.#isReadByFours(t),
+    );
+    const inFours = new Set(fours.map((b) => b.name));
+    const region = (t: Tensor, buffer: string, base: Index): void => {
+      this.buffers.set(t, { buffer, base, ...(inFours.has(buffer) ? { fours: true } : {}) });
+    };
     for (const [t, { buffer, start }] of places)
-      this.buffers.set(t, { buffer, base: plus(start, times(named(one(t)), this.count(t.shape))) });
-    return bindings;
+      region(t, buffer, plus(start, times(named(one(t)), this.count(t.shape))));
+    region(this.output, "y_out", times(named("token"), this.count(this.output.shape)));
+    return bindings.map((b) => (inFours.has(b.name) ? { ...b, element: "vec4f" } : b));
+  }
+
+  /** Whether lanes bring all of a vector onto the chip, or leave it, by fours that lie where a buffer's fours do. */
+  #isReadByFours(t: Tensor): boolean {
+    const [d, ...others] = t.shape;
+    if (!d || others.length > 0 || !this.isByFours(d, this.isTiled(t))) return false;
+    return extentOf(d, this.sizes) % FOUR === 0 && (t !== this.output || this.#isOutputOverLanes());
+  }
+
+  #isOutputOverLanes(): boolean {
+    const scheduled = this.schedule.steps.flatMap((step) => (step.kind === "nest" ? step.statements : []));
+    return scheduled.some((s) => s.statement.kind === "output" && s.lane === s.statement.result[0]);
   }
 
   #layOutStates(): void {
@@ -182,19 +201,47 @@ export class Layout {
 
   /** Registers for what a lane has of a dimension, and as often as `outer` says. */
   variable(name: string, d: Dim, tiled: boolean, initial?: string, outer: readonly number[] = []): Stmt {
-    const wide = this.isByFours(d, tiled);
-    return {
-      kind: "variable",
-      name,
-      extents: wide ? outer : [...outer, this.blocks(d, tiled)],
-      ...(initial === undefined ? {} : { initial }),
-      ...(wide ? { wide } : {}),
-    };
+    const own = this.own(d, tiled);
+    if (!this.isByFours(d, tiled)) return variable(name, [...outer, own], initial);
+    this.#fours.set(name, own);
+    return { ...variable(name, own === 1 ? outer : [...outer, own], initial), wide: true };
   }
 
-  /** Whether a lane takes its four elements of a dimension at once: the same code four times is long to read. */
+  /**
+   * Whether a lane takes elements of a dimension four at once, and in a row: so they come in one access, and the same code
+   * four times is long to read.
+   */
   isByFours(d: Dim, tiled: boolean): boolean {
-    return this.schedule.resident && this.target.subgroups && this.blocks(d, tiled) === FOUR;
+    return this.schedule.resident && this.target.subgroups && this.blocks(d, tiled) % FOUR === 0;
+  }
+
+  /** How many elements of a dimension a lane has, or how many fours of them. */
+  own(d: Dim, tiled: boolean): number {
+    const blocks = this.blocks(d, tiled);
+    return this.isByFours(d, tiled) ? blocks / FOUR : blocks;
+  }
+
+  /** Of a lane's elements, or of its fours, the first of the `n`th. */
+  ownElement(d: Dim, tiled: boolean, n: Index): Index {
+    const first = tiled && this.schedule.tile ? named("row") : this.firstOf(d, tiled);
+    return plus(times(n, this.target.lanes * this.#width(d, tiled)), first);
+  }
+
+  /** A lane's first element of what a workgroup has. */
+  firstOf(d: Dim, tiled: boolean): Index {
+    return times(named("lane"), this.#width(d, tiled));
+  }
+
+  #width(d: Dim, tiled: boolean): number {
+    return this.isByFours(d, tiled) ? FOUR : 1;
+  }
+
+  /** The element that a lane has of a block. */
+  element(d: Dim, block: Index, lane: Index): Index {
+    const { lanes } = this.target;
+    if (!this.isByFours(d, false)) return plus(times(block, lanes), lane);
+    const [four, at] = [quotient(block, FOUR), remainder(block, FOUR)];
+    return plus(times(four, FOUR * lanes), times(lane, FOUR), at);
   }
 
   isTiled(t: Tensor): boolean {
@@ -225,9 +272,12 @@ export class Layout {
 
   /** What a lane has in `array` of the element, or of the four, that it is at; `outer` is as in `variable`. */
   register(array: string, run: Run, outer: readonly Index[] = []): Place {
-    return run.over === "lanes" && run.apart
-      ? { kind: "element", array, index: outer, wide: true }
-      : { kind: "element", array, index: [...outer, run.block] };
+    const fours = this.#fours.get(array);
+    const { block } = run;
+    if (run.over === "lanes" && run.wide)
+      return { kind: "element", array, index: fours === 1 ? outer : [...outer, block], wide: true };
+    const own = fours !== undefined && fours > 1 ? [quotient(block, FOUR), remainder(block, FOUR)] : [block];
+    return { kind: "element", array, index: [...outer, ...own] };
   }
 
   share(from: Tensor, to: Tensor): void {
@@ -268,7 +318,7 @@ export class Layout {
     return runs.reduce<Spot>(
       ({ index, apart }, run, i) => {
         const extent = extentOf(shape[i] as Dim, this.sizes);
-        const own = run.over === "lanes" ? run.apart : undefined;
+        const own = run.over === "lanes" && run.wide ? 1 : undefined;
         const all = own ?? (apart === undefined ? undefined : apart * extent);
         return {
           index: plus(times(index, extent), run.element),
@@ -285,7 +335,7 @@ export class Layout {
     if (!at) throw new InternalError(`${t.name} lies nowhere`);
     const own = this.within(t.shape, runs);
     const index = known.get(keyOf(own));
-    return { buffer: at.buffer, spot: after(at.base, index ? { index } : own) };
+    return { buffer: at.buffer, spot: inside(at, index ? { index } : own) };
   }
 
   /** Names for the positions that several of these come to: matrices in storage, of one shape. */
@@ -308,5 +358,12 @@ export class Layout {
     return { stmts, known };
   }
 }
+
+const variable = (name: string, extents: readonly number[], initial: string | undefined) => ({
+  kind: "variable" as const,
+  name,
+  extents,
+  ...(initial === undefined ? {} : { initial }),
+});
 
 const keyOf = (spot: Spot): string => JSON.stringify(spot);

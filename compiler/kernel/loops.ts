@@ -59,20 +59,22 @@ export class Loops {
     const { lanes } = this.#layout.target;
     const { tile } = this.#layout.schedule;
     const extent = extentOf(d, this.#layout.sizes);
-    const blocks = this.#layout.blocks(d, tiled);
-    const first = named(tiled && tile ? "row" : "lane");
+    const own = this.#layout.own(d, tiled);
     const exact = tiled && tile ? extent % tile.rows === 0 : extent % lanes === 0;
-    const apart = this.#layout.isByFours(d, tiled) ? { apart: lanes } : {};
+    const wide = this.#layout.isByFours(d, tiled) ? { wide: true as const } : {};
+    // Four are in range together where their number divides the extent.
+    const each = wide.wide && extent % 4 !== 0 ? wide : {};
     const turn = (block: Index): readonly Stmt[] => {
-      const element = plus(times(block, lanes), first);
-      const run: Run = { over: "lanes", block, element, ...apart };
-      return body(run, exact ? [] : [{ index: element, bound: extent, ...apart }]);
+      const element = this.#layout.ownElement(d, tiled, block);
+      return body(
+        { over: "lanes", block, element, ...wide },
+        exact ? [] : [{ index: element, bound: extent, ...each }],
+      );
     };
-    if (apart.apart) return [...turn(0)];
     // The few rows of a resident state are written out: an inner loop over two rows costs twice the time.
-    if (this.#layout.schedule.resident && blocks <= WRITTEN_OUT)
-      return Array.from({ length: blocks }, (_, n) => turn(n)).flat();
-    return this.loop(name, blocks, turn);
+    if (this.#layout.schedule.resident && own <= WRITTEN_OUT)
+      return Array.from({ length: own }, (_, n) => turn(n)).flat();
+    return this.loop(name, own, turn);
   }
 
   /** A counted loop; none for a single turn. */
@@ -103,7 +105,7 @@ export class Loops {
     const blocks = Math.ceil(extent / lanes);
     const exact = blocks === 1 || extent % lanes === 0;
     const turn = (block: Index, lane: Index): readonly Stmt[] => {
-      const element = plus(times(block, lanes), lane);
+      const element = this.#layout.element(d, block, lane);
       const within = exact ? [] : [{ index: element, bound: extent }];
       return body({ over: "turns", block, lane, element }, within);
     };
@@ -177,7 +179,9 @@ export class Loops {
       declared: [
         {
           kind: "comment",
-          text: `${name}[r][c]: of ${line} ${lanes} r + c the ${others}s of a lane, ${lanes} apart`,
+          text: this.#layout.isByFours(along, false)
+            ? `${name}[r][c]: of ${line} ${4 * lanes} (r / 4) + 4 c + r % 4 the ${others}s of a lane`
+            : `${name}[r][c]: of ${line} ${lanes} r + c the ${others}s of a lane`,
         },
         this.#layout.variable(name, across, this.#layout.schedule.tile?.dim === across, undefined, turns),
       ] as Stmt[],

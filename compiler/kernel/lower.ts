@@ -5,7 +5,7 @@
 import type { RecurrentForm } from "../form/recurrent.ts";
 import { extentOf, type Sizes } from "../math/axis.ts";
 import type { Tensor } from "../math/expr.ts";
-import { after, bring, leave } from "./access.ts";
+import { bring, inside, leave, type Region } from "./access.ts";
 import {
   type Block,
   barrier,
@@ -100,7 +100,11 @@ class Lowering {
     const { tile } = this.#layout.schedule;
     if (!tile) return [];
     return [
-      { kind: "index", name: "row", value: plus(times(named("workgroup.x"), tile.rows), named("lane")) },
+      {
+        kind: "index",
+        name: "row",
+        value: plus(times(named("workgroup.x"), tile.rows), this.#layout.firstOf(tile.dim, true)),
+      },
     ];
   }
 
@@ -185,7 +189,8 @@ class Lowering {
 
   /** Brings a scalar or a vector from its buffer onto the chip; matrices are read where they are used. */
   #loadSmall(t: Tensor): Stmt[] {
-    const { buffer, base } = this.#layout.buffers.get(t) as { buffer: string; base: Index };
+    const region = this.#layout.buffers.get(t) as Region;
+    const { buffer, base } = region;
     if (t.shape.length === 0) {
       const name = this.#layout.name(t, "s");
       this.#layout.scalars.set(t, { kind: "local", name });
@@ -196,7 +201,7 @@ class Lowering {
     return [
       ...declared,
       ...this.#loops.overVector(t, (place, spot, within) =>
-        bring(place, buffer, after(base, spot), within, this.#naming(t)),
+        bring(place, buffer, inside(region, spot), within, this.#naming(t)),
       ),
     ];
   }
@@ -210,7 +215,7 @@ class Lowering {
 
   #loadStates(): Stmt[] {
     return this.#layout.form.carry.flatMap((s) => {
-      const { buffer, base } = this.#layout.buffers.get(s.previous) as { buffer: string; base: Index };
+      const region = this.#layout.buffers.get(s.previous) as Region;
       const chip = this.#loops.onChip(s.previous, s.shape);
       if (!chip) return [];
       this.#layout.share(s.previous, s.next);
@@ -220,7 +225,7 @@ class Lowering {
         ...chip.declared,
         ...(copy?.declared ?? []),
         ...chip.each((place, spot, within) =>
-          bring(place, buffer, after(base, spot), within, this.#naming(s.previous)),
+          bring(place, region.buffer, inside(region, spot), within, this.#naming(s.previous)),
         ),
       ];
     });
@@ -228,11 +233,11 @@ class Lowering {
 
   #storeStates(): Stmt[] {
     return this.#layout.form.carry.flatMap((s) => {
-      const { buffer, base } = this.#layout.buffers.get(s.previous) as { buffer: string; base: Index };
+      const region = this.#layout.buffers.get(s.previous) as Region;
       const each = this.#loops.eachOnChip(s.previous, s.shape);
       if (!each) return [];
       return each((place, spot, within) =>
-        leave(place, buffer, after(base, spot), within, this.#naming(s.previous)),
+        leave(place, region.buffer, inside(region, spot), within, this.#naming(s.previous)),
       );
     });
   }
@@ -247,7 +252,7 @@ class Lowering {
       const each = this.#loops.eachOnChip(kept ? s.previous : s.start, s.shape);
       if (kept && each) {
         return each((place, spot, within) =>
-          leave(place, kept.buffer, after(kept.base, spot), within, this.#naming(s.previous)),
+          leave(place, kept.buffer, inside(kept, spot), within, this.#naming(s.previous)),
         );
       }
       if (each) {
@@ -259,8 +264,8 @@ class Lowering {
           },
         ]);
       }
-      const from = this.#layout.buffers.get(s.previous) as { buffer: string; base: Index };
-      const to = kept as { buffer: string; base: Index };
+      const from = this.#layout.buffers.get(s.previous) as Region;
+      const to = kept as Region;
       const e = this.#layout.local("e");
       const copy: Stmt = {
         kind: "store",

@@ -4,7 +4,8 @@ import { type Axis, type Dim, extentOf } from "../math/axis.ts";
 import type { Expr, Tensor } from "../math/expr.ts";
 import { printExpr } from "../math/print.ts";
 import { unicode } from "../math/style.ts";
-import { type Below, barrier, type Index, named, type Place, type Stmt, type Value, when } from "./block.ts";
+import type { Region } from "./access.ts";
+import { type Below, barrier, named, type Place, type Stmt, type Value, when } from "./block.ts";
 import { Exchanges } from "./exchanges.ts";
 import type { Layout, Run } from "./layout.ts";
 import type { Around, Loops } from "./loops.ts";
@@ -96,7 +97,7 @@ export class Nests {
     if (s.kind === "update")
       return [{ kind: "assign", place: this.#layout.scalars.get(s.target) as Place, value }];
     if (s.kind === "output") {
-      const { buffer, base } = this.#layout.buffers.get(s.target) as { buffer: string; base: Index };
+      const { buffer, base } = this.#layout.buffers.get(s.target) as Region;
       return [{ kind: "store", buffer, index: base, value }];
     }
     const name = this.#layout.name(s.target, "s");

@@ -47,7 +47,7 @@ export class Turn {
     const writes: Stmt[] = [];
     for (const [i, { statement, body, axes }] of turns.entries()) {
       const one = this.#values.of(body, { axes, fetched, fresh, known });
-      const value = lane.apart ? asFour(one) : one;
+      const value = lane.wide ? asFour(one) : one;
       if (statement.reduction) {
         const { op, axis } = statement.reduction;
         // Elements outside the reduced axis must not count; rows outside are never stored.
@@ -64,7 +64,7 @@ export class Turn {
         continue;
       }
       const name = this.#layout.local(`${statement.target.name}_new`);
-      const made: Place = { kind: "local", name, ...(lane.apart ? { wide: true } : {}) };
+      const made: Place = { kind: "local", name, ...(lane.wide ? { wide: true } : {}) };
       out.push({ kind: "let", name, value });
       fresh.set(statement.target, made);
       writes.push(...this.write(statement, axes, made, within, known));

@@ -75,8 +75,7 @@ function runOf({ axes }: Here, a: Axis): Run {
   return run;
 }
 
-const fours = (run: Run): { wide?: true; apart?: number } =>
-  run.over === "lanes" && run.apart ? { wide: true, apart: run.apart } : {};
+const fours = (run: Run): { wide?: true } => (run.over === "lanes" && run.wide ? { wide: true } : {});
 
 /** Of two axes at most one runs over the lanes: it stands first, as the one that may be taken by fours. */
 function same(left: Run, right: Run): Value {

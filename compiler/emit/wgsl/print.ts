@@ -132,7 +132,7 @@ function index(i: Index): string {
 
 const below = (b: Below): string => `${index(b.index)} < ${index(b.bound)}`;
 
-const fourBelow = (b: Below): string => `${four(b.index, b.apart)} < vec4u(${index(b.bound)})`;
+const fourBelow = (b: Below): string => `${four(b.index)} < vec4u(${index(b.bound)})`;
 
 const typeOf = ({ wide }: { readonly wide?: true }): "f32" | "vec4f" => (wide ? "vec4f" : "f32");
 
@@ -141,8 +141,7 @@ const at = (buffer: string, l: { readonly index: Index; readonly component?: Ind
   `${buffer}[${index(l.index)}]${l.component === undefined ? "" : `[${index(l.component)}]`}`;
 
 /** Four indices from the one that is given on. */
-const four = (first: Index, apart = 1): string =>
-  `(${index(first)} + vec4u(${[0, 1, 2, 3].map((n) => `${n * apart}u`).join(", ")}))`;
+const four = (first: Index): string => `(${index(first)} + vec4u(0u, 1u, 2u, 3u))`;
 
 const place = (p: Place): string =>
   p.kind === "local" ? p.name : `${p.array}${p.index.map((i) => `[${index(i)}]`).join("")}`;
@@ -185,14 +184,14 @@ function value(v: Value): string {
     case "masked":
       return `select(${isWide(v) ? `vec4f(${v.otherwise})` : v.otherwise}, ${bare(v.value)}, ${v.where.map(v.wide ? fourBelow : below).join(v.wide ? " & " : " && ")})`;
     case "float":
-      return v.wide ? `vec4f(${four(v.index, v.apart)})` : `f32(${index(v.index)})`;
+      return v.wide ? `vec4f(${four(v.index)})` : `f32(${index(v.index)})`;
     case "row": {
       const x = value(v.value);
       return `select(${v.count}u, u32(${x}), f32(u32(${x})) == ${x})`;
     }
     case "same":
       return v.wide
-        ? `select(vec4f(), vec4f(1.0), ${four(v.left, v.apart)} == vec4u(${index(v.right)}))`
+        ? `select(vec4f(), vec4f(1.0), ${four(v.left)} == vec4u(${index(v.right)}))`
         : `select(0.0, 1.0, ${index(v.left)} == ${index(v.right)})`;
   }
 }
