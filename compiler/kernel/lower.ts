@@ -24,6 +24,7 @@ import { Nests } from "./nests.ts";
 import type { Step } from "./schedule.ts";
 import type { Target } from "./target.ts";
 import { tidy } from "./tidy.ts";
+import { waitingFirst } from "./waits.ts";
 
 /** For sequences side by side in a batch, or packed: one after the other, with their bounds in `cu_seqlens`. */
 export const lowerRecurrent = (form: RecurrentForm, sizes: Sizes, target: Target, isPacked = false): Block =>
@@ -91,7 +92,7 @@ class Lowering {
       steps,
       passes: this.#passes(this.#layout.schedule.steps),
       quantum: form.resumes ? 1 : (form.chunk ?? 1),
-      body: tidy([...places, ...(this.#layout.isPacked ? this.#ofSequence(run) : run)]),
+      body: waitingFirst(tidy([...places, ...(this.#layout.isPacked ? this.#ofSequence(run) : run)])),
     };
   }
 

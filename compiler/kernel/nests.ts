@@ -11,7 +11,7 @@ import type { Layout, Run } from "./layout.ts";
 import type { Around, Loops } from "./loops.ts";
 import type { Nest, Repeated, Scheduled, Step } from "./schedule.ts";
 import type { Statement } from "./statements.ts";
-import { Sums } from "./sums.ts";
+import { isSummedInPlace, Sums } from "./sums.ts";
 import { Turn } from "./turn.ts";
 import { NOWHERE, Values } from "./values.ts";
 
@@ -84,7 +84,10 @@ export class Nests {
     const { statement } = s;
     const isNew = statement.kind === "value" || statement.kind === "start";
     if (!isNew || statement.result.length !== 1 || this.#layout.buffers.has(statement.target)) return [];
-    return this.#layout.declareVector(statement.target, statement.reduction?.op.wgslInitial);
+    const initial = isSummedInPlace(this.#layout, statement)
+      ? statement.reduction?.op.wgslInitial
+      : undefined;
+    return this.#layout.declareVector(statement.target, initial);
   }
 
   #scalarNest(nest: Nest): Stmt[] {
@@ -206,7 +209,7 @@ export class Nests {
     within: readonly Below[],
   ): Stmt[] {
     return reductions.flatMap(({ statement, lane, sequential }) => {
-      if (sums.isInPlace(statement)) return [];
+      if (isSummedInPlace(this.#layout, statement)) return [];
       const axes = [lane as Axis, ...sequential];
       const at = new Map(runs.map((run, i) => [axes[i] as Axis, run]));
       return this.#turn.write(statement, at, sums.place(statement, runs[0] as Run), within);

@@ -47,7 +47,7 @@ export class Sums {
   /** A number for each row of a lane: in the vector that is to hold the result, where that is in registers. */
   ofRows(sums: readonly Scheduled[], lane: Dim, tiled: boolean): Stmt[] {
     return sums.flatMap(({ statement }) => {
-      if (this.isInPlace(statement)) {
+      if (isSummedInPlace(this.#layout, statement)) {
         this.#places.set(statement, (run) => this.#layout.vectorPlace(statement.target, run));
         return [];
       }
@@ -55,12 +55,6 @@ export class Sums {
       this.#places.set(statement, (run) => this.#layout.register(name, run));
       return [this.#layout.variable(name, lane, tiled, opOf(statement).wgslInitial)];
     });
-  }
-
-  /** Whether the sums of a lane's rows are made where they stay. */
-  isInPlace(s: Statement): boolean {
-    const { schedule, target } = this.#layout;
-    return schedule.resident && target.subgroups && s.reduction !== undefined && s.result.length === 1;
   }
 
   /**
@@ -117,5 +111,9 @@ export class Sums {
     };
   }
 }
+
+/** Whether the sums of a lane's rows are made where they stay. */
+export const isSummedInPlace = ({ schedule, target }: Layout, s: Statement): boolean =>
+  schedule.resident && target.subgroups && s.reduction !== undefined && s.result.length === 1;
 
 const opOf = (s: Statement): Reduction => (s.reduction as NonNullable<Statement["reduction"]>).op;

@@ -13,6 +13,7 @@ import { type Binding, type Block, barrier, type Index, named, plus, type Stmt, 
 import { writtenIn } from "../cost.ts";
 import { identifiers } from "../identifiers.ts";
 import type { Target } from "../target.ts";
+import { waitingFirst } from "../waits.ts";
 import { ends, groupsOfEnds, takesFours } from "./ends.ts";
 import { loads } from "./inputs.ts";
 import { FOUR, type Home, layoutOf, stateInFours, type TileLayout, TileSizes, TOKENS } from "./layout.ts";
@@ -273,7 +274,7 @@ function block(
     steps: sizes.steps,
     passes: 1,
     quantum: sizes.length / sizes.steps,
-    body: [...(isPacked ? wherePacked : where)(sizes, layout, bindings, ofState), ...body],
+    body: waitingFirst([...(isPacked ? wherePacked : where)(sizes, layout, bindings, ofState), ...body]),
   };
 }
 
