@@ -60,7 +60,8 @@ export function checkModel(
   const layerOutput = isWell ? madeOutput(ctx, output.shape, declared.inputs) : undefined;
   if (reporter.errors === before) declared.checkUse();
   const carried = learning ? carriedBy(learning) : [];
-  const expectations = reads && states && checkExpectations(ctx, reads, states, carried);
+  // A claim about a rule that is not known would repeat what is wrong with it.
+  const expectations = reads && states && bias && checkExpectations(ctx, reads, states, carried);
   const key = ctx.scope.find("k")?.value();
   // Whatever was left out above has been reported.
   if (reporter.errors > before) return undefined;
