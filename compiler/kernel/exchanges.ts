@@ -52,7 +52,7 @@ export class Exchanges {
     const { schedule, arrays } = this.#layout;
     const lane = nest.lane as Dim;
     const tiled = schedule.tile?.dim === lane;
-    const isOneRow = this.#layout.own(lane, tiled) === 1;
+    const isOneRow = this.#layout.spread.own(lane, tiled) === 1;
     const staysHere = nest.statements.every(({ statement: s }) => s.reduction || arrays.has(s.target));
     if (!schedule.resident || !isOneRow || !staysHere) return false;
     const uses = (e: Expr, along: Axis | undefined): number => {

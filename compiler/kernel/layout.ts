@@ -23,6 +23,7 @@ import {
 } from "./block.ts";
 import { identifiers } from "./identifiers.ts";
 import { leavesOf, type Schedule, schedule } from "./schedule.ts";
+import { FOUR, Spread } from "./spread.ts";
 import { flattened, type Statement, statements } from "./statements.ts";
 import type { Target } from "./target.ts";
 
@@ -37,9 +38,6 @@ export type Run =
 /** Positions that have names. */
 export type Positions = ReadonlyMap<string, Index>;
 
-/** Elements that a lane can take at once. */
-const FOUR = 4;
-
 /** Bytes of workgroup memory for what sums and loops keep there. */
 const RESERVED = 2048;
 
@@ -52,6 +50,7 @@ export class Layout {
   /** Whether the sequences lie one after the other, each as long as it is, and not side by side in a batch. */
   readonly isPacked: boolean;
   readonly schedule: Schedule;
+  readonly spread: Spread;
   readonly bindings: readonly Binding[];
   /** A new name for a tensor's thing. */
   readonly name: (t: Tensor, suffix: string) => string;
@@ -81,6 +80,7 @@ export class Layout {
     this.target = target;
     this.isPacked = isPacked;
     this.schedule = schedule(form, list, sizes, target);
+    this.spread = new Spread(this.schedule, sizes, target);
     this.name = (t, suffix) => this.#names(t.name, suffix);
     this.local = (hint) => this.#names(hint, "");
     this.bindings = this.#bind();
@@ -125,7 +125,7 @@ export class Layout {
   /** Whether lanes bring all of a vector onto the chip, or leave it, by fours that lie where a buffer's fours do. */
   #isReadByFours(t: Tensor): boolean {
     const [d, ...others] = t.shape;
-    if (!d || others.length > 0 || !this.isByFours(d, this.isTiled(t))) return false;
+    if (!d || others.length > 0 || !this.spread.isByFours(d, this.isTiled(t))) return false;
     return extentOf(d, this.sizes) % FOUR === 0 && (t !== this.output || this.#isOutputOverLanes());
   }
 
@@ -167,7 +167,7 @@ export class Layout {
   #tooMuch(): Tensor[] {
     if (this.target.subgroups) return [];
     const bytes = (t: Tensor): number =>
-      4 * this.target.lanes * this.blocks(t.shape[0] as Dim, this.isTiled(t));
+      4 * this.target.lanes * this.spread.blocks(t.shape[0] as Dim, this.isTiled(t));
     const made = this.statements
       .filter((s) => s.kind === "value" && s.result.length === 1)
       .map((s) => s.target);
@@ -195,53 +195,16 @@ export class Layout {
     this.arrays.set(t, name);
     const d = t.shape[0] as Dim;
     if (this.target.subgroups) return [this.variable(name, d, this.isTiled(t), initial)];
-    this.workgroup.push({ name, length: this.blocks(d, this.isTiled(t)) * this.target.lanes });
+    this.workgroup.push({ name, length: this.spread.blocks(d, this.isTiled(t)) * this.target.lanes });
     return [];
   }
 
   /** Registers for what a lane has of a dimension, and as often as `outer` says. */
   variable(name: string, d: Dim, tiled: boolean, initial?: string, outer: readonly number[] = []): Stmt {
-    const own = this.own(d, tiled);
-    if (!this.isByFours(d, tiled)) return variable(name, [...outer, own], initial);
+    const own = this.spread.own(d, tiled);
+    if (!this.spread.isByFours(d, tiled)) return variable(name, [...outer, own], initial);
     this.#fours.set(name, own);
     return { ...variable(name, own === 1 ? outer : [...outer, own], initial), wide: true };
-  }
-
-  /**
-   * Whether a lane takes elements of a dimension four at once, and in a row: so they come in one access, and the same code
-   * four times is long to read.
-   */
-  isByFours(d: Dim, tiled: boolean): boolean {
-    return this.schedule.resident && this.target.subgroups && this.blocks(d, tiled) % FOUR === 0;
-  }
-
-  /** How many elements of a dimension a lane has, or how many fours of them. */
-  own(d: Dim, tiled: boolean): number {
-    const blocks = this.blocks(d, tiled);
-    return this.isByFours(d, tiled) ? blocks / FOUR : blocks;
-  }
-
-  /** Of a lane's elements, or of its fours, the first of the `n`th. */
-  ownElement(d: Dim, tiled: boolean, n: Index): Index {
-    const first = tiled && this.schedule.tile ? named("row") : this.firstOf(d, tiled);
-    return plus(times(n, this.target.lanes * this.#width(d, tiled)), first);
-  }
-
-  /** A lane's first element of what a workgroup has. */
-  firstOf(d: Dim, tiled: boolean): Index {
-    return times(named("lane"), this.#width(d, tiled));
-  }
-
-  #width(d: Dim, tiled: boolean): number {
-    return this.isByFours(d, tiled) ? FOUR : 1;
-  }
-
-  /** The element that a lane has of a block. */
-  element(d: Dim, block: Index, lane: Index): Index {
-    const { lanes } = this.target;
-    if (!this.isByFours(d, false)) return plus(times(block, lanes), lane);
-    const [four, at] = [quotient(block, FOUR), remainder(block, FOUR)];
-    return plus(times(four, FOUR * lanes), times(lane, FOUR), at);
   }
 
   isTiled(t: Tensor): boolean {
@@ -253,12 +216,6 @@ export class Layout {
         (s.target === t && s.result.some((a) => a.dim === tile.dim)) ||
         leavesOf(s.body).some((l) => l.tensor === t && l.index.some((a) => a.dim === tile.dim)),
     );
-  }
-
-  blocks(d: Dim, tiled: boolean): number {
-    const { tile } = this.schedule;
-    const extent = tiled && tile ? tile.rows : extentOf(d, this.sizes);
-    return Math.ceil(extent / this.target.lanes);
   }
 
   vectorPlace(t: Tensor, run: Run): Place {

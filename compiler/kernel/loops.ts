@@ -4,6 +4,7 @@ import type { Spot } from "./access.ts";
 import { type Below, type Index, named, type Place, plus, type Stmt, times } from "./block.ts";
 import { writtenIn } from "./cost.ts";
 import type { Layout, Run } from "./layout.ts";
+import { FOUR } from "./spread.ts";
 
 /** Up to this many rows a lane, where they are not taken at once, the code is repeated instead of looped over. */
 const WRITTEN_OUT = 4;
@@ -59,13 +60,13 @@ export class Loops {
     const { lanes } = this.#layout.target;
     const { tile } = this.#layout.schedule;
     const extent = extentOf(d, this.#layout.sizes);
-    const own = this.#layout.own(d, tiled);
+    const own = this.#layout.spread.own(d, tiled);
     const exact = tiled && tile ? extent % tile.rows === 0 : extent % lanes === 0;
-    const wide = this.#layout.isByFours(d, tiled) ? { wide: true as const } : {};
+    const wide = this.#layout.spread.isByFours(d, tiled) ? { wide: true as const } : {};
     // Four are in range together where their number divides the extent.
-    const each = wide.wide && extent % 4 !== 0 ? wide : {};
+    const each = wide.wide && extent % FOUR !== 0 ? wide : {};
     const turn = (block: Index): readonly Stmt[] => {
-      const element = this.#layout.ownElement(d, tiled, block);
+      const element = this.#layout.spread.ownElement(d, tiled, block);
       return body(
         { over: "lanes", block, element, ...wide },
         exact ? [] : [{ index: element, bound: extent, ...each }],
@@ -105,7 +106,7 @@ export class Loops {
     const blocks = Math.ceil(extent / lanes);
     const exact = blocks === 1 || extent % lanes === 0;
     const turn = (block: Index, lane: Index): readonly Stmt[] => {
-      const element = this.#layout.element(d, block, lane);
+      const element = this.#layout.spread.element(d, block, lane);
       const within = exact ? [] : [{ index: element, bound: extent }];
       return body({ over: "turns", block, lane, element }, within);
     };
@@ -174,13 +175,13 @@ export class Loops {
     const { across, along, acrossFirst } = this.#layout.split(t, shape);
     const { lanes } = this.#layout.target;
     const [line, others] = acrossFirst ? ["column", "row"] : ["row", "column"];
-    const turns = [this.#layout.blocks(along, false), lanes];
+    const turns = [this.#layout.spread.blocks(along, false), lanes];
     return {
       declared: [
         {
           kind: "comment",
-          text: this.#layout.isByFours(along, false)
-            ? `${name}[r][c]: of ${line} ${4 * lanes} (r / 4) + 4 c + r % 4 the ${others}s of a lane`
+          text: this.#layout.spread.isByFours(along, false)
+            ? `${name}[r][c]: of ${line} ${FOUR * lanes} (r / ${FOUR}) + ${FOUR} c + r % ${FOUR} the ${others}s of a lane`
             : `${name}[r][c]: of ${line} ${lanes} r + c the ${others}s of a lane`,
         },
         this.#layout.variable(name, across, this.#layout.schedule.tile?.dim === across, undefined, turns),

@@ -104,7 +104,7 @@ class Lowering {
       {
         kind: "index",
         name: "row",
-        value: plus(times(named("workgroup.x"), tile.rows), this.#layout.firstOf(tile.dim, true)),
+        value: plus(times(named("workgroup.x"), tile.rows), this.#layout.spread.first(tile.dim, true)),
       },
     ];
   }

@@ -124,7 +124,7 @@ export class Nests {
       this.#loops.overLanes(lane, tiled, this.#layout.local("n"), body);
     if (nest.sequential.length === 0) {
       return [
-        ...sums.overLanes(reductions, this.#layout.isByFours(lane, tiled)),
+        ...sums.overLanes(reductions, this.#layout.spread.isByFours(lane, tiled)),
         ...overLanes((run, within) => this.#turn.elements(nest, [run], within, sums)),
         ...reductions.flatMap(({ statement }) => {
           const { stmts, value } = sums.merged(statement);

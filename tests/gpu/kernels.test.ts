@@ -122,7 +122,8 @@ const caseFor = (r: Reference, sizes: Sizes, seed: number, edge: boolean, states
   randomCase(r, sizes, seed, { edge, states, steady: sizes.T > 8 });
 
 const lengths = fc.constantFrom(0, 1, 2, 5, 16, 17, 33);
-const widths = fc.constantFrom(1, 3, 7, 8, 13, 16, 20, 28);
+// Of 28, 30 and 60 lanes of 8 take four at once: the last ones are cut off together, each on its own, or as the second four.
+const widths = fc.constantFrom(1, 3, 7, 8, 13, 16, 28, 30, 60);
 
 describe.skipIf(!device).each(specNames)("%s", (name) => {
   const model = specModel(name);
