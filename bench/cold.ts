@@ -3,12 +3,13 @@ import type { Device } from "../runtime/device.ts";
 import { groupOf, type KernelCode, pipelineOf } from "../runtime/kernel.ts";
 import { uniforms } from "../runtime/packing.ts";
 import { type Form, forms } from "./forms.ts";
+import { median } from "./statistics.ts";
 import { D, modelOf, specFile } from "./task.ts";
 
 export interface ColdRow {
   readonly spec: string;
   readonly form: Form;
-  /** Milliseconds of each kernel, the slowest first; none where there is no such form, and `why` says so. */
+  /** Median milliseconds of each kernel, the slowest first; none where there is no such form, and `why` says so. */
   readonly kernels: readonly { readonly name: string; readonly milliseconds: number }[];
   readonly why: string;
 }
@@ -16,6 +17,8 @@ export interface ColdRow {
 /** Enough for one tile of one head. */
 const BYTES = 2 ** 22;
 const TOKENS = 16;
+/** First runs of each kernel, each of a text of its own: all kernels of a form in turn, since a busy moment is longer than one. */
+const ROUNDS = 3;
 
 export async function coldKernels(device: Device, specs: readonly string[]): Promise<ColdRow[]> {
   const rows: ColdRow[] = [];
@@ -23,11 +26,14 @@ export async function coldKernels(device: Device, specs: readonly string[]): Pro
     for (const form of forms) {
       try {
         const codes = form.kernels(modelOf(specFile(spec)), { dk: D, dv: D, tokens: TOKENS }, device);
-        const kernels: { name: string; milliseconds: number }[] = [];
-        for (const code of codes) {
-          const milliseconds = await device.during(code.block.name, () => firstRun(device, code));
-          kernels.push({ name: code.block.name, milliseconds });
-        }
+        const times = codes.map((): number[] => []);
+        for (let round = 0; round < ROUNDS; round++)
+          for (const [i, code] of codes.entries())
+            times[i]?.push(await device.during(code.block.name, () => firstRun(device, code, round)));
+        const kernels = codes.map(({ block }, i) => ({
+          name: block.name,
+          milliseconds: median(times[i] as number[]),
+        }));
         rows.push({
           spec,
           form,
@@ -42,7 +48,7 @@ export async function coldKernels(device: Device, specs: readonly string[]): Pro
   return rows;
 }
 
-async function firstRun({ gpu }: Device, { wgsl, block }: KernelCode): Promise<number> {
+async function firstRun({ gpu }: Device, { wgsl, block }: KernelCode, round: number): Promise<number> {
   const buffer = (size: number, usage: number): GPUBuffer =>
     gpu.createBuffer({ size, usage: usage | GPUBufferUsage.COPY_DST });
   const buffers = block.bindings.map(() => buffer(BYTES, GPUBufferUsage.STORAGE));
@@ -54,7 +60,8 @@ async function firstRun({ gpu }: Device, { wgsl, block }: KernelCode): Promise<n
   await gpu.queue.onSubmittedWorkDone();
   const started = performance.now();
   // A text of its own: Dawn keeps what it has compiled.
-  const pipeline = await pipelineOf(gpu, { wgsl: `${wgsl}\n// ${block.name}, for the first time\n`, block });
+  const text = `${wgsl}\n// ${block.name}, for the first time, ${round}\n`;
+  const pipeline = await pipelineOf(gpu, { wgsl: text, block });
   const encoder = gpu.createCommandEncoder();
   const pass = encoder.beginComputePass();
   pass.setPipeline(pipeline);

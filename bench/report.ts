@@ -154,7 +154,7 @@ function coldSection(cold: Results["cold"]): string[] {
   return [
     "## Cold compile time, kernel by kernel",
     "",
-    "From a kernel's WGSL to the end of its first run, over one tile, with the driver's cache on disk off: what Dawn and the driver compile. The milliseconds of all kernels are those of one after the other.",
+    "From a kernel's WGSL to the end of its first run, over one tile, with the driver's cache on disk off: what Dawn and the driver compile. Medians of three such runs, each of a text that neither has seen; the milliseconds of all kernels are those of one after the other.",
     "",
     ...table(
       ["spec", "form", "kernels", "all ms", "slowest ms", "slowest kernel"],
