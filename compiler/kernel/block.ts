@@ -219,14 +219,14 @@ export function times(...factors: readonly Index[]): Index {
 /** What is a multiple of `by`, and the rest, of the terms of an index. */
 function split(of: Index, by: number): { multiple: Index; rest: Index } {
   const terms = typeof of === "object" && of.kind === "sum" ? of.terms : [of];
-  const quarter = (t: Index): Index | undefined => {
+  const divided = (t: Index): Index | undefined => {
     if (typeof t === "number") return t % by === 0 ? t / by : undefined;
     if (t.kind !== "product") return undefined;
     const n = t.factors.find((f) => typeof f === "number");
     if (n === undefined || n % by !== 0) return undefined;
     return times(...t.factors.map((f) => (f === n ? n / by : f)));
   };
-  const parts = terms.map(quarter);
+  const parts = terms.map(divided);
   return {
     multiple: plus(...parts.map((p) => p ?? 0)),
     rest: plus(...terms.map((t, i) => (parts[i] === undefined ? t : 0))),

@@ -16,6 +16,8 @@ import {
   named,
   type Place,
   plus,
+  quotient,
+  remainder,
   type Stmt,
   times,
   type Value,
@@ -109,8 +111,8 @@ class Matrices {
     const scope = this.#scope;
     const { columns, rows } = blocksOf(scope, this.#statements[0] as Statement);
     return scope.shared(columns.count * rows.count, 1, (i) => {
-      const block: Index = i === 0 ? 0 : { kind: "remainder", of: i, by: columns.count };
-      const from: Index = i === 0 ? 0 : times({ kind: "quotient", of: i, by: columns.count }, rows.each);
+      const block = remainder(i, columns.count);
+      const from = times(quotient(i, columns.count), rows.each);
       const isFour = scope.isInFours((this.#statements[0] as Statement).target);
       const [row, column] = [scope.name("row", ""), scope.name(isFour ? "four" : "column", "")];
       const own = isFour ? [this.#four(named(column))] : this.#apart(named(column), columns.each);

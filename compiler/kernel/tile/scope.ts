@@ -15,6 +15,8 @@ import {
   named,
   type Place,
   plus,
+  quotient,
+  remainder,
   type Stmt,
   times,
   type Value,
@@ -256,8 +258,8 @@ export class Scope extends Loops {
   /** Four tokens in a row of what the lanes have of them in turn. */
   #taken(array: string, four: Index): Value {
     const each = this.lanes / FOUR;
-    const register: Index = { kind: "quotient", of: four, by: each };
-    const first = times({ kind: "remainder", of: four, by: each }, FOUR);
+    const register = quotient(four, each);
+    const first = times(remainder(four, each), FOUR);
     const of = [0, 1, 2, 3].map(
       (n): Value => ({
         kind: "shuffle",
@@ -324,19 +326,11 @@ export class Scope extends Loops {
     if (!isOfTokens(t)) {
       const offset = this.#offset(t, places, 0);
       if (!home.fours) return { index: plus(base, offset) };
-      return {
-        index: plus(base, { kind: "quotient", of: offset, by: FOUR }),
-        component: { kind: "remainder", of: offset, by: FOUR },
-      };
+      return { index: plus(base, quotient(offset, FOUR)), component: remainder(offset, FOUR) };
     }
     const [token, ...others] = places as [Index, ...Index[]];
     const whole = times(this.#offset(t, others, 1), this.sizes.fours);
-    if (typeof token === "number")
-      return { index: plus(base, whole, Math.floor(token / FOUR)), component: token % FOUR };
-    return {
-      index: plus(base, whole, { kind: "quotient", of: token, by: FOUR }),
-      component: { kind: "remainder", of: token, by: FOUR },
-    };
+    return { index: plus(base, whole, quotient(token, FOUR)), component: remainder(token, FOUR) };
   }
 
   /** Where an element is among all of them; the axes before `from` do not count. */
