@@ -84,6 +84,7 @@ function compileModel(
   reporter: Reporter,
   overrides: Overrides,
 ): Model | undefined {
+  if (reporter.isOpen(definition.span)) return undefined;
   const spec = checkModel(definition, definitions, reporter, overrides);
   const settled = spec && settle(spec, reporter);
   if (!settled) return undefined;

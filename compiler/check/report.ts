@@ -1,7 +1,7 @@
 /** Reports a diagnostic by its code, with the text from the registry of messages. */
 import { type Code, messages, type Params } from "../messages/index.ts";
 import type { Diagnostics, Fix, Label } from "../source/diagnostic.ts";
-import type { Span } from "../source/span.ts";
+import { type Span, textOf } from "../source/span.ts";
 
 export interface Details {
   /** What is at the primary place. */
@@ -37,6 +37,18 @@ export class Reporter {
   isBroken(span: Span): boolean {
     return this.diagnostics.all.some(
       ({ labels: [{ span: at }] }) => at.file === span.file && at.start >= span.start && at.start <= span.end,
+    );
+  }
+
+  /** Whether a block within the span never ends: what it lacks is not known. */
+  isOpen(span: Span): boolean {
+    return this.diagnostics.all.some(
+      ({ code, labels: [{ span: at }] }) =>
+        code === "syntax-unclosed" &&
+        at.file === span.file &&
+        at.start >= span.start &&
+        at.end <= span.end &&
+        textOf(at) === "{",
     );
   }
 
