@@ -16,11 +16,14 @@ export function kernelText(model: Model): string {
   const { block } = kernelOf(model);
   const outside = block.body.flatMap((s) => (s.kind === "loop" && s.step === "one" ? [] : [s]));
   const token = block.body.flatMap((s) => (s.kind === "loop" && s.step === "one" ? s.body : []));
-  const resident = outside.filter((s) => s.kind === "variable" && s.extents.length === (s.wide ? 2 : 3));
+  const registers = sum([
+    ...block.planar.map((p) => 4 * product(p.extents)),
+    ...outside.map((s) => (s.kind === "variable" && s.extents.length === 3 ? product(s.extents) : 0)),
+  ]);
   return `${[
     `kernel of ${block.name}, for ${CASE}`,
     `workgroups  ${block.tiles === 1 ? "one for each head of each sequence" : `${block.tiles} tiles of rows for each head of each sequence`}, of ${block.lanes} lanes that exchange values ${block.subgroups ? "by subgroup shuffles" : "through workgroup memory"}`,
-    `states      ${resident.length > 0 ? `in registers: ${registers(resident)} numbers a lane` : "in storage memory"}`,
+    `states      ${registers > 0 ? `in registers: ${registers} numbers a lane` : "in storage memory"}`,
     `memory      ${4 * block.state.stride} bytes of state and ${4 * block.scratchStride} of scratch a head, ${4 * sum(block.workgroup.map((w) => w.length))} of workgroup memory`,
     `splits      at multiples of ${block.quantum} ${block.quantum === 1 ? "token" : "tokens"}`,
     "buffers",
@@ -40,8 +43,7 @@ const packed = (b: Block["bindings"][number]): string =>
 
 const sum = (xs: readonly number[]): number => xs.reduce((a, b) => a + b, 0);
 
-const registers = (variables: readonly Stmt[]): number =>
-  sum(variables.map((v) => (v.kind === "variable" ? v.extents.reduce((a, b) => a * b, v.wide ? 4 : 1) : 0)));
+const product = (xs: readonly number[]): number => xs.reduce((a, b) => a * b, 1);
 
 /** What each nest computes, and where lanes wait for each other. */
 function comments(body: readonly Stmt[]): string[] {

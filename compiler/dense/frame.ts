@@ -98,6 +98,7 @@ export class Frame {
         bindings: [...this.#bindings].map(([t, b]) => ({ ...b, holds: [t] })),
         bases: [FIRST_GROUP],
         workgroup: this.workgroup,
+        planar: [],
         state: { stride: 0, slots: [] },
         scratchStride: 0,
         steps: 1,

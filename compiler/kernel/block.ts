@@ -60,7 +60,7 @@ export type Value =
   /** 1 where two indices agree, else 0; the left one is the first of four where it is wide. */
   | { readonly kind: "same"; readonly left: Index; readonly right: Index; readonly wide?: true };
 
-/** A register, or an element of an array in registers or workgroup memory; with no index, all of it. */
+/** A register, or an element of an array in registers or workgroup memory, or of a planar one; with no index, all of it. */
 export type Place =
   | { readonly kind: "local"; readonly name: string; readonly wide?: true }
   | {
@@ -68,7 +68,24 @@ export type Place =
       readonly array: string;
       readonly index: readonly Index[];
       readonly wide?: true;
+      readonly planar?: true;
     };
+
+/**
+ * An array of fours in registers that lasts as long as the program. Each of the four lies in an array of its own: drivers
+ * compile in time quadratic in the accesses to one array, and to four of them in a quarter of it.
+ */
+export interface Planar {
+  readonly name: string;
+  readonly extents: readonly number[];
+  /** What lies where. */
+  readonly text: string;
+}
+
+/** What the names of its parts add to the name of a planar array: the four, and how one reads and sets them. */
+export const PLANES = ["x", "y", "z", "w"] as const;
+export const READ = "at";
+export const SET = "set";
 
 export type Stmt =
   | { readonly kind: "comment"; readonly text: string }
@@ -155,6 +172,7 @@ export interface Block {
   /** Fields of the uniform buffer after the fixed ones: where packed tensors begin. */
   readonly bases: readonly string[];
   readonly workgroup: readonly { readonly name: string; readonly length: number }[];
+  readonly planar: readonly Planar[];
   /** The record of states of one batch and head, in the `state` buffer. */
   readonly state: { readonly stride: number; readonly slots: readonly Slot[] };
   /** Numbers of the `scratch` buffer for one batch and head; 0 where there is none. */

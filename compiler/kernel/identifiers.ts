@@ -6,10 +6,13 @@ const GREEK: Readonly<Record<string, string>> = {
   ψ: "psi", ω: "omega",
 }; // biome-ignore format: a table
 
-/** A supply of distinct identifiers. A suffix says what the thing is, and keeps clear of reserved words. */
-export function identifiers(): (name: string, suffix: string) => string {
+/**
+ * A supply of distinct identifiers. A suffix says what the thing is, and keeps clear of reserved words; the names of its
+ * `parts` are the identifier, an underscore and theirs.
+ */
+export function identifiers(): (name: string, suffix: string, parts?: readonly string[]) => string {
   const used = new Set<string>();
-  return (name, suffix) => {
+  return (name, suffix, parts = []) => {
     const plain = [...name.replaceAll("'", "_next").replaceAll("@", "_at_")]
       .map((c) => GREEK[c] ?? c)
       .join("")
@@ -18,8 +21,9 @@ export function identifiers(): (name: string, suffix: string) => string {
       .replace(/^[_0-9]+/, "");
     const base = suffix === "" ? plain || "x" : `${plain || "x"}_${suffix}`;
     let candidate = suffix === "" ? `${base}0` : base;
-    for (let n = 1; used.has(candidate); n++) candidate = `${base}${n}`;
-    used.add(candidate);
+    const all = (): string[] => [candidate, ...parts.map((p) => `${candidate}_${p}`)];
+    for (let n = 1; all().some((x) => used.has(x)); n++) candidate = `${base}${n}`;
+    for (const x of all()) used.add(x);
     return candidate;
   };
 }

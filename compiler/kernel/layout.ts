@@ -12,10 +12,14 @@ import {
   type Binding,
   type Index,
   named,
+  PLANES,
   type Place,
+  type Planar,
   plus,
   quotient,
+  READ,
   remainder,
+  SET,
   type Slot,
   type Stmt,
   times,
@@ -65,6 +69,7 @@ export class Layout {
   /** Scalars. */
   readonly scalars = new Map<Tensor, Value>();
   readonly workgroup: { name: string; length: number }[] = [];
+  readonly planar: Planar[] = [];
   readonly slots: Slot[] = [];
   readonly bases: string[] = [];
   readonly #names = identifiers();
@@ -199,12 +204,27 @@ export class Layout {
     return [];
   }
 
-  /** Registers for what a lane has of a dimension, and as often as `outer` says. */
-  variable(name: string, d: Dim, tiled: boolean, initial?: string, outer: readonly number[] = []): Stmt {
-    const own = this.spread.own(d, tiled);
-    if (!this.spread.isByFours(d, tiled)) return variable(name, [...outer, own], initial);
+  /** Registers for a matrix: what a lane has `across`, for all that is `along`; `text` says where it lies. */
+  declareMatrix(t: Tensor, across: Dim, along: Dim, text: string): Stmt[] {
+    const tiled = this.schedule.tile?.dim === across;
+    const own = this.spread.own(across, tiled);
+    const turns = [this.spread.blocks(along, false), this.target.lanes];
+    const isPlanar = this.spread.isByFours(across, tiled);
+    const name = this.#names(t.name, "w", isPlanar ? [...PLANES, READ, SET] : []);
+    this.arrays.set(t, name);
+    if (!isPlanar)
+      return [{ kind: "comment", text: name + text }, variable(name, [...turns, own], undefined)];
     this.#fours.set(name, own);
-    return { ...variable(name, own === 1 ? outer : [...outer, own], initial), wide: true };
+    this.planar.push({ name, extents: own === 1 ? turns : [...turns, own], text: name + text });
+    return [];
+  }
+
+  /** Registers for what a lane has of a dimension. */
+  variable(name: string, d: Dim, tiled: boolean, initial?: string): Stmt {
+    const own = this.spread.own(d, tiled);
+    if (!this.spread.isByFours(d, tiled)) return variable(name, [own], initial);
+    this.#fours.set(name, own);
+    return { ...variable(name, own === 1 ? [] : [own], initial), wide: true };
   }
 
   isTiled(t: Tensor): boolean {
@@ -227,12 +247,20 @@ export class Layout {
     return { kind: "element", array, index: [plus(times(run.block, lanes), lane)] };
   }
 
-  /** What a lane has in `array` of the element, or of the four, that it is at; `outer` is as in `variable`. */
+  /** What a lane has in `array` of the element, or of the four, that it is at; of a matrix, in the line that `outer` says. */
   register(array: string, run: Run, outer: readonly Index[] = []): Place {
     const fours = this.#fours.get(array);
     const { block } = run;
-    if (run.over === "lanes" && run.wide)
-      return { kind: "element", array, index: fours === 1 ? outer : [...outer, block], wide: true };
+    if (run.over === "lanes" && run.wide) {
+      const planar = this.planar.some((p) => p.name === array) ? { planar: true as const } : {};
+      return {
+        kind: "element",
+        array,
+        index: fours === 1 ? outer : [...outer, block],
+        wide: true,
+        ...planar,
+      };
+    }
     const own = fours !== undefined && fours > 1 ? [quotient(block, FOUR), remainder(block, FOUR)] : [block];
     return { kind: "element", array, index: [...outer, ...own] };
   }

@@ -14,7 +14,7 @@ const WRITTEN_OUT = 4;
  * array in registers at such a place, takes several times as long.
  */
 const LANES_WRITTEN_OUT = 8;
-const SHORT = 256;
+const SHORT = 512;
 
 /** From more blocks than this on they are taken in groups, where something is done around them. */
 const MANY = 8;
@@ -170,24 +170,15 @@ export class Loops {
       return { declared, each: this.eachOnChip(t, shape) as Each };
     }
     if (!this.#layout.schedule.resident) return undefined;
-    const name = this.#layout.name(t, "w");
-    this.#layout.arrays.set(t, name);
     const { across, along, acrossFirst } = this.#layout.split(t, shape);
     const { lanes } = this.#layout.target;
-    const [line, others] = acrossFirst ? ["column", "row"] : ["row", "column"];
-    const turns = [this.#layout.spread.blocks(along, false), lanes];
-    return {
-      declared: [
-        {
-          kind: "comment",
-          text: this.#layout.spread.isByFours(along, false)
-            ? `${name}[r][c]: of ${line} ${FOUR * lanes} (r / ${FOUR}) + ${FOUR} c + r % ${FOUR} the ${others}s of a lane`
-            : `${name}[r][c]: of ${line} ${lanes} r + c the ${others}s of a lane`,
-        },
-        this.#layout.variable(name, across, this.#layout.schedule.tile?.dim === across, undefined, turns),
-      ] as Stmt[],
-      each: this.eachOnChip(t, shape) as Each,
-    };
+    const [line, others] = acrossFirst ? ["column", "rows"] : ["row", "columns"];
+    const place = this.#layout.spread.isByFours(along, false)
+      ? `${FOUR * lanes} (r / ${FOUR}) + ${FOUR} c + r % ${FOUR}`
+      : `${lanes} r + c`;
+    const text = `[r][c]: of ${line} ${place} the ${others} of a lane`;
+    const declared = this.#layout.declareMatrix(t, across, along, text);
+    return { declared, each: this.eachOnChip(t, shape) as Each };
   }
 }
 

@@ -87,6 +87,7 @@ class Lowering {
       bindings,
       bases: this.#layout.bases,
       workgroup: this.#layout.workgroup,
+      planar: this.#layout.planar,
       state: { stride: this.#layout.stateStride, slots: this.#layout.slots },
       scratchStride: this.#layout.scratchStride,
       steps,

@@ -203,6 +203,9 @@ describe("the page", () => {
     expect((await miras("explain", "specs/gla.miras", "--stage", "rule")).out).toContain(
       "W'  = W Diag(α) + v kᵀ",
     );
+    expect((await miras("explain", "specs/variants/robust_matrix.miras", "--stage", "kernel")).out).toContain(
+      "in registers: 512 numbers a lane",
+    );
     expect((await miras("explain", "specs/gla.miras", "--stage", "soup")).code).toBe(2);
   });
 });

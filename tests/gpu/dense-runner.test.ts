@@ -206,6 +206,7 @@ describe.skipIf(!device)("a program", () => {
       bindings: [both("both", [a, b], "read"), both("y_out", [], "read_write")],
       bases: ["a_base", "b_base"],
       workgroup: [],
+      planar: [],
       state: { stride: 0, slots: [] },
       scratchStride: 0,
       steps: 1,

@@ -4,8 +4,12 @@ import {
   type Block,
   type Index,
   isWide,
+  PLANES,
   type Place,
+  type Planar,
+  READ,
   RUN_FIELDS,
+  SET,
   type Stmt,
   type Value,
 } from "../../kernel/block.ts";
@@ -27,6 +31,7 @@ export function printWgsl(block: Block): string {
   }
   lines.push(`@group(0) @binding(${block.bindings.length}) var<uniform> run: Run;`);
   for (const w of block.workgroup) lines.push(`var<workgroup> ${w.name}: array<f32, ${w.length}>;`);
+  lines.push(...block.planar.flatMap(planar));
   lines.push(
     "",
     `@compute @workgroup_size(${block.lanes})`,
@@ -44,11 +49,31 @@ export function printWgsl(block: Block): string {
   return lines.join("\n");
 }
 
+/** A planar array, and how one reads and sets a four of it. */
+function planar({ name, extents, text }: Planar): string[] {
+  const type = arrayOf("f32", extents);
+  const letters = [..."rcn"].slice(0, extents.length);
+  const parameters = letters.map((l) => `${l}: u32`).join(", ");
+  const parts = PLANES.map((p) => ({ four: `four.${p}`, plane: `${name}_${p}` }));
+  const own = letters.map((l) => `[${l}]`).join("");
+  return [
+    "",
+    ...comment(`${text}, each of four in an array of its own`, ""),
+    ...parts.map(({ plane }) => `var<private> ${plane}: ${type};`),
+    `fn ${name}_${READ}(${parameters}) -> vec4f {`,
+    `  return vec4f(${parts.map(({ plane }) => plane + own).join(", ")});`,
+    "}",
+    `fn ${name}_${SET}(${parameters}, four: vec4f) {`,
+    ...parts.map(({ four, plane }) => `  ${plane}${own} = ${four};`),
+    "}",
+  ];
+}
+
 function stmt(s: Stmt, indent: string): string[] {
   const inner = (body: readonly Stmt[]): string[] => body.flatMap((x) => stmt(x, `${indent}  `));
   switch (s.kind) {
     case "comment":
-      return [`${indent}// ${s.text.replaceAll(/[\r\n\u2028\u2029\u0085\v\f]/g, " ")}`];
+      return comment(s.text, indent);
     case "let":
       return [`${indent}let ${s.name} = ${bare(s.value)};`];
     case "index":
@@ -56,7 +81,7 @@ function stmt(s: Stmt, indent: string): string[] {
     case "variable": {
       if (s.value) return [`${indent}var ${s.name} = ${bare(s.value)};`];
       // Always with a value: a variable inside a loop starts anew in every turn.
-      const type = s.extents.reduceRight<string>((t, n) => `array<${t}, ${n}>`, typeOf(s));
+      const type = arrayOf(typeOf(s), s.extents);
       const [n] = s.extents;
       const zero = s.initial === undefined || s.initial === "0.0";
       const one = s.wide ? `vec4f(${zero ? "" : s.initial})` : (s.initial ?? "0.0");
@@ -65,11 +90,11 @@ function stmt(s: Stmt, indent: string): string[] {
       return [`${indent}var ${s.name} = ${type}(${initial});`];
     }
     case "assign":
-      return [`${indent}${place(s.place)} = ${bare(s.value)};`];
+      return [`${indent}${set(s.place, bare(s.value))}`];
     case "merge":
-      return s.op.name === "sum"
+      return s.op.name === "sum" && !isPlanar(s.place)
         ? [`${indent}${place(s.place)} += ${bare(s.value)};`]
-        : [`${indent}${place(s.place)} = ${s.op.wgsl(place(s.place), bare(s.value))};`];
+        : [`${indent}${set(s.place, s.op.wgsl(place(s.place), bare(s.value)))}`];
     case "store":
       return [`${indent}${at(s.buffer, s)} = ${s.half ? `f16(${bare(s.value)})` : bare(s.value)};`];
     case "loop": {
@@ -143,8 +168,29 @@ const at = (buffer: string, l: { readonly index: Index; readonly component?: Ind
 /** Four indices from the one that is given on. */
 const four = (first: Index): string => `(${index(first)} + vec4u(0u, 1u, 2u, 3u))`;
 
-const place = (p: Place): string =>
-  p.kind === "local" ? p.name : `${p.array}${p.index.map((i) => `[${index(i)}]`).join("")}`;
+type InPlanes = Extract<Place, { kind: "element" }> & { readonly planar: true };
+
+const isPlanar = (p: Place | Value): p is InPlanes => p.kind === "element" && p.planar === true;
+
+function place(p: Place): string {
+  if (p.kind === "local") return p.name;
+  return isPlanar(p) ? `${p.array}_${READ}(${p.index.map(index).join(", ")})` : element(p.array, p.index);
+}
+
+const set = (p: Place, value: string): string =>
+  isPlanar(p)
+    ? `${p.array}_${SET}(${[...p.index.map(index), value].join(", ")});`
+    : `${place(p)} = ${value};`;
+
+const element = (array: string, at: readonly Index[]): string =>
+  array + at.map((i) => `[${index(i)}]`).join("");
+
+const arrayOf = (one: string, extents: readonly number[]): string =>
+  extents.reduceRight((t, n) => `array<${t}, ${n}>`, one);
+
+const comment = (text: string, indent: string): string[] => [
+  `${indent}// ${text.replaceAll(/[\r\n\u2028\u2029\u0085\v\f]/g, " ")}`,
+];
 
 /** A value with nothing beside it. */
 const bare = (v: Value): string => (v.kind === "apply" && v.op.name === "add" ? sum(v.args) : term(v));
@@ -164,7 +210,7 @@ function value(v: Value): string {
     case "four":
       return `vec4f(${v.of.map(bare).join(", ")})`;
     case "component":
-      return `${value(v.of)}.${"xyzw"[v.at]}`;
+      return component(v.of, PLANES[v.at]);
     case "total":
       return total(value(v.of), v.op);
     case "apply": {
@@ -195,6 +241,9 @@ function value(v: Value): string {
         : `select(0.0, 1.0, ${index(v.left)} == ${index(v.right)})`;
   }
 }
+
+const component = (of: Value, plane: string): string =>
+  isPlanar(of) ? element(`${of.array}_${plane}`, of.index) : `${value(of)}.${plane}`;
 
 /** The sum of four, or what another reduction makes of them. */
 function total(of: string, op?: Reduction): string {

@@ -260,6 +260,7 @@ function block(
     bindings,
     bases: [...TILE_FIELDS, ...bases],
     workgroup: [],
+    planar: [],
     state: layout.state,
     scratchStride: layout.scratchStride,
     steps: sizes.steps,
