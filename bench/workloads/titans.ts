@@ -30,7 +30,7 @@ export const titans: Workload = {
   name: "titans",
   spec: "titans.miras",
   tileClass: "frozen, chunks of 16",
-  lengths: [256, 1024, 4096],
+  lengths: [256, 1024, 4096, 16384],
   gates: { alpha: { range: [0.999, 1], keeps: true }, eta: { range: [0, 0.9] }, theta: { range: [0, 0.01] } },
   learned: { W1: (d) => 4 * d * d, W2: (d) => 4 * d * d },
   flops: (T, d) => 80 * T * d * d,
