@@ -217,10 +217,9 @@ const isPart = options.quick || options.only || options.workloads;
 const svg = options.svg ?? (isPart ? undefined : defaultFile(at.adapter));
 if (svg !== undefined) {
   const base = svg.replace(/\.svg$/, "");
-  const charts = [
-    { plot: timePlot(results), file: `${base}.svg` },
-    { plot: driftPlot(results), file: `${base}-drift.svg` },
-  ].filter(({ plot }) => plot.panels.length > 0);
+  const charts = [timePlot(results), driftPlot(results)]
+    .filter(({ panels }) => panels.length > 0)
+    .map((plot, i) => ({ plot, file: i === 0 ? `${base}.svg` : `${base}-drift.svg` }));
   mkdirSync(dirname(svg), { recursive: true });
   for (const { plot, file } of charts) writeFileSync(file, chart(plot, at));
   const links = charts.map(({ plot, file }) => ({ title: plot.title, file: basename(file) }));
