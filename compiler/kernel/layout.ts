@@ -253,13 +253,8 @@ export class Layout {
     const { block } = run;
     if (run.over === "lanes" && run.wide) {
       const planar = this.planar.some((p) => p.name === array) ? { planar: true as const } : {};
-      return {
-        kind: "element",
-        array,
-        index: fours === 1 ? outer : [...outer, block],
-        wide: true,
-        ...planar,
-      };
+      const index = fours === 1 ? outer : [...outer, block];
+      return { kind: "element", array, index, wide: true, ...planar };
     }
     const own = fours !== undefined && fours > 1 ? [quotient(block, FOUR), remainder(block, FOUR)] : [block];
     return { kind: "element", array, index: [...outer, ...own] };
